@@ -1,0 +1,3 @@
+//! Manages Linux nftables over netlink.
+#[cfg(feature = "testing")]
+pub mod testing;
