@@ -1,0 +1,18 @@
+//! The small nouns: names, registers, values, verdicts, hooks, types.
+
+mod hook;
+mod name;
+mod register;
+mod typed;
+mod userdata;
+mod value;
+mod verdict;
+
+pub use hook::{ChainType, Family, Hook, Policy, Priority};
+pub use name::Name;
+pub use register::Register;
+pub use typed::*;
+pub use userdata::Userdata;
+pub(crate) use userdata::UserdataCodec;
+pub use value::{Data, Value};
+pub use verdict::{Verdict, VerdictCode};

@@ -1,0 +1,353 @@
+//! The kernel's expressions: what a rule is made of.
+//!
+//! nf_tables runs a small register machine: a rule is a list of [`Expr`]s that load packet fields into registers,
+//! compare them, look them up, act. One file here is one expression, and its table is all there is to know about it.
+//! What this version does not know is kept as [`Expr::Unknown`], byte for byte.
+//!
+//! ```
+//! use oxitables::{data::*, expr::*};
+//!
+//! // tcp dport 22 accept
+//! let rule = [
+//!     Expr::from(Meta::load(MetaKey::L4proto, Register::R1)),
+//!     Cmp::new(Register::R1, CmpOp::Eq, Value::new(&[6]).unwrap()).into(),
+//!     Payload::load(PayloadBase::Transport, 2, 2, Register::R1).into(),
+//!     Cmp::new(Register::R1, CmpOp::Eq, Value::new(&22u16.to_be_bytes()).unwrap()).into(),
+//!     Immediate::new(Register::VERDICT, Verdict::accept()).into(),
+//! ];
+//! assert_eq!(rule[2].name(), "payload");
+//! ```
+
+mod bitwise;
+mod byteorder;
+mod cmp;
+mod counter;
+mod ct;
+mod dynset;
+mod immediate;
+mod limit;
+mod log;
+mod lookup;
+mod masq;
+mod meta;
+mod nat;
+mod notrack;
+mod objref;
+mod payload;
+mod quota;
+mod range;
+mod redir;
+mod reject;
+
+pub use bitwise::{Bitwise, BitwiseOp};
+pub use byteorder::{Byteorder, ByteorderOp};
+pub use cmp::{Cmp, CmpOp};
+pub use counter::Counter;
+pub use ct::{Ct, CtKey};
+pub use dynset::{Dynset, DynsetFlags, DynsetOp};
+pub use immediate::Immediate;
+pub use limit::{Limit, LimitFlags, LimitType};
+pub use log::{Log, LogFlags, LogLevel};
+pub use lookup::{Lookup, LookupFlags};
+pub use masq::Masq;
+pub use meta::{Meta, MetaKey};
+pub use nat::{Nat, NatFlags, NatType};
+pub use notrack::Notrack;
+pub use objref::{ObjectType, Objref};
+pub use payload::{ChecksumFlags, ChecksumType, Payload, PayloadBase};
+pub use quota::{Quota, QuotaFlags};
+pub use range::{Range, RangeOp};
+pub use redir::Redir;
+pub use reject::{Reject, RejectType};
+
+use crate::wire::{Codec, DecodeError, Malformed, Scope, Spec, Table, Writer, attrs};
+#[cfg(test)]
+use proptest::prelude::*;
+use std::borrow::Cow;
+
+macro_rules! expressions {
+    ( $( $(#[$m:meta])* $name:literal => $variant:ident, )* ) => {
+        /// One nf_tables expression.
+        #[non_exhaustive]
+        #[derive(Clone, Debug, Eq, PartialEq)]
+        pub enum Expr {
+            $( $(#[$m])* $variant($variant), )*
+            /// An expression that this version has no type for, or that does not decode; kept byte for byte.
+            Unknown(UnknownExpr),
+        }
+
+        $( impl From<$variant> for Expr {
+            fn from(e: $variant) -> Self {
+                Self::$variant(e)
+            }
+        } )*
+
+        impl Expr {
+            /// Every expression that has a type here: the kernel's name and the attributes.
+            pub const TABLES: &'static [(&'static str, &'static [Spec])] = &[$( ($name, $variant::TABLE), )*];
+
+            /// The name the kernel knows it by.
+            pub fn name(&self) -> Cow<'_, str> {
+                match self {
+                    $( Self::$variant(_) => Cow::Borrowed($name), )*
+                    Self::Unknown(e) => e.name(),
+                }
+            }
+
+            fn encode(&self, out: &mut Writer) {
+                match self {
+                    $( Self::$variant(e) => {
+                        out.attr(Self::NAME, "name", |out| out.bytes(concat!($name, "\0").as_bytes()));
+                        // An expression without attributes (notrack) has no nest for them either.
+                        if !$variant::TABLE.is_empty() {
+                            out.nest(Self::DATA, $name, |out| e.encode(out));
+                        }
+                    } )*
+                    Self::Unknown(e) => out.bytes(&e.raw),
+                }
+            }
+
+            fn typed(name: &[u8], data: &[u8]) -> Result<Self, DecodeError> {
+                $( if name == $name.as_bytes() {
+                    return $variant::decode(data).map(Self::$variant);
+                } )*
+                Err(Malformed::Missing.into())
+            }
+
+            /// Any expression, except those that hold expressions themselves.
+            #[cfg(test)]
+            fn any_of(name: &str) -> BoxedStrategy<Self> {
+                match name {
+                    $( $name => $variant::any().prop_map(Self::$variant).boxed(), )*
+                    _ => unreachable!(),
+                }
+            }
+        }
+    };
+}
+
+expressions! {
+    /// Bit operations on registers.
+    "bitwise" => Bitwise,
+    /// Byte order conversion.
+    "byteorder" => Byteorder,
+    /// Comparison with a constant.
+    "cmp" => Cmp,
+    /// Packet and byte counter.
+    "counter" => Counter,
+    /// Connection tracking: read or set.
+    "ct" => Ct,
+    /// Set update from the packet path.
+    "dynset" => Dynset,
+    /// Constant or verdict into a register.
+    "immediate" => Immediate,
+    /// Token bucket.
+    "limit" => Limit,
+    /// Log message.
+    "log" => Log,
+    /// Set membership, map value.
+    "lookup" => Lookup,
+    /// Source NAT to the address of the outgoing interface.
+    "masq" => Masq,
+    /// Packet metadata: read or set.
+    "meta" => Meta,
+    /// Address translation.
+    "nat" => Nat,
+    /// No connection tracking for this packet.
+    "notrack" => Notrack,
+    /// Use of a named object.
+    "objref" => Objref,
+    /// Packet bytes: load or store.
+    "payload" => Payload,
+    /// Byte quota.
+    "quota" => Quota,
+    /// Comparison with an interval.
+    "range" => Range,
+    /// Destination NAT to this host.
+    "redir" => Redir,
+    /// Refusal with an answer to the sender.
+    "reject" => Reject,
+}
+
+/// An expression kept as it came.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct UnknownExpr {
+    /// `NFTA_EXPR_NAME`, `NFTA_EXPR_DATA` and whatever else there is.
+    raw: Vec<u8>,
+}
+
+impl UnknownExpr {
+    /// The name the kernel knows it by; empty if it has none.
+    pub fn name(&self) -> Cow<'_, str> {
+        Expr::parts(&self.raw).map_or(Cow::Borrowed(""), |(name, _)| String::from_utf8_lossy(name))
+    }
+
+    /// Its attributes, undecoded.
+    pub fn data(&self) -> &[u8] {
+        Expr::parts(&self.raw).map_or(&[], |(_, data)| data)
+    }
+}
+
+impl Expr {
+    const NAME: u16 = 1;
+    pub(crate) const DATA: u16 = 2;
+
+    /// Name and data of an expression nest; `None` if it is not made of exactly these.
+    fn parts(nest: &[u8]) -> Option<(&[u8], &[u8])> {
+        let (mut name, mut data) = (None, &[][..]);
+        for attr in attrs(nest) {
+            let attr = attr.ok()?;
+            match attr.kind {
+                Self::NAME => name = Some(attr.payload.strip_suffix(&[0]).unwrap_or(attr.payload)),
+                Self::DATA => data = attr.payload,
+                _ => return None,
+            }
+        }
+        Some((name?, data))
+    }
+
+    /// Name and table of an expression nest, for error paths.
+    pub(crate) fn peek(nest: &[u8]) -> Option<(String, Option<&'static [Spec]>)> {
+        let (name, _) = Self::parts(nest)?;
+        let table = Self::TABLES.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, table)| *table);
+        Some((String::from_utf8_lossy(name).into_owned(), table))
+    }
+
+    fn decode(nest: &[u8]) -> Self {
+        Self::parts(nest)
+            .and_then(|(name, data)| Self::typed(name, data).ok())
+            .unwrap_or_else(|| Self::Unknown(UnknownExpr { raw: nest.to_vec() }))
+    }
+}
+
+/// An expression in a nest of its own (`NFTA_EXPR_NAME`, `NFTA_EXPR_DATA`). Decoding never fails.
+#[derive(Debug)]
+pub enum ExprNest {}
+
+impl Codec<Expr> for ExprNest {
+    const SCOPE: Scope = Scope::Expr;
+    fn put(value: &Expr, out: &mut Writer) {
+        value.encode(out);
+    }
+    fn get(payload: &[u8]) -> Result<Expr, DecodeError> {
+        Ok(Expr::decode(payload))
+    }
+    #[cfg(test)]
+    fn any() -> BoxedStrategy<Expr> {
+        // Only stateful expressions stand below another one.
+        prop_oneof![Expr::any_of("counter"), Expr::any_of("limit"), Expr::any_of("quota")].boxed()
+    }
+}
+
+impl Codec<Box<Expr>> for ExprNest {
+    const SCOPE: Scope = Scope::Expr;
+    fn put(value: &Box<Expr>, out: &mut Writer) {
+        value.encode(out);
+    }
+    fn get(payload: &[u8]) -> Result<Box<Expr>, DecodeError> {
+        <Self as Codec<Expr>>::get(payload).map(Box::new)
+    }
+    #[cfg(test)]
+    fn any() -> BoxedStrategy<Box<Expr>> {
+        <Self as Codec<Expr>>::any().prop_map(Box::new).boxed()
+    }
+}
+
+/// What `NFTA_RULE_EXPRESSIONS` holds.
+pub(crate) type ExprList = crate::wire::List<ExprNest>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        data::Register,
+        wire::{Form, Step, locate},
+    };
+
+    const LIST: Scope = <ExprList as Codec<Vec<Expr>>>::SCOPE;
+
+    fn any_expr() -> impl Strategy<Value = Expr> {
+        prop::sample::select(Expr::TABLES).prop_flat_map(|(name, _)| Expr::any_of(name))
+    }
+
+    fn encoded(exprs: &Vec<Expr>, form: Form) -> Vec<u8> {
+        let mut out = Writer::new(form);
+        ExprList::put(exprs, &mut out);
+        out.finish().unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn every_expression_survives(exprs in prop::collection::vec(any_expr(), 1..4)) {
+            let bytes = encoded(&exprs, Form::Exact);
+            let back = <ExprList as Codec<Vec<Expr>>>::get(&bytes);
+            prop_assert_eq!(back.as_ref(), Ok(&exprs));
+            prop_assert_eq!(encoded(&exprs, Form::Request).len() % 4, 0);
+        }
+
+        #[test]
+        fn damaged_expressions_never_panic_and_are_kept(
+            exprs in prop::collection::vec(any_expr(), 1..3),
+            at in any::<prop::sample::Index>(), byte: u8, cut in any::<prop::sample::Index>(), offset in 0usize..400,
+        ) {
+            let mut bytes = encoded(&exprs, Form::Exact);
+            *at.get_mut(&mut bytes) = byte;
+            locate(&bytes, offset, LIST);
+            if let Ok(back) = <ExprList as Codec<Vec<Expr>>>::get(&bytes) {
+                // What was read is written again; only alignment filler may go.
+                let again = <ExprList as Codec<Vec<Expr>>>::get(&encoded(&back, Form::Exact));
+                prop_assert_eq!(again.as_ref(), Ok(&back));
+            }
+            let _ = <ExprList as Codec<Vec<Expr>>>::get(&bytes[..cut.index(bytes.len())]);
+        }
+
+        #[test]
+        fn noise_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200), offset: usize) {
+            let _ = <ExprList as Codec<Vec<Expr>>>::get(&bytes);
+            let _ = Expr::decode(&bytes).name().len();
+            for (name, _) in Expr::TABLES {
+                let _ = Expr::typed(name.as_bytes(), &bytes);
+            }
+            locate(&bytes, offset, LIST);
+        }
+    }
+
+    #[test]
+    fn an_unknown_attribute_inside_a_known_expression_is_kept() {
+        let mut out = Writer::new(Form::Exact);
+        out.attr(Expr::NAME, "", |out| out.bytes(b"counter\0"));
+        out.attr(Expr::DATA, "", |out| {
+            out.attr(2, "", |out| out.bytes(&7u64.to_be_bytes()));
+            out.attr(99, "", |out| out.bytes(b"new"));
+        });
+        let bytes = out.finish().unwrap();
+        let Expr::Counter(counter) = Expr::decode(&bytes) else { panic!("typed") };
+        assert_eq!(counter.packets, Some(7));
+        assert_eq!(counter.unknown.iter().map(|a| (a.kind, a.payload)).collect::<Vec<_>>(), [(99, &b"new"[..])]);
+        let mut again = Writer::new(Form::Exact);
+        Expr::from(counter).encode(&mut again);
+        assert_eq!(again.finish().unwrap(), bytes);
+    }
+
+    #[test]
+    fn extended_ack_offsets_become_names() {
+        let dynset = Dynset::new("seen", DynsetOp::Update, Register::R1)
+            .with_expr(Counter { bytes: Some(7), ..Counter::new() })
+            .with_expr(Counter::new());
+        let bytes = encoded(&vec![Notrack::new().into(), dynset.into()], Form::Request);
+        let paths: Vec<_> =
+            (0..bytes.len()).map(|at| locate(&bytes, at, LIST).to_string()).collect();
+        for wanted in [
+            "[0] > notrack",
+            "[1] > dynset",
+            "[1] > dynset > set",
+            "[1] > dynset > exprs[0] > counter",
+            "[1] > dynset > exprs[0] > counter > bytes",
+        ] {
+            assert!(paths.iter().any(|p| p == wanted), "{wanted} is not among {paths:#?}");
+        }
+        assert!(matches!(locate(&bytes, 0, LIST).steps(), [Step::Index(0), ..]));
+    }
+}

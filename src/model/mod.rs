@@ -1,0 +1,97 @@
+//! Tables, chains, rules, sets and elements as the kernel holds them.
+//!
+//! These are what listings return and what batches carry. The typed layer ([`Rule`](crate::Rule), [`Set`](crate::Set))
+//! is made of them and turns into them.
+
+mod chain;
+mod element;
+mod rule;
+mod set;
+mod table;
+
+pub use chain::{Chain, ChainFlags, ChainHook, Device};
+pub use element::{Element, ElementFlags};
+pub use rule::{Rule, RuleCompat};
+pub use set::{Set, SetDesc, SetField, SetFlags, SetPolicy};
+pub use table::{Table, TableFlags};
+
+use crate::wire::{Scope, Spec};
+
+/// The generation of a ruleset: a number that every commit with an effect raises by one.
+///
+/// It wraps around after 2^32 - 1 and skips 0. Kernel: `nft_net.base_seq`, since 3.18.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Generation(pub(crate) u32);
+
+impl Generation {
+    /// The number.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The generation after the next commit.
+    pub(crate) fn next(self) -> Self {
+        Self(self.0.wrapping_add(1).max(1))
+    }
+}
+
+impl From<u32> for Generation {
+    fn from(n: u32) -> Self {
+        Self(n)
+    }
+}
+
+impl std::fmt::Display for Generation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The four kinds of things that messages are about, and a list of elements.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    Table,
+    Chain,
+    Rule,
+    Set,
+    Elements,
+}
+
+impl Kind {
+    /// The kind a message is about, by its `NFT_MSG_*` number.
+    pub(crate) fn of(message: u8) -> Option<Self> {
+        Some(match message {
+            0..=2 | 26 => Self::Table,
+            3..=5 | 27 => Self::Chain,
+            6..=8 | 25 | 28 => Self::Rule,
+            9..=11 | 29 => Self::Set,
+            12..=14 | 30 | 33 => Self::Elements,
+            _ => return None,
+        })
+    }
+
+    /// What the attributes of such a message are.
+    pub(crate) fn scope(self) -> Scope {
+        Scope::Table(match self {
+            Self::Table => Table::TABLE,
+            Self::Chain => Chain::TABLE,
+            Self::Rule => Rule::TABLE,
+            Self::Set => Set::TABLE,
+            Self::Elements => element::LIST,
+        })
+    }
+}
+
+/// Every object that has a type here: a name for it and its attributes.
+pub const TABLES: &[(&str, &[Spec])] = &[
+    ("table", Table::TABLE),
+    ("chain", Chain::TABLE),
+    ("chain hook", ChainHook::TABLE),
+    ("rule", Rule::TABLE),
+    ("rule compat", RuleCompat::TABLE),
+    ("set", Set::TABLE),
+    ("set description", SetDesc::TABLE),
+    ("set field", SetField::TABLE),
+    ("element", Element::TABLE),
+    ("element list", element::LIST),
+];

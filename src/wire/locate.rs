@@ -1,0 +1,77 @@
+//! From the byte offset of an extended ack to the names of the attributes around it.
+
+use super::{Path, Step, attrs};
+use crate::expr::Expr;
+
+/// What lies below an attribute.
+#[derive(Clone, Copy, Debug)]
+pub enum Scope {
+    /// A plain payload.
+    Leaf,
+    /// The attributes of one table.
+    Table(&'static [Spec]),
+    /// `NFTA_LIST_ELEM`s, each of one scope.
+    List(&'static Scope),
+    /// An expression: `NFTA_EXPR_NAME` selects the table of `NFTA_EXPR_DATA`.
+    Expr,
+}
+
+/// One row of an attribute table.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// Number in the kernel's header.
+    pub number: u16,
+    /// Name in the kernel's header.
+    pub name: &'static str,
+    /// Name of the field in this crate.
+    pub field: &'static str,
+    /// What lies below it.
+    pub scope: Scope,
+}
+
+/// Names the attributes that enclose byte `offset` of `buf`, a run of attributes of `scope`.
+///
+/// The kernel points at the header of the attribute that it refuses.
+pub fn locate(buf: &[u8], offset: usize, scope: Scope) -> Path {
+    let mut path = Path::default();
+    descend(buf, offset, scope, &mut path);
+    path
+}
+
+fn descend(buf: &[u8], offset: usize, scope: Scope, path: &mut Path) {
+    let Some((index, attr)) =
+        attrs(buf).flatten().enumerate().find(|(_, a)| (a.offset..a.offset + a.raw.len()).contains(&offset))
+    else {
+        return;
+    };
+    let below = match scope {
+        Scope::Leaf => return,
+        Scope::List(inner) => {
+            path.inner(Step::Index(index));
+            *inner
+        }
+        Scope::Table(rows) => match rows.iter().find(|row| row.number == attr.kind) {
+            Some(row) => {
+                path.inner(Step::Field(row.field));
+                row.scope
+            }
+            None => return,
+        },
+        Scope::Expr => {
+            let Some((name, rows)) = Expr::peek(buf) else { return };
+            path.inner(Step::Expr(name));
+            match rows {
+                Some(rows) if attr.kind == Expr::DATA => Scope::Table(rows),
+                _ => return,
+            }
+        }
+    };
+    if let Some(inside) = offset.checked_sub(attr.offset + 4) {
+        descend(attr.payload, inside, below, path);
+    } else if matches!(below, Scope::Expr)
+        && let Some((name, _)) = Expr::peek(attr.payload)
+    {
+        // The whole expression is meant: say which one it is.
+        path.inner(Step::Expr(name));
+    }
+}
