@@ -27,10 +27,10 @@ attributes! {
     ] {
         /// Name of its table.
         req table: Name = 1 "NFTA_CHAIN_TABLE" as Text<255>,
-        /// Number that the kernel gave it, unique in the table.
-        out handle: u64 = 2 "NFTA_CHAIN_HANDLE" as Be64,
         /// Name, unique in the table.
         req name: Name = 3 "NFTA_CHAIN_NAME" as Text<255>,
+        /// Number that the kernel gave it, unique in the table.
+        out handle: u64 = 2 "NFTA_CHAIN_HANDLE" as Be64,
         /// Base chains: where and when it is called.
         opt hook: ChainHook = 4 "NFTA_CHAIN_HOOK" as Nest,
         /// Base chains: what becomes of packets that no rule decided; accept if `None`.
