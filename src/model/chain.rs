@@ -128,14 +128,25 @@ impl Codec<Vec<Device>> for Devices {
             .map(|attr| {
                 let attr = attr?;
                 let name = Text::<15>::get(attr.payload)?;
-                Ok(if attr.kind == 2 { Device::Prefix(name) } else { Device::Name(name) })
+                Ok(if attr.kind == 2 {
+                    Device::Prefix(name)
+                } else {
+                    Device::Name(name)
+                })
             })
             .collect()
     }
     #[cfg(test)]
     fn any() -> BoxedStrategy<Vec<Device>> {
         let name = || Text::<15>::any();
-        prop::collection::vec(prop_oneof![name().prop_map(Device::Name), name().prop_map(Device::Prefix)], 0..3).boxed()
+        prop::collection::vec(
+            prop_oneof![
+                name().prop_map(Device::Name),
+                name().prop_map(Device::Prefix)
+            ],
+            0..3,
+        )
+        .boxed()
     }
 }
 
@@ -184,7 +195,9 @@ impl Chain {
 
     /// Sets the comment, up to 128 bytes. Since 5.10.
     pub fn with_comment(mut self, text: &str) -> Self {
-        self.userdata.get_or_insert_default().set_text(Self::COMMENT, text);
+        self.userdata
+            .get_or_insert_default()
+            .set_text(Self::COMMENT, text);
         self
     }
 
@@ -196,12 +209,17 @@ impl Chain {
     /// Hook and priority, if it is a base chain of a hook that this version knows.
     pub fn base(&self) -> Option<(Hook, i32)> {
         let hook = self.hook.as_ref()?;
-        Some((Hook::from_number(self.family, hook.number??)?, hook.priority?))
+        Some((
+            Hook::from_number(self.family, hook.number??)?,
+            hook.priority?,
+        ))
     }
 
     /// The devices of an ingress or egress chain.
     pub fn devices(&self) -> Vec<Device> {
-        let Some(hook) = &self.hook else { return Vec::new() };
+        let Some(hook) = &self.hook else {
+            return Vec::new();
+        };
         // With a single device the kernel reports it both ways.
         match (&hook.devices, &hook.device) {
             (Some(devices), _) => devices.clone(),

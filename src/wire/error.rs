@@ -89,6 +89,12 @@ impl Path {
     }
 }
 
+impl FromIterator<Step> for Path {
+    fn from_iter<I: IntoIterator<Item = Step>>(steps: I) -> Self {
+        Self(steps.into_iter().collect())
+    }
+}
+
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, step) in self.0.iter().enumerate() {
@@ -126,7 +132,10 @@ impl DecodeError {
 
 impl From<Malformed> for DecodeError {
     fn from(why: Malformed) -> Self {
-        Self { path: Path::default(), why }
+        Self {
+            path: Path::default(),
+            why,
+        }
     }
 }
 

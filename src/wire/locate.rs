@@ -39,8 +39,10 @@ pub fn locate(buf: &[u8], offset: usize, scope: Scope) -> Path {
 }
 
 fn descend(buf: &[u8], offset: usize, scope: Scope, path: &mut Path) {
-    let Some((index, attr)) =
-        attrs(buf).flatten().enumerate().find(|(_, a)| (a.offset..a.offset + a.raw.len()).contains(&offset))
+    let Some((index, attr)) = attrs(buf)
+        .flatten()
+        .enumerate()
+        .find(|(_, a)| (a.offset..a.offset + a.raw.len()).contains(&offset))
     else {
         return;
     };
@@ -58,7 +60,9 @@ fn descend(buf: &[u8], offset: usize, scope: Scope, path: &mut Path) {
             None => return,
         },
         Scope::Expr => {
-            let Some((name, rows)) = Expr::peek(buf) else { return };
+            let Some((name, rows)) = Expr::peek(buf) else {
+                return;
+            };
             path.inner(Step::Expr(name));
             match rows {
                 Some(rows) if attr.kind == Expr::DATA => Scope::Table(rows),

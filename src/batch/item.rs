@@ -1,0 +1,276 @@
+//! What the verbs take.
+
+use super::{Batch, Verb};
+use crate::{
+    data::{Family, Name},
+    model::{Chain, Element, Rule, Set, Table},
+    wire::{
+        Codec, EncodeError, Malformed, Path, Step, Text, Writer,
+        message::{F_APPEND, F_CREATE, F_EXCL, F_REPLACE},
+    },
+};
+
+/// Where a rule goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    /// The end of its chain.
+    Back,
+    /// The front of its chain.
+    Front,
+    /// Right before the rule with this handle.
+    Before(u64),
+    /// Right after it.
+    After(u64),
+    /// In its place.
+    Of(u64),
+}
+
+mod sealed {
+    use super::{Batch, Place, Verb};
+
+    /// Writes the messages of one operation.
+    pub trait Item {
+        #[doc(hidden)]
+        #[allow(private_interfaces)]
+        fn put(&self, verb: Verb, place: Place, batch: &mut Batch);
+    }
+
+    impl<T: Item + ?Sized> Item for &T {
+        #[allow(private_interfaces)]
+        fn put(&self, verb: Verb, place: Place, batch: &mut Batch) {
+            (**self).put(verb, place, batch);
+        }
+    }
+}
+pub(crate) use sealed::Item;
+
+macro_rules! verbs {
+    ($($(#[$m:meta])* $verb:ident: $($item:ty),*;)*) => { $(
+        $(#[$m])*
+        pub trait $verb: sealed::Item {}
+        impl<T: $verb + ?Sized> $verb for &T {}
+        $( impl $verb for $item {} )*
+    )* };
+}
+
+verbs! {
+    /// What can be added: tables, chains, rules, sets, maps, elements.
+    Add: Table, Chain, Rule, Set, Elements<'_>;
+    /// What can be created: the same without rules, which are always new.
+    Create: Table, Chain, Set, Elements<'_>;
+    /// What can be inserted and replaced: rules.
+    Insert: Rule;
+    /// What can be deleted and destroyed: tables, chains, sets, maps, elements, and rules that came from a listing.
+    Delete: Table, Chain, Rule, Set, Elements<'_>;
+    /// What can be flushed: tables and chains (their rules), sets and maps (their elements).
+    Flush: Table, Chain, Set;
+}
+
+fn text(out: &mut Writer, kind: u16, field: &'static str, name: &Name) {
+    out.attr(kind, field, |out| Text::<255>::put(name, out));
+}
+
+/// Flags of a message that makes something.
+fn new_flags(verb: Verb) -> u16 {
+    if verb == Verb::Create {
+        F_CREATE | F_EXCL
+    } else {
+        F_CREATE
+    }
+}
+
+impl Item for Table {
+    #[allow(private_interfaces)]
+    fn put(&self, verb: Verb, _: Place, batch: &mut Batch) {
+        batch.operation(verb);
+        let name = |out: &mut Writer| text(out, 1, "name", &self.name);
+        match verb {
+            Verb::Delete => batch.message(2, 0, self.family, name),
+            Verb::Destroy => batch.message(26, 0, self.family, name),
+            Verb::Flush => batch.message(8, 0, self.family, name),
+            _ => batch.message(0, new_flags(verb), self.family, |out| {
+                self.encode_attrs(out)
+            }),
+        }
+    }
+}
+
+impl Item for Chain {
+    #[allow(private_interfaces)]
+    fn put(&self, verb: Verb, _: Place, batch: &mut Batch) {
+        batch.operation(verb);
+        let names = |chain: u16| {
+            move |out: &mut Writer| {
+                text(out, 1, "table", &self.table);
+                text(out, chain, "name", &self.name);
+            }
+        };
+        match verb {
+            Verb::Delete => batch.message(5, 0, self.family, names(3)),
+            Verb::Destroy => batch.message(27, 0, self.family, names(3)),
+            // A message about rules: there the chain is attribute 2.
+            Verb::Flush => batch.message(8, 0, self.family, names(2)),
+            _ => batch.message(3, new_flags(verb), self.family, |out| {
+                self.encode_attrs(out)
+            }),
+        }
+    }
+}
+
+impl Item for Set {
+    #[allow(private_interfaces)]
+    fn put(&self, verb: Verb, _: Place, batch: &mut Batch) {
+        batch.operation(verb);
+        let name = SetName {
+            family: self.family,
+            table: &self.table,
+            name: &self.name,
+            id: None,
+        };
+        match verb {
+            Verb::Delete => batch.message(11, 0, self.family, |out| name.write(out)),
+            Verb::Destroy => batch.message(29, 0, self.family, |out| name.write(out)),
+            Verb::Flush => batch.message(14, 0, self.family, |out| name.write(out)),
+            _ => {
+                // The kernel asks for an id even where the name is all that counts.
+                let id = self.id.unwrap_or_else(|| batch.new_id());
+                batch.message(9, new_flags(verb), self.family, |out| {
+                    Set {
+                        id: Some(id),
+                        ..self.clone()
+                    }
+                    .encode_attrs(out);
+                });
+            }
+        }
+    }
+}
+
+impl Item for Rule {
+    #[allow(private_interfaces)]
+    fn put(&self, verb: Verb, place: Place, batch: &mut Batch) {
+        batch.operation(verb);
+        self.write(verb, place, batch);
+    }
+}
+
+impl Rule {
+    /// Writes the message; a typed rule may need several for one operation.
+    pub(crate) fn write(&self, verb: Verb, place: Place, batch: &mut Batch) {
+        let be = |handle: u64| move |out: &mut Writer| out.bytes(&handle.to_be_bytes());
+        match (verb, self.handle) {
+            (Verb::Delete | Verb::Destroy, Some(handle)) => {
+                let kind = if verb == Verb::Delete { 8 } else { 28 };
+                batch.message(kind, 0, self.family, |out| {
+                    text(out, 1, "table", &self.table);
+                    text(out, 2, "chain", &self.chain);
+                    out.attr(3, "handle", be(handle));
+                });
+            }
+            // Without a handle the kernel would delete every rule of the chain.
+            (Verb::Delete | Verb::Destroy, None) => batch.refuse(EncodeError {
+                path: Path::from_iter([Step::Field("handle")]),
+                why: Malformed::Refused(
+                    "a rule is deleted by its handle: take the rule from a listing".into(),
+                ),
+            }),
+            _ => {
+                let flags = match place {
+                    Place::Back | Place::After(_) => F_CREATE | F_APPEND,
+                    Place::Front | Place::Before(_) => F_CREATE,
+                    Place::Of(_) => F_REPLACE,
+                };
+                batch.message(6, flags, self.family, |out| {
+                    self.encode_attrs(out);
+                    match place {
+                        Place::Before(handle) | Place::After(handle) => {
+                            out.attr(6, "position", be(handle))
+                        }
+                        Place::Of(handle) => out.attr(3, "handle", be(handle)),
+                        Place::Back | Place::Front => {}
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// Which set a list of elements belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SetName<'a> {
+    pub(crate) family: Family,
+    pub(crate) table: &'a Name,
+    pub(crate) name: &'a Name,
+    /// Of a set of the same batch that has no name yet.
+    pub(crate) id: Option<u32>,
+}
+
+impl SetName<'_> {
+    pub(crate) fn write(&self, out: &mut Writer) {
+        text(out, 1, "table", self.table);
+        text(out, 2, "set", self.name);
+        if let Some(id) = self.id {
+            out.attr(4, "set_id", |out| out.bytes(&id.to_be_bytes()));
+        }
+    }
+}
+
+/// Elements of a set as the kernel holds them; the typed way is [`Set::elements`](crate::SetRef::elements).
+#[derive(Clone, Copy, Debug)]
+pub struct Elements<'a> {
+    set: SetName<'a>,
+    elements: &'a [Element],
+}
+
+impl Set {
+    /// Elements of this set, for a batch.
+    ///
+    /// In an interval set, keep each start and its end next to each other.
+    pub fn elements<'a>(&'a self, elements: &'a [Element]) -> Elements<'a> {
+        Elements {
+            set: SetName {
+                family: self.family,
+                table: &self.table,
+                name: &self.name,
+                id: self.id,
+            },
+            elements,
+        }
+    }
+}
+
+impl Item for Elements<'_> {
+    #[allow(private_interfaces)]
+    fn put(&self, verb: Verb, _: Place, batch: &mut Batch) {
+        batch.elements(verb, &self.set, self.elements, |element, out| {
+            element.write(verb, out);
+            Ok(())
+        });
+    }
+}
+
+impl Element {
+    /// Appends the list entry for a verb: to delete, the key is enough.
+    #[inline]
+    pub(crate) fn write(&self, verb: Verb, out: &mut Writer) {
+        out.nest(1, "element", |out| {
+            if matches!(verb, Verb::Delete | Verb::Destroy) {
+                let Self {
+                    key,
+                    key_end,
+                    flags,
+                    ..
+                } = self;
+                Self {
+                    key: *key,
+                    key_end: *key_end,
+                    flags: *flags,
+                    ..Self::default()
+                }
+                .encode_attrs(out);
+            } else {
+                self.encode_attrs(out);
+            }
+        });
+    }
+}

@@ -1,0 +1,385 @@
+//! Batches: what is to be changed, in order, all of it or nothing.
+//!
+//! A batch is written as it is filled, so it takes the memory of its netlink messages and little more.
+
+mod describe;
+mod graph;
+mod item;
+
+pub(crate) use describe::{Fields, describe};
+pub(crate) use graph::place_of;
+pub use item::{Add, Create, Delete, Elements, Flush, Insert};
+pub(crate) use item::{Place, SetName};
+
+use crate::{
+    data::{Family, Name},
+    error::Failure,
+    model::{Generation, Set},
+    wire::{
+        EncodeError, Form, Malformed, Path, Step, Writer,
+        message::{self, F_CREATE, F_EXCL, F_REQUEST, SUBSYSTEM},
+    },
+};
+use std::fmt;
+
+/// Changes that the kernel makes all at once, or not at all.
+///
+/// The verbs are nft's. Each method appends one operation and gives the batch back, so calls can be chained:
+///
+/// ```
+/// use oxitables::{Batch, Family, Hook, Policy, Priority, Table};
+///
+/// let host = Table::new(Family::Inet, "host");
+/// let input = host.chain("input").with_hook(Hook::Input, Priority::FILTER).with_policy(Policy::Drop);
+/// let mut batch = Batch::new();
+/// batch.add(&host).add(&input);
+/// assert_eq!(batch.len(), 2);
+/// ```
+///
+/// What has no form on the wire (a name that is too long, a zero timeout) is remembered and reported by
+/// [`Client::apply`](crate::Client::apply), together with everything else that is wrong, before anything is sent.
+#[derive(Debug)]
+pub struct Batch {
+    /// The messages between the begin and the end marker.
+    out: Vec<u8>,
+    operations: Vec<Operation>,
+    /// Messages written; their sequence numbers are 1 to this.
+    messages: u32,
+    /// Where the last message starts.
+    last: usize,
+    /// Ids given to anonymous sets.
+    ids: u32,
+    expected: Option<Generation>,
+    refused: Vec<Failure>,
+}
+
+/// One operation: a run of messages.
+#[derive(Clone, Copy, Debug)]
+struct Operation {
+    verb: Verb,
+    /// Sequence number of its first message.
+    seq: u32,
+    /// Where that message starts.
+    offset: usize,
+}
+
+/// What an operation does, in nft's words.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Verb {
+    /// Make it; it may be there already.
+    Add,
+    /// Make it; it must not be there.
+    Create,
+    /// Put a rule at the front, or before another.
+    Insert,
+    /// Put a rule in the place of another.
+    Replace,
+    /// Remove it; it must be there.
+    Delete,
+    /// Remove it if it is there. Since 6.3.
+    Destroy,
+    /// Remove what is in it.
+    Flush,
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Add => "add",
+            Self::Create => "create",
+            Self::Insert => "insert",
+            Self::Replace => "replace",
+            Self::Delete => "delete",
+            Self::Destroy => "destroy",
+            Self::Flush => "flush",
+        })
+    }
+}
+
+/// `NFTA_SET_ELEM_LIST_ELEMENTS` is an attribute: its length has 16 bits.
+const LIST_MAX: usize = u16::MAX as usize - 4;
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Batch {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self {
+            out: Vec::new(),
+            operations: Vec::new(),
+            messages: 0,
+            last: 0,
+            ids: 0,
+            expected: None,
+            refused: Vec::new(),
+        }
+    }
+
+    /// How many operations it has.
+    pub fn len(&self) -> usize {
+        self.operations.len()
+    }
+
+    /// Whether it has no operation.
+    pub fn is_empty(&self) -> bool {
+        self.operations.is_empty()
+    }
+
+    /// Its size on the wire in bytes, for what the socket's send buffer must hold.
+    pub fn wire_len(&self) -> usize {
+        self.begin().len() + self.out.len() + Self::END_LEN
+    }
+
+    /// How many netlink messages it has.
+    pub(crate) fn messages(&self) -> u32 {
+        self.messages
+    }
+
+    /// Commits only if the ruleset is still of this generation, else nothing is done and the error
+    /// [is stale](crate::Error::is_stale). Read it with [`Client::generation`](crate::Client::generation) before you
+    /// read what the batch is made from.
+    ///
+    /// Packets that change sets, expiry of elements and owners that go do not raise the generation. Since 4.15.
+    pub fn expect(&mut self, generation: Generation) -> &mut Self {
+        self.expected = Some(generation);
+        self
+    }
+
+    /// The generation it is bound to.
+    pub fn expected(&self) -> Option<Generation> {
+        self.expected
+    }
+
+    /// Makes a table, chain, set, map, rule (at the end of its chain) or elements; tables, chains, sets and elements
+    /// that are there already stay as they are.
+    pub fn add(&mut self, item: impl Add) -> &mut Self {
+        item.put(Verb::Add, Place::Back, self);
+        self
+    }
+
+    /// Makes it, and fails if it is there already.
+    pub fn create(&mut self, item: impl Create) -> &mut Self {
+        item.put(Verb::Create, Place::Back, self);
+        self
+    }
+
+    /// Puts a rule at the front of its chain.
+    pub fn insert(&mut self, rule: impl Insert) -> &mut Self {
+        rule.put(Verb::Insert, Place::Front, self);
+        self
+    }
+
+    /// Puts a rule right before the one with this handle.
+    pub fn insert_before(&mut self, handle: u64, rule: impl Insert) -> &mut Self {
+        rule.put(Verb::Insert, Place::Before(handle), self);
+        self
+    }
+
+    /// Puts a rule right after the one with this handle.
+    pub fn add_after(&mut self, handle: u64, rule: impl Insert) -> &mut Self {
+        rule.put(Verb::Add, Place::After(handle), self);
+        self
+    }
+
+    /// Puts a rule in the place of the one with this handle, which the new one keeps.
+    pub fn replace(&mut self, handle: u64, rule: impl Insert) -> &mut Self {
+        rule.put(Verb::Replace, Place::Of(handle), self);
+        self
+    }
+
+    /// Removes a table, chain, set, rule or elements; fails if it is not there or in use.
+    pub fn delete(&mut self, item: impl Delete) -> &mut Self {
+        item.put(Verb::Delete, Place::Back, self);
+        self
+    }
+
+    /// Removes it if it is there. Its table must exist. Since kernel 6.3.
+    pub fn destroy(&mut self, item: impl Delete) -> &mut Self {
+        item.put(Verb::Destroy, Place::Back, self);
+        self
+    }
+
+    /// Removes all rules of a table or chain, or all elements of a set.
+    pub fn flush(&mut self, item: impl Flush) -> &mut Self {
+        item.put(Verb::Flush, Place::Back, self);
+        self
+    }
+
+    pub(crate) fn refused(&self) -> &[Failure] {
+        &self.refused
+    }
+
+    /// A number for a set of this batch that has no name yet.
+    pub(crate) fn new_id(&mut self) -> u32 {
+        self.ids += 1;
+        self.ids
+    }
+
+    /// Starts an operation; the messages that follow are its.
+    pub(crate) fn operation(&mut self, verb: Verb) {
+        self.operations.push(Operation {
+            verb,
+            seq: self.messages + 1,
+            offset: self.out.len(),
+        });
+    }
+
+    /// Writes one message of the current operation.
+    pub(crate) fn message(
+        &mut self,
+        kind: u8,
+        flags: u16,
+        family: Family,
+        body: impl FnOnce(&mut Writer),
+    ) {
+        let mut out = Writer::reuse(std::mem::take(&mut self.out), Form::Request);
+        self.messages += 1;
+        self.last = out.len();
+        let kind = SUBSYSTEM << 8 | u16::from(kind);
+        let start = message::begin(
+            &mut out,
+            kind,
+            F_REQUEST | flags,
+            self.messages,
+            family.into(),
+            0,
+        );
+        if matches!(family, Family::Unknown(_)) {
+            // Family 0 would mean every family: a delete would go through all of them.
+            out.refuse(Malformed::Refused(
+                "the family of a change has to be named".into(),
+            ));
+        }
+        body(&mut out);
+        message::finish(&mut out, start);
+        let (buf, error) = out.into_parts();
+        self.out = buf;
+        if let Some(error) = error {
+            self.refuse(error);
+        }
+    }
+
+    /// Records that the current operation has no form on the wire.
+    pub(crate) fn refuse(&mut self, error: EncodeError) {
+        let index = self.operations.len().saturating_sub(1);
+        let (verb, object) = self.operation_text(index);
+        self.refused
+            .push(Failure::refused(index, verb, object, error));
+    }
+
+    /// Writes elements as one operation: as many messages as the 16-bit length of a list asks for, split between items.
+    ///
+    /// `write` appends the list entries of one item; an error is reported as that of the item.
+    pub(crate) fn elements<T>(
+        &mut self,
+        verb: Verb,
+        set: &SetName<'_>,
+        items: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(&T, &mut Writer) -> Result<(), Malformed>,
+    ) {
+        let (kind, flags) = match verb {
+            Verb::Create => (12, F_CREATE | F_EXCL),
+            Verb::Delete => (14, 0),
+            Verb::Destroy => (30, 0),
+            _ => (12, F_CREATE),
+        };
+        self.operation(verb);
+        let mut items = items.into_iter().enumerate().peekable();
+        while items.peek().is_some() {
+            let mut wrong = None;
+            self.message(kind, flags, set.family, |out| {
+                set.write(out);
+                out.nest(3, "elements", |out| {
+                    let start = out.len();
+                    while let Some((index, item)) = items.peek() {
+                        let before = out.len();
+                        if let Err(why) = write(item, out) {
+                            out.truncate(before);
+                            wrong = Some((*index, why));
+                        } else if out.len() - start > LIST_MAX && before > start {
+                            // Full: this item starts the next message.
+                            out.truncate(before);
+                            break;
+                        }
+                        items.next();
+                        if wrong.is_some() {
+                            break;
+                        }
+                    }
+                });
+            });
+            if let Some((index, why)) = wrong {
+                let path = Path::from_iter([Step::Field("elements"), Step::Index(index)]);
+                self.refuse(EncodeError { path, why });
+            }
+        }
+    }
+
+    const END_LEN: usize = message::ATTRIBUTES;
+
+    fn marker(kind: u16, flags: u16, seq: u32, body: impl FnOnce(&mut Writer)) -> Vec<u8> {
+        let mut out = Writer::new(Form::Request);
+        let start = message::begin(&mut out, kind, F_REQUEST | flags, seq, 0, SUBSYSTEM);
+        body(&mut out);
+        message::finish(&mut out, start);
+        out.into_parts().0
+    }
+
+    /// `NFNL_MSG_BATCH_BEGIN`, sequence number 0.
+    pub(crate) fn begin(&self) -> Vec<u8> {
+        Self::marker(0x10, 0, 0, |out| {
+            if let Some(generation) = self.expected {
+                out.attr(1, "generation", |out| {
+                    out.bytes(&generation.0.to_be_bytes())
+                });
+            }
+        })
+    }
+
+    /// `NFNL_MSG_BATCH_END`, numbered after the last message.
+    pub(crate) fn end(&self, flags: u16) -> Vec<u8> {
+        Self::marker(0x11, flags, self.messages + 1, |_| ())
+    }
+
+    /// The messages, and where the last one starts.
+    pub(crate) fn body(&self) -> (&[u8], usize) {
+        (&self.out, self.last)
+    }
+
+    /// The operation that a message belongs to, and the message.
+    pub(crate) fn find(&self, seq: u32) -> Option<(usize, message::Message<'_>)> {
+        let index = self
+            .operations
+            .partition_point(|op| op.seq <= seq)
+            .checked_sub(1)?;
+        let from = &self.out[self.operations[index].offset..];
+        let message = message::messages(from).flatten().find(|m| m.seq == seq)?;
+        Some((index, message))
+    }
+
+    /// Verb and object of an operation, in words.
+    pub(crate) fn operation_text(&self, index: usize) -> (Verb, String) {
+        let Some(op) = self.operations.get(index) else {
+            return (Verb::Add, "nothing".into());
+        };
+        let object = message::messages(&self.out[op.offset..])
+            .flatten()
+            .next()
+            .map(|m| describe(&m));
+        (op.verb, object.unwrap_or_default())
+    }
+
+    /// The set of this batch with these names.
+    pub(crate) fn set(&self, family: Family, table: &Name, name: &Name) -> Option<Set> {
+        message::messages(&self.out)
+            .flatten()
+            .filter(|m| m.nft() == Some(9) && m.family() == u8::from(family))
+            .filter_map(|m| Set::decode_attrs(family, m.attributes()).ok())
+            .find(|set| set.table == *table && set.name == *name)
+    }
+}

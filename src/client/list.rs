@@ -1,0 +1,538 @@
+//! Listings: streamed, typed, and never a mix of two rulesets.
+
+use super::{Client, Received};
+use crate::{
+    data::{Family, Name, Value},
+    error::{Error, Result},
+    model::{Chain, Element, Rule, Set, SetFlags, Table},
+    proto::{Dump, DumpEvent, Get},
+    wire::{Codec, DecodeError, Form, Nest, Text, Writer, attrs},
+};
+use std::{
+    collections::{HashSet, VecDeque},
+    hash::{DefaultHasher, Hash, Hasher},
+    time::Duration,
+};
+
+/// Objects as they come from the kernel.
+///
+/// A listing of up to a mebibyte is read whole before its first item is handed out, and read again when the ruleset changed
+/// meanwhile: such a listing is of one generation. A longer one is streamed; if the ruleset changes under it, its last item
+/// is [`Error::Interrupted`], and what came before must not be taken for the truth. [`Listing::snapshot`] reads a longer one
+/// whole, too, and again if need be.
+///
+/// Dropping a listing half-way reads the rest of it off the socket.
+#[derive(Debug)]
+pub struct Listing<'c, T> {
+    client: &'c mut Client,
+    plan: Plan<T>,
+    dump: Dump,
+    queue: VecDeque<Result<T>>,
+    state: State,
+    /// Bytes to read before the first item goes out.
+    window: usize,
+    read: usize,
+    attempts: u32,
+    handed_out: bool,
+    doubles: Option<Doubles>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    New,
+    Reading,
+    Done,
+}
+
+type Decode<T> = fn(Family, &[u8], &mut dyn FnMut(Result<T, DecodeError>));
+
+/// What to ask for, and how to read the answer.
+struct Plan<T> {
+    kind: u8,
+    family: Option<Family>,
+    names: Vec<u8>,
+    what: String,
+    decode: Decode<T>,
+    keep: Box<dyn Fn(&T) -> bool + Send>,
+    /// A reading that resets cannot be repeated: what was read is gone.
+    repeatable: bool,
+}
+
+impl<T> std::fmt::Debug for Plan<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+/// Watches a listing of elements for keys that come twice.
+///
+/// While the kernel still rearranges a set that grew, a listing has some elements twice and lacks as many others, and
+/// nothing else tells.
+#[derive(Debug, Default)]
+struct Doubles {
+    seen: HashSet<u64>,
+    found: bool,
+    /// How many elements there should be, where the kernel says.
+    count: Option<u32>,
+}
+
+impl Doubles {
+    fn watch(&mut self, element: &Element) {
+        if let Some(key) = &element.key {
+            let mut hasher = DefaultHasher::new();
+            key.hash(&mut hasher);
+            self.found |= !self.seen.insert(hasher.finish());
+        }
+    }
+
+    fn is_wrong(&self) -> bool {
+        self.found
+            || self
+                .count
+                .is_some_and(|count| count as usize != self.seen.len())
+    }
+}
+
+/// Listings up to this are checked whole before their first item goes out.
+const WINDOW: usize = 1 << 20;
+const ATTEMPTS: u32 = 20;
+/// A growing set was seen to be rearranged within 50 ms.
+const PAUSE: Duration = Duration::from_millis(10);
+
+impl<'c, T: Watched> Listing<'c, T> {
+    fn new(client: &'c mut Client, plan: Plan<T>) -> Self {
+        let window = if plan.repeatable { WINDOW } else { 0 };
+        Self {
+            client,
+            plan,
+            dump: Dump::new(0),
+            queue: VecDeque::new(),
+            state: State::New,
+            window,
+            read: 0,
+            attempts: 0,
+            handed_out: false,
+            doubles: None,
+        }
+    }
+
+    /// Reads all of it, again if the ruleset changes meanwhile: what comes back is of one generation.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if it kept changing; else as of the listing's items.
+    pub fn snapshot(mut self) -> Result<Vec<T>> {
+        if self.plan.repeatable {
+            self.window = usize::MAX;
+        }
+        self.by_ref().collect()
+    }
+
+    fn start(&mut self) -> Result<()> {
+        self.queue.clear();
+        self.read = 0;
+        if let Some(doubles) = &mut self.doubles {
+            *doubles = Doubles {
+                count: doubles.count,
+                ..Doubles::default()
+            };
+        }
+        let Plan {
+            kind,
+            family,
+            what,
+            names,
+            ..
+        } = &self.plan;
+        let get = Get::all(
+            *kind,
+            *family,
+            self.client.next_seq(),
+            what.clone(),
+            |out| out.bytes(names),
+        );
+        self.client
+            .socket
+            .send(&[std::io::IoSlice::new(&get.request)])?;
+        self.dump = Dump::new(get.seq);
+        self.state = State::Reading;
+        Ok(())
+    }
+
+    /// Reads one datagram.
+    fn step(&mut self) -> Result<()> {
+        if self.state == State::New {
+            self.start()?;
+        }
+        let Self {
+            client,
+            plan,
+            dump,
+            queue,
+            doubles,
+            ..
+        } = self;
+        let event = match client.socket.receive()? {
+            Received::Datagram(datagram) => {
+                self.read += datagram.len();
+                dump.handle(datagram, |_, family, attributes| {
+                    (plan.decode)(family, attributes, &mut |item| match item {
+                        Ok(item) => {
+                            if let Some(doubles) = doubles {
+                                item.watch(doubles);
+                            }
+                            if (plan.keep)(&item) {
+                                queue.push_back(Ok(item));
+                            }
+                        }
+                        // One object that does not decode does not hide the others.
+                        Err(source) => queue.push_back(Err(Error::Malformed {
+                            what: plan.what.clone(),
+                            source,
+                        })),
+                    });
+                })
+            }
+            Received::Overrun => Ok(DumpEvent::More),
+            Received::Empty => {
+                self.state = State::Done;
+                return Err(Error::Io {
+                    doing: "listing",
+                    source: std::io::ErrorKind::TimedOut.into(),
+                });
+            }
+        };
+        let what = || self.plan.what.clone();
+        let event = match event {
+            Ok(DumpEvent::Complete) if self.doubles.as_ref().is_some_and(Doubles::is_wrong) => {
+                DumpEvent::Torn
+            }
+            Ok(event) => event,
+            Err(source) => {
+                self.state = State::Done;
+                return Err(Error::Malformed {
+                    what: what(),
+                    source,
+                });
+            }
+        };
+        match event {
+            DumpEvent::More => return Ok(()),
+            DumpEvent::Complete => {}
+            DumpEvent::Failed(errno) => {
+                let error = Error::Request {
+                    what: what(),
+                    errno,
+                    cause: crate::proto::request_cause(errno),
+                };
+                self.queue.push_back(Err(error));
+            }
+            DumpEvent::Torn
+                if !self.handed_out && self.plan.repeatable && self.attempts < ATTEMPTS =>
+            {
+                self.attempts += 1;
+                std::thread::sleep(PAUSE);
+                self.state = State::New;
+                return Ok(());
+            }
+            DumpEvent::Torn => {
+                if !self.handed_out && self.plan.repeatable {
+                    self.queue.clear();
+                }
+                self.queue
+                    .push_back(Err(Error::Interrupted { what: what() }));
+            }
+        }
+        self.state = State::Done;
+        Ok(())
+    }
+}
+
+/// What a listing of it can be checked by.
+#[doc(hidden)]
+pub trait Watched {
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn watch(&self, _: &mut Doubles) {}
+}
+
+impl Watched for Table {}
+impl Watched for Chain {}
+impl Watched for Rule {}
+impl Watched for Set {}
+impl Watched for Element {
+    #[allow(private_interfaces)]
+    fn watch(&self, doubles: &mut Doubles) {
+        doubles.watch(self);
+    }
+}
+
+impl<T: Watched> Iterator for Listing<'_, T> {
+    type Item = Result<T>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.state != State::Done && (self.queue.is_empty() || self.read < self.window) {
+            if let Err(error) = self.step() {
+                self.state = State::Done;
+                self.queue.clear();
+                return Some(Err(error));
+            }
+        }
+        self.handed_out = true;
+        self.queue.pop_front()
+    }
+}
+
+impl<T> Drop for Listing<'_, T> {
+    fn drop(&mut self) {
+        // The kernel refuses a second dump while the first is unread.
+        while self.state == State::Reading {
+            let more = match self.client.socket.receive() {
+                Ok(Received::Datagram(datagram)) => {
+                    self.dump.handle(datagram, |_, _, _| ()) == Ok(DumpEvent::More)
+                }
+                Ok(Received::Overrun) => true,
+                _ => false,
+            };
+            if !more {
+                self.state = State::Done;
+            }
+        }
+    }
+}
+
+fn names(names: &[(u16, &Name)]) -> Vec<u8> {
+    let mut out = Writer::new(Form::Request);
+    for (kind, name) in names {
+        out.attr(*kind, "name", |out| Text::<255>::put(*name, out));
+    }
+    out.into_parts().0
+}
+
+fn decode_table(
+    family: Family,
+    attributes: &[u8],
+    each: &mut dyn FnMut(Result<Table, DecodeError>),
+) {
+    each(Table::decode_attrs(family, attributes));
+}
+
+fn decode_chain(
+    family: Family,
+    attributes: &[u8],
+    each: &mut dyn FnMut(Result<Chain, DecodeError>),
+) {
+    each(Chain::decode_attrs(family, attributes));
+}
+
+fn decode_rule(family: Family, attributes: &[u8], each: &mut dyn FnMut(Result<Rule, DecodeError>)) {
+    each(Rule::decode_attrs(family, attributes));
+}
+
+fn decode_set(family: Family, attributes: &[u8], each: &mut dyn FnMut(Result<Set, DecodeError>)) {
+    each(Set::decode_attrs(family, attributes));
+}
+
+fn decode_elements(
+    _: Family,
+    attributes: &[u8],
+    each: &mut dyn FnMut(Result<Element, DecodeError>),
+) {
+    let list = attrs(attributes)
+        .flatten()
+        .find(|a| a.kind == 3)
+        .map_or(&[][..], |a| a.payload);
+    for entry in attrs(list) {
+        each(
+            entry
+                .map_err(DecodeError::from)
+                .and_then(|e| Element::decode_attrs(e.payload)),
+        );
+    }
+}
+
+/// Kinds of requests; those that reset return the values from before.
+const GETTABLE: u8 = 1;
+const GETCHAIN: u8 = 4;
+const GETRULE: u8 = 7;
+const GETRULE_RESET: u8 = 25;
+const GETSET: u8 = 10;
+const GETSETELEM: u8 = 13;
+const GETSETELEM_RESET: u8 = 33;
+
+/// Keys for one request: their answers have to fit the receive buffer.
+const KEYS: usize = 100;
+
+impl Client {
+    fn listing<T: Watched>(
+        &mut self,
+        kind: u8,
+        family: Option<Family>,
+        names: Vec<u8>,
+        what: String,
+        decode: Decode<T>,
+        keep: impl Fn(&T) -> bool + Send + 'static,
+    ) -> Listing<'_, T> {
+        let repeatable = ![GETRULE_RESET, GETSETELEM_RESET].contains(&kind);
+        let plan = Plan {
+            kind,
+            family,
+            names,
+            what: format!("list {what}"),
+            decode,
+            keep: Box::new(keep),
+            repeatable,
+        };
+        Listing::new(self, plan)
+    }
+
+    /// All tables of all families.
+    pub fn tables(&mut self) -> Listing<'_, Table> {
+        self.listing(
+            GETTABLE,
+            None,
+            Vec::new(),
+            "tables".into(),
+            decode_table,
+            |_| true,
+        )
+    }
+
+    /// The chains of a table, base and regular.
+    pub fn chains(&mut self, table: &Table) -> Listing<'_, Chain> {
+        // The kernel lists the chains of all tables of the family.
+        let name = table.name.clone();
+        let what = format!("chains of {} {}", table.family, table.name);
+        self.listing(
+            GETCHAIN,
+            Some(table.family),
+            Vec::new(),
+            what,
+            decode_chain,
+            move |c| c.table == name,
+        )
+    }
+
+    /// The rules of a chain, in order.
+    pub fn rules(&mut self, chain: &Chain) -> Listing<'_, Rule> {
+        self.rules_by(GETRULE, chain)
+    }
+
+    /// The rules of a chain with their counters and quotas, which start again from zero. Since 6.2.
+    ///
+    /// What was read is reset: if the listing ends with an error, keep what came before.
+    pub fn reset_rules(&mut self, chain: &Chain) -> Listing<'_, Rule> {
+        self.rules_by(GETRULE_RESET, chain)
+    }
+
+    fn rules_by(&mut self, kind: u8, chain: &Chain) -> Listing<'_, Rule> {
+        let what = format!("rules of {} {} {}", chain.family, chain.table, chain.name);
+        // Rules of another chain of the name would come from another table: the kernel filters by both.
+        let names = names(&[(1, &chain.table), (2, &chain.name)]);
+        self.listing(kind, Some(chain.family), names, what, decode_rule, |_| true)
+    }
+
+    /// The sets and maps of a table, anonymous ones too.
+    pub fn sets(&mut self, table: &Table) -> Listing<'_, Set> {
+        let what = format!("sets of {} {}", table.family, table.name);
+        self.listing(
+            GETSET,
+            Some(table.family),
+            names(&[(1, &table.name)]),
+            what,
+            decode_set,
+            |_| true,
+        )
+    }
+
+    /// The elements of a set or map, as the kernel holds them.
+    ///
+    /// A listing right after many elements were added may have some twice and lack others; the kernel does not say so.
+    /// That is noticed here, and treated like a change of the ruleset. To know whether elements are there,
+    /// [`Client::get`] is faster and always right.
+    pub fn elements(&mut self, set: &Set) -> Listing<'_, Element> {
+        self.elements_by(GETSETELEM, set)
+    }
+
+    /// The elements with their counters and quotas, which start again from zero. Since 6.5.
+    ///
+    /// What was read is reset: if the listing ends with an error, keep what came before.
+    pub fn reset_elements(&mut self, set: &Set) -> Listing<'_, Element> {
+        self.elements_by(GETSETELEM_RESET, set)
+    }
+
+    fn elements_by(&mut self, kind: u8, set: &Set) -> Listing<'_, Element> {
+        let flags = set.flags();
+        let moving = flags.intersects(SetFlags::TIMEOUT | SetFlags::EVAL);
+        let tree = flags.contains(SetFlags::INTERVAL);
+        // Only the table that grows by itself is rearranged: not trees, not those of a given size.
+        let doubles = (!tree && (moving || set.size().is_none())).then(|| Doubles {
+            // Elements that packets add or that expire make any count stale.
+            count: set.count.filter(|_| !moving),
+            ..Doubles::default()
+        });
+        let what = format!("elements of {} {} {}", set.family, set.table, set.name);
+        let names = names(&[(1, &set.table), (2, &set.name)]);
+        let mut listing =
+            self.listing(kind, Some(set.family), names, what, decode_elements, |_| {
+                true
+            });
+        listing.doubles = doubles;
+        listing
+    }
+
+    /// The elements with these keys, `None` for each that is not in the set.
+    ///
+    /// Takes some microseconds for a key, however large the set is. In an interval set a key finds the start of the
+    /// interval it lies in.
+    ///
+    /// # Errors
+    /// [`Error::Request`] if the set does not exist, or for lack of privilege.
+    pub fn get(&mut self, set: &Set, keys: &[Value]) -> Result<Vec<Option<Element>>> {
+        let mut found: Vec<Option<Element>> = Vec::with_capacity(keys.len());
+        let what = format!("get elements of {} {} {}", set.family, set.table, set.name);
+        while found.len() < keys.len() {
+            let rest = &keys[found.len()..];
+            let asked = &rest[..rest.len().min(KEYS)];
+            let request = super::Get::one(
+                GETSETELEM,
+                Some(set.family),
+                self.next_seq(),
+                what.clone(),
+                |out| {
+                    out.bytes(&names(&[(1, &set.table), (2, &set.name)]));
+                    out.nest(3, "elements", |out| {
+                        for key in asked {
+                            out.nest(1, "element", |out| {
+                                out.nest(1, "key", |out| Nest::put(key, out))
+                            });
+                        }
+                    });
+                },
+            );
+            let before = found.len();
+            let answer = self.ask(&request, |_, family, attributes| {
+                let mut failed = None;
+                decode_elements(family, attributes, &mut |element| match element {
+                    Ok(element) => found.push(Some(element)),
+                    Err(e) => failed = Some(e),
+                });
+                failed.map_or(Ok(()), Err)
+            });
+            match answer {
+                Ok(()) if found.len() > before => {}
+                // The kernel answers key by key and stops at the first that is not there.
+                Err(e) if e.is_not_found() && (found.len() > before || self.exists(set)?) => {
+                    found.push(None)
+                }
+                Err(e) => return Err(e),
+                Ok(()) => return Err(Error::Interrupted { what }),
+            }
+        }
+        Ok(found)
+    }
+
+    fn exists(&mut self, set: &Set) -> Result<bool> {
+        self.set(&Table::new(set.family, &set.table), &set.name)
+            .map(|set| set.is_some())
+    }
+}

@@ -1,0 +1,358 @@
+//! Talks to the kernel: blocking, over one socket that stays open.
+
+mod list;
+mod socket;
+
+pub use list::Listing;
+
+use crate::{
+    Batch,
+    data::{Family, Name},
+    error::{Error, Rejection, Result},
+    model::{Chain, Generation, Set, Table},
+    proto::{Acks, Commit, Dump, DumpEvent, Get, Outcome, World, request_cause},
+    wire::{Codec, DecodeError, Malformed, Text, Writer},
+};
+use socket::{Received, Socket};
+
+/// A connection to the nf_tables of one network namespace.
+///
+/// It belongs to the namespace of the thread that opened it and keeps to it wherever it is moved. Keep it open: a socket for
+/// every change costs a thousand times the change, since closing one waits for what the kernel still has to free.
+///
+/// ```no_run
+/// use oxitables::{Batch, Client, Family, Table};
+///
+/// let mut nft = Client::open()?;
+/// let mut batch = Batch::new();
+/// batch.add(Table::new(Family::Inet, "agent"));
+/// let committed = nft.apply(&batch)?;
+/// println!("generation {}", committed.generation);
+/// # Ok::<(), oxitables::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Client {
+    socket: Socket,
+    /// Of the next request; those of batches count from 0.
+    seq: u32,
+    /// Whether this kernel acknowledges the end of a batch; asked once.
+    acks: Option<Acks>,
+}
+
+/// Proof that a batch was committed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Committed {
+    /// The generation after the commit. Another program may have committed in the moment before it was read, unless the
+    /// batch was bound to a generation with [`Batch::expect`]: then it is exactly that of this commit.
+    pub generation: Generation,
+}
+
+/// Below this many messages the answers cannot overrun the default receive buffer, which holds 256 of them.
+const FEW: u32 = 200;
+
+impl Client {
+    /// Opens a connection in the network namespace of the calling thread.
+    ///
+    /// Any user may; what needs `CAP_NET_ADMIN` says so when it is done.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the kernel has no netlink socket to give.
+    pub fn open() -> Result<Self> {
+        Ok(Self {
+            socket: Socket::open()?,
+            seq: 1 << 31,
+            acks: None,
+        })
+    }
+
+    /// The netlink port of the connection: what the kernel reports as [owner](Table::owner) of its tables.
+    pub fn port(&self) -> u32 {
+        self.socket.port()
+    }
+
+    /// Makes all changes of `batch`, or none.
+    ///
+    /// # Errors
+    /// * [`Error::Rejected`]: nothing was changed; says what is wrong with which operations.
+    /// * [`Error::Stale`]: nothing was changed; somebody else was faster (see [`Batch::expect`]).
+    /// * [`Error::TooLarge`]: nothing was sent.
+    /// * [`Error::Unknown`]: the answer got lost and the generation does not tell either.
+    pub fn apply(&mut self, batch: &Batch) -> Result<Committed> {
+        Self::reject_refused(batch)?;
+        if batch.messages() == 0 {
+            return self.generation().map(|generation| Committed { generation });
+        }
+        // Where answers may get lost, the generation before is what tells afterwards.
+        let before = match batch.expected() {
+            None if batch.messages() > FEW => Some(self.generation()?),
+            expected => expected,
+        };
+        let mut commit = Commit::with(batch, self.acks()?, false);
+        self.exchange(&mut commit)?;
+        match commit.outcome_in(self) {
+            Outcome::Committed => match batch.expected() {
+                Some(expected) => Ok(Committed {
+                    generation: self.after(expected)?,
+                }),
+                None => self.generation().map(|generation| Committed { generation }),
+            },
+            outcome => Err(self.failed(batch, outcome, before)?),
+        }
+    }
+
+    /// Lets the kernel check `batch` without changing anything, and checks what it leaves out.
+    ///
+    /// In tables that the batch makes, the kernel looks at loops, at the depth of jumps and at whether expressions suit
+    /// their hooks only when it commits; this crate does it here. What only a commit can meet (memory, another program's
+    /// change in between) is not found.
+    ///
+    /// # Errors
+    /// As [`Client::apply`].
+    pub fn check(&mut self, batch: &Batch) -> Result<()> {
+        Self::reject_refused(batch)?;
+        if batch.messages() == 0 {
+            return Ok(());
+        }
+        let mut commit = Commit::check(batch);
+        self.exchange(&mut commit)?;
+        match commit.outcome_in(self) {
+            Outcome::Committed => match batch.graph_failures() {
+                failures if failures.is_empty() => Ok(()),
+                failures => Err(Rejection::before_sending(batch, failures).into()),
+            },
+            outcome => Err(self.failed(batch, outcome, None)?),
+        }
+    }
+
+    fn reject_refused(batch: &Batch) -> Result<()> {
+        match batch.refused() {
+            [] => Ok(()),
+            refused => Err(Rejection::before_sending(batch, refused.to_vec()).into()),
+        }
+    }
+
+    fn exchange(&mut self, commit: &mut Commit<'_>) -> Result<()> {
+        self.socket.send(&commit.transmit())?;
+        // The kernel works while it is sent to: when that returns, all answers are queued.
+        while !commit.is_settled() {
+            match self.socket.try_receive()? {
+                Received::Datagram(datagram) => commit.handle(datagram),
+                Received::Overrun => commit.handle_overrun(),
+                Received::Empty => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// How this kernel says that it committed: an empty batch tells.
+    fn acks(&mut self) -> Result<Acks> {
+        if let Some(acks) = self.acks {
+            return Ok(acks);
+        }
+        let nothing = Batch::new();
+        let mut commit = Commit::new(&nothing);
+        self.exchange(&mut commit)?;
+        let acks = match commit.outcome() {
+            Outcome::Committed => Acks::End,
+            // Refused: that says nothing of the end, and the batch itself will be refused as well.
+            Outcome::Rejected(_) => return Ok(Acks::End),
+            _ => Acks::Last,
+        };
+        log::debug!("proof of a commit: {acks:?}");
+        Ok(*self.acks.insert(acks))
+    }
+
+    /// The generation of a commit that was bound to `expected`: the next, unless it changed nothing.
+    fn after(&mut self, expected: Generation) -> Result<Generation> {
+        let now = self.generation()?;
+        Ok(if now == expected {
+            now
+        } else {
+            expected.next()
+        })
+    }
+
+    fn failed(
+        &mut self,
+        batch: &Batch,
+        outcome: Outcome,
+        before: Option<Generation>,
+    ) -> Result<Error> {
+        Ok(match (outcome, batch.expected()) {
+            (Outcome::Rejected(rejection), _) => rejection.into(),
+            (Outcome::Stale, Some(expected)) => Error::Stale { expected },
+            (Outcome::Unknown { why }, _) => match before {
+                Some(before) if self.generation()? == before => {
+                    Rejection::whole(batch, &format!("it was not committed, and {why}")).into()
+                }
+                _ => Error::Unknown { why },
+            },
+            (Outcome::Stale | Outcome::Committed, _) => Error::Unknown {
+                why: "the kernel's answer makes no sense".into(),
+            },
+        })
+    }
+
+    /// The present generation of the ruleset.
+    ///
+    /// # Errors
+    /// [`Error::Request`] without privilege.
+    pub fn generation(&mut self) -> Result<Generation> {
+        let get = self.request(16, None, "generation", |_| ());
+        let mut found = None;
+        self.ask(&get, |_, _, attributes| {
+            found = crate::wire::attrs(attributes)
+                .flatten()
+                .find(|a| a.kind == 1)
+                .map(|a| a.payload.to_vec());
+            Ok(())
+        })?;
+        let bytes = found.and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
+        bytes
+            .map(|b| Generation(u32::from_be_bytes(b)))
+            .ok_or_else(|| Self::malformed(&get, Malformed::Missing.into()))
+    }
+
+    fn next_seq(&mut self) -> u32 {
+        // Batches number their messages from 0 on; requests stay above 2^31.
+        self.seq = self.seq.wrapping_add(1) | 1 << 31;
+        self.seq
+    }
+
+    fn request(
+        &mut self,
+        kind: u8,
+        family: Option<Family>,
+        what: &str,
+        body: impl FnOnce(&mut Writer),
+    ) -> Get {
+        Get::one(kind, family, self.next_seq(), what.to_owned(), body)
+    }
+
+    fn malformed(get: &Get, source: DecodeError) -> Error {
+        Error::Malformed {
+            what: get.what.clone(),
+            source,
+        }
+    }
+
+    fn refused(get: &Get, errno: i32) -> Error {
+        Error::Request {
+            what: get.what.clone(),
+            errno,
+            cause: request_cause(errno),
+        }
+    }
+
+    /// Sends a request that is answered by one message, and hands that over.
+    fn ask(
+        &mut self,
+        get: &Get,
+        mut each: impl FnMut(u8, Family, &[u8]) -> Result<(), DecodeError>,
+    ) -> Result<()> {
+        self.socket.send(&[std::io::IoSlice::new(&get.request)])?;
+        let mut dump = Dump::new(get.seq);
+        let (mut seen, mut failed) = (0, None);
+        loop {
+            let Received::Datagram(datagram) = self.socket.try_receive()? else {
+                return match failed {
+                    None if seen > 0 => Ok(()),
+                    None => Err(Self::malformed(get, Malformed::Missing.into())),
+                    Some(error) => Err(Self::malformed(get, error)),
+                };
+            };
+            let event = dump.handle(datagram, |kind, family, attributes| {
+                seen += 1;
+                failed = each(kind, family, attributes).err().or(failed.take());
+            });
+            if let DumpEvent::Failed(errno) = event.map_err(|e| Self::malformed(get, e))? {
+                return Err(Self::refused(get, errno));
+            }
+        }
+    }
+
+    /// One object by its name; `None` if there is none.
+    fn one<T>(
+        &mut self,
+        kind: u8,
+        family: Family,
+        what: &str,
+        names: &[(u16, &Name)],
+        decode: impl Fn(Family, &[u8]) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>> {
+        let get = self.request(kind, Some(family), what, |out| {
+            for (kind, name) in names {
+                out.attr(*kind, "name", |out| Text::<255>::put(*name, out));
+            }
+        });
+        let mut found = None;
+        let result = self.ask(&get, |_, family, attributes| {
+            found = Some(decode(family, attributes)?);
+            Ok(())
+        });
+        match result {
+            Ok(()) => Ok(found),
+            Err(e) if e.is_not_found() => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// The table of this name; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Request`] without privilege.
+    pub fn table(&mut self, family: Family, name: impl Into<Name>) -> Result<Option<Table>> {
+        let name = name.into();
+        self.one(
+            1,
+            family,
+            &format!("table {family} {name}"),
+            &[(1, &name)],
+            Table::decode_attrs,
+        )
+    }
+
+    /// The chain of this name in `table`; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Request`] without privilege.
+    pub fn chain(&mut self, table: &Table, name: impl Into<Name>) -> Result<Option<Chain>> {
+        let name = name.into();
+        let what = format!("chain {} {} {name}", table.family, table.name);
+        self.one(
+            4,
+            table.family,
+            &what,
+            &[(1, &table.name), (3, &name)],
+            Chain::decode_attrs,
+        )
+    }
+
+    /// The set or map of this name in `table`; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Request`] without privilege.
+    pub fn set(&mut self, table: &Table, name: impl Into<Name>) -> Result<Option<Set>> {
+        let name = name.into();
+        let what = format!("set {} {} {name}", table.family, table.name);
+        self.one(
+            10,
+            table.family,
+            &what,
+            &[(1, &table.name), (2, &name)],
+            Set::decode_attrs,
+        )
+    }
+}
+
+impl World for Client {
+    fn set(&mut self, family: Family, table: &Name, name: &Name) -> Option<Set> {
+        Client::set(self, &Table::new(family, table), name)
+            .ok()
+            .flatten()
+    }
+    fn table(&mut self, family: Family, name: &Name) -> Option<Table> {
+        Client::table(self, family, name).ok().flatten()
+    }
+}

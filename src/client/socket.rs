@@ -1,0 +1,162 @@
+//! The socket, and nothing else: the only system calls of the library.
+
+use crate::error::{Error, Result};
+use netlink_sys::{Socket as NetlinkSocket, protocols::NETLINK_NETFILTER};
+use nix::{
+    errno::Errno,
+    sys::{
+        socket::{self, MsgFlags, getsockopt, setsockopt, sockopt},
+        time::{TimeVal, TimeValLike},
+    },
+};
+use std::{
+    io::{self, IoSlice},
+    os::fd::{AsFd, AsRawFd, BorrowedFd},
+};
+
+/// The kernel fills at most 32 KiB for one receive, and sizes its answers by the largest buffer it was ever given: smaller
+/// ones make listings of sets quadratically slower.
+const RECEIVE: usize = 64 * 1024;
+/// What the kernel keeps of the send buffer for itself.
+const SEND_OVERHEAD: usize = 32;
+/// `MAX_RW_COUNT`: of a longer message Linux would send a part and say so.
+const SEND_MAX: usize = 0x7fff_f000;
+
+#[derive(Debug)]
+pub(crate) struct Socket {
+    inner: NetlinkSocket,
+    port: u32,
+    buffer: Vec<u8>,
+}
+
+/// What a receive brought.
+#[derive(Debug)]
+pub(crate) enum Received<'a> {
+    Datagram(&'a [u8]),
+    /// Nothing is queued.
+    Empty,
+    /// Datagrams were lost (`ENOBUFS`).
+    Overrun,
+}
+
+fn io(doing: &'static str) -> impl Fn(Errno) -> Error {
+    move |errno| Error::Io {
+        doing,
+        source: errno.into(),
+    }
+}
+
+impl Socket {
+    /// Opens a netfilter socket in the network namespace of the calling thread. It stays there.
+    pub(crate) fn open() -> Result<Self> {
+        let doing = "opening a netlink socket";
+        let mut inner =
+            NetlinkSocket::new(NETLINK_NETFILTER).map_err(|source| Error::Io { doing, source })?;
+        let port = inner
+            .bind_auto()
+            .map_err(|source| Error::Io { doing, source })?
+            .port_number();
+        // Errors name the attribute, and do not repeat the refused message. Kernels before 4.12 know neither.
+        for result in [inner.set_ext_ack(true), inner.set_cap_ack(true)] {
+            if let Err(e) = result {
+                log::debug!("extended acks: {e}");
+            }
+        }
+        // The kernel answers while it is asked; this is for a kernel that does not.
+        setsockopt(&inner, sockopt::ReceiveTimeout, &TimeVal::seconds(10)).map_err(io(doing))?;
+        Ok(Self {
+            inner,
+            port,
+            buffer: vec![0; RECEIVE],
+        })
+    }
+
+    pub(crate) fn port(&self) -> u32 {
+        self.port
+    }
+
+    /// Sends the parts as one datagram, with a send buffer that holds it.
+    pub(crate) fn send(&self, parts: &[IoSlice<'_>]) -> Result<()> {
+        let len = parts.iter().map(|part| part.len()).sum();
+        self.make_room(len)?;
+        let sent =
+            socket::sendmsg::<()>(self.inner.as_raw_fd(), parts, &[], MsgFlags::empty(), None);
+        match sent {
+            Ok(sent) if sent == len => Ok(()),
+            // Without its end the kernel undoes the batch.
+            Ok(sent) => Err(Error::Io {
+                doing: "sending",
+                source: io::Error::other(format!("the kernel took {sent} of {len} bytes")),
+            }),
+            Err(Errno::EMSGSIZE) => Err(self.too_large(len)),
+            Err(errno) => Err(io("sending")(errno)),
+        }
+    }
+
+    fn limit(&self) -> Result<usize> {
+        Ok(getsockopt(&self.inner, sockopt::SndBuf)
+            .map_err(io("asking for the send buffer's size"))?
+            - SEND_OVERHEAD)
+    }
+
+    fn make_room(&self, len: usize) -> Result<()> {
+        if len <= DEFAULT_ROOM || len <= self.limit()? {
+            return Ok(());
+        }
+        if len > SEND_MAX {
+            return Err(self.too_large(len));
+        }
+        // The kernel doubles what it is told.
+        let wanted = (len + SEND_OVERHEAD).div_ceil(2);
+        if setsockopt(&self.inner, sockopt::SndBufForce, &wanted).is_err() {
+            // Only for CAP_NET_ADMIN in the first user namespace; this one is capped by net.core.wmem_max.
+            setsockopt(&self.inner, sockopt::SndBuf, &wanted)
+                .map_err(io("enlarging the send buffer"))?;
+        }
+        if len > self.limit()? {
+            Err(self.too_large(len))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn too_large(&self, needed: usize) -> Error {
+        let limit = self.limit().unwrap_or(0).min(SEND_MAX);
+        Error::TooLarge {
+            needed,
+            limit,
+            sysctl: (needed + SEND_OVERHEAD).div_ceil(2),
+        }
+    }
+
+    /// Takes one datagram that is queued already.
+    pub(crate) fn try_receive(&mut self) -> Result<Received<'_>> {
+        self.receive_with(MsgFlags::MSG_DONTWAIT)
+    }
+
+    /// Waits for one datagram.
+    pub(crate) fn receive(&mut self) -> Result<Received<'_>> {
+        self.receive_with(MsgFlags::empty())
+    }
+
+    fn receive_with(&mut self, flags: MsgFlags) -> Result<Received<'_>> {
+        loop {
+            return match socket::recv(self.inner.as_raw_fd(), &mut self.buffer, flags) {
+                Ok(len) => Ok(Received::Datagram(&self.buffer[..len])),
+                Err(Errno::EAGAIN) => Ok(Received::Empty),
+                Err(Errno::ENOBUFS) => Ok(Received::Overrun),
+                Err(Errno::EINTR) => continue,
+                Err(errno) => Err(io("receiving")(errno)),
+            };
+        }
+    }
+}
+
+/// What fits every send buffer that a sane system has; asking costs a system call.
+const DEFAULT_ROOM: usize = 4096;
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.as_fd()
+    }
+}

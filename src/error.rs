@@ -1,0 +1,257 @@
+//! What can go wrong, as data and in words.
+
+use crate::{
+    batch::Verb,
+    model::Generation,
+    wire::{DecodeError, EncodeError, Path},
+};
+use nix::errno::Errno;
+use std::{fmt, io};
+use thiserror::Error;
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong.
+///
+/// Its text is meant to be read at night: which operation, what the kernel said of which attribute, why, and what to do.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nothing was changed: these operations failed.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// Nothing was changed: the ruleset is not of the generation that the batch was bound to.
+    #[error(
+        "the ruleset changed meanwhile: expected generation {expected}; read it again and make a new batch"
+    )]
+    Stale {
+        /// What [`Batch::expect`](crate::Batch::expect) asked for.
+        expected: Generation,
+    },
+    /// It is not known whether the batch was committed: the kernel's answer got lost.
+    #[error(
+        "the kernel's answer got lost and the ruleset may have changed: read it back before trying again ({why})"
+    )]
+    Unknown {
+        /// What happened.
+        why: String,
+    },
+    /// Nothing was sent: the batch is larger than the socket's send buffer may become.
+    #[error(
+        "the batch has {needed} bytes, but this process may send {limit} at once; \
+         run as root of the first user namespace (CAP_NET_ADMIN), or raise the limit there: \
+         sysctl -w net.core.wmem_max={sysctl}; splitting it would give up that it happens all at once"
+    )]
+    TooLarge {
+        /// Bytes of the batch.
+        needed: usize,
+        /// Bytes that one send takes.
+        limit: usize,
+        /// What `net.core.wmem_max` would have to be.
+        sysctl: usize,
+    },
+    /// A request that changes nothing was refused.
+    #[error("{what}: {}: {}", errno_name(*errno), cause)]
+    Request {
+        /// What was asked for.
+        what: String,
+        /// The kernel's error number.
+        errno: i32,
+        /// What it means here.
+        cause: String,
+    },
+    /// The ruleset changed while it was listed, each time it was tried.
+    #[error("{what}: the ruleset changed while it was listed; list it again")]
+    Interrupted {
+        /// What was asked for.
+        what: String,
+    },
+    /// What the kernel sent does not decode.
+    #[error("{what}: cannot read the kernel's answer: {source}")]
+    Malformed {
+        /// What was asked for.
+        what: String,
+        /// Where and why.
+        source: DecodeError,
+    },
+    /// A system call failed.
+    #[error("{doing}: {source}")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// The system's error.
+        source: io::Error,
+    },
+}
+
+/// All operations of a batch that failed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Rejection {
+    /// The failures, in the order of the operations. Later ones may follow from earlier ones.
+    pub failures: Vec<Failure>,
+    /// How many operations the batch has.
+    pub operations: usize,
+    /// There were more failures than the receive buffer holds.
+    pub more: bool,
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nothing was changed: ")?;
+        for (i, failure) in self.failures.iter().enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            let Failure {
+                verb,
+                object,
+                path,
+                errno,
+                cause,
+                remedy,
+                ..
+            } = failure;
+            match failure.operation {
+                Some(n) => write!(
+                    f,
+                    "{verb} {object} (operation {} of {})",
+                    n + 1,
+                    self.operations
+                )?,
+                None => write!(f, "batch of {} operations", self.operations)?,
+            }
+            if let Some(errno) = errno {
+                write!(f, ": {}", errno_name(*errno))?;
+            }
+            if !path.is_empty() {
+                write!(f, " at {path}")?;
+            }
+            write!(f, ": {cause}")?;
+            if let Some(remedy) = remedy {
+                write!(f, "; {remedy}")?;
+            }
+        }
+        if self.more {
+            f.write_str("\nand more failures than the socket's receive buffer holds")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Rejection {}
+
+/// One operation that failed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Failure {
+    /// Which operation, counted from 0; `None` if the batch as a whole was refused.
+    pub operation: Option<usize>,
+    /// What it was to do.
+    pub verb: Verb,
+    /// To what: `rule inet host input`.
+    pub object: String,
+    /// The kernel's error number; `None` if this crate refused it before it was sent.
+    pub errno: Option<i32>,
+    /// The attribute that the kernel points at, if it does.
+    pub path: Path,
+    /// What it means, in words.
+    pub cause: String,
+    /// What to do about it.
+    pub remedy: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn refused(
+        operation: usize,
+        verb: Verb,
+        object: String,
+        error: EncodeError,
+    ) -> Self {
+        Self {
+            operation: Some(operation),
+            verb,
+            object,
+            errno: None,
+            path: error.path,
+            cause: error.why.to_string(),
+            remedy: None,
+        }
+    }
+}
+
+pub(crate) fn errno_name(errno: i32) -> String {
+    match Errno::from_raw(errno) {
+        // The kernel has numbers of its own beyond POSIX; 524 is the one nf_tables may show.
+        Errno::UnknownErrno if errno == 524 => "ENOTSUPP".into(),
+        Errno::UnknownErrno => format!("errno {errno}"),
+        known => format!("{known:?}"),
+    }
+}
+
+impl Error {
+    /// The kernel's error numbers, one for each failure.
+    fn errnos(&self) -> Vec<Option<Errno>> {
+        match self {
+            Self::Rejected(r) => r
+                .failures
+                .iter()
+                .map(|f| f.errno.map(Errno::from_raw))
+                .collect(),
+            Self::Request { errno, .. } => vec![Some(Errno::from_raw(*errno))],
+            Self::Io { source, .. } => vec![source.raw_os_error().map(Errno::from_raw)],
+            _ => Vec::new(),
+        }
+    }
+
+    fn all(&self, wanted: &[Errno]) -> bool {
+        let errnos = self.errnos();
+        !errnos.is_empty()
+            && errnos
+                .iter()
+                .all(|e| e.is_some_and(|e| wanted.contains(&e)))
+    }
+
+    /// Everything that failed did so because something it names is not there.
+    pub fn is_not_found(&self) -> bool {
+        self.all(&[Errno::ENOENT])
+    }
+
+    /// Everything that failed did so because it is there already, or overlaps with what is.
+    pub fn is_exists(&self) -> bool {
+        self.all(&[Errno::EEXIST])
+    }
+
+    /// Everything that failed did so because it is in use.
+    pub fn is_busy(&self) -> bool {
+        self.all(&[Errno::EBUSY])
+    }
+
+    /// A privilege is missing, or a table belongs to somebody else.
+    pub fn is_permission(&self) -> bool {
+        self.all(&[Errno::EPERM, Errno::EACCES])
+    }
+
+    /// The ruleset changed since the generation that the batch was bound to.
+    pub fn is_stale(&self) -> bool {
+        matches!(self, Self::Stale { .. })
+    }
+
+    /// The kernel cannot do it.
+    pub fn is_unsupported(&self) -> bool {
+        self.all(&[
+            Errno::EOPNOTSUPP,
+            Errno::EPROTONOSUPPORT,
+            Errno::EAFNOSUPPORT,
+        ])
+    }
+
+    /// The failures of a rejected batch; none for other errors.
+    pub fn failures(&self) -> &[Failure] {
+        match self {
+            Self::Rejected(r) => &r.failures,
+            _ => &[],
+        }
+    }
+}

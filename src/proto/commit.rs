@@ -1,0 +1,216 @@
+use crate::{
+    Batch,
+    batch::Verb,
+    error::{Failure, Rejection},
+    wire::message::{self, Ack, F_ACK, NLMSG_ERROR, messages},
+};
+use std::io::IoSlice;
+
+/// How the kernel can be made to say that it committed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Acks {
+    /// It acknowledges the end of a batch, after the commit only. Since 6.10.
+    End,
+    /// It acknowledges messages only; the last one's arrives also when another failed.
+    Last,
+}
+
+/// One batch on its way: sans-I/O.
+///
+/// The kernel reports each message that failed and commits only if none did. Acknowledging every message would overrun
+/// the receive buffer after some 256 of them, so one ack is asked for: on the end of the batch, which is the proof that it
+/// was committed, or on kernels before 6.10 on the last message.
+///
+/// ```
+/// use oxitables::{Batch, Family, Table, proto::{Commit, Outcome}};
+///
+/// let mut batch = Batch::new();
+/// batch.add(Table::new(Family::Inet, "host"));
+/// let commit = Commit::new(&batch);
+/// assert_eq!(commit.transmit().iter().map(|part| part.len()).sum::<usize>(), batch.wire_len());
+/// // Nothing came back: silence is not success.
+/// assert!(matches!(commit.outcome(), Outcome::Unknown { .. }));
+/// ```
+#[derive(Debug)]
+pub struct Commit<'a> {
+    batch: &'a Batch,
+    acks: Acks,
+    check: bool,
+    begin: Vec<u8>,
+    /// Header of the last message, if that one is to be acknowledged.
+    last: Option<[u8; message::HEADER]>,
+    end: Vec<u8>,
+    failures: Vec<(u32, Ack)>,
+    acked: bool,
+    overrun: bool,
+}
+
+/// What came of a batch.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The kernel made all of it. Of a check: found nothing wrong.
+    Committed,
+    /// The kernel made nothing of it.
+    Rejected(Rejection),
+    /// The kernel made nothing of it: the generation is not the expected one.
+    Stale,
+    /// The answer got lost; only the generation can tell.
+    Unknown {
+        /// What happened.
+        why: String,
+    },
+}
+
+impl<'a> Commit<'a> {
+    /// To commit `batch` on a kernel that acknowledges the end of a batch.
+    pub fn new(batch: &'a Batch) -> Self {
+        Self::with(batch, Acks::End, false)
+    }
+
+    /// To commit `batch` on a kernel before 6.10.
+    pub fn without_end_ack(batch: &'a Batch) -> Self {
+        Self::with(batch, Acks::Last, false)
+    }
+
+    /// To let the kernel check `batch` and make nothing of it.
+    pub fn check(batch: &'a Batch) -> Self {
+        // Without its end marker a batch is worked through and then undone.
+        Self::with(batch, Acks::Last, true)
+    }
+
+    pub(crate) fn with(batch: &'a Batch, acks: Acks, check: bool) -> Self {
+        let last = (acks == Acks::Last && batch.messages() > 0).then(|| {
+            let (body, at) = batch.body();
+            let mut header = [0; message::HEADER];
+            header.copy_from_slice(&body[at..at + message::HEADER]);
+            let flags = u16::from_ne_bytes([header[6], header[7]]) | F_ACK;
+            header[6..8].copy_from_slice(&flags.to_ne_bytes());
+            header
+        });
+        let end_flags = if acks == Acks::End { F_ACK } else { 0 };
+        Self {
+            batch,
+            acks,
+            check,
+            begin: batch.begin(),
+            last,
+            end: batch.end(end_flags),
+            failures: Vec::new(),
+            acked: false,
+            overrun: false,
+        }
+    }
+
+    /// What to send, as one datagram: a batch in several sends is several batches.
+    pub fn transmit(&self) -> Vec<IoSlice<'_>> {
+        let (body, last) = self.batch.body();
+        let mut parts = vec![IoSlice::new(&self.begin)];
+        match &self.last {
+            None => parts.push(IoSlice::new(body)),
+            Some(header) => parts.extend([
+                IoSlice::new(&body[..last]),
+                IoSlice::new(header),
+                IoSlice::new(&body[last + header.len()..]),
+            ]),
+        }
+        if !self.check {
+            parts.push(IoSlice::new(&self.end));
+        }
+        parts
+    }
+
+    fn acked_seq(&self) -> u32 {
+        self.batch.messages() + u32::from(self.acks == Acks::End)
+    }
+
+    /// Takes a datagram from the kernel. What belongs to something else is ignored.
+    pub fn handle(&mut self, datagram: &[u8]) {
+        for message in messages(datagram)
+            .flatten()
+            .filter(|m| m.kind == NLMSG_ERROR)
+        {
+            match message.ack() {
+                Ok(ack) if ack.errno == 0 => self.acked |= message.seq == self.acked_seq(),
+                Ok(ack) if message.seq <= self.batch.messages() => {
+                    self.failures.push((message.seq, ack))
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Notes that the socket lost answers (`ENOBUFS`).
+    pub fn handle_overrun(&mut self) {
+        self.overrun = true;
+    }
+
+    /// Whether nothing more can come: the end of the batch was acknowledged.
+    pub fn is_settled(&self) -> bool {
+        self.acked && self.acks == Acks::End
+    }
+
+    /// What the answers so far mean. Ask when the socket has no more of them.
+    pub fn outcome(&self) -> Outcome {
+        self.outcome_in(&mut ())
+    }
+
+    pub(crate) fn outcome_in(&self, world: &mut dyn super::World) -> Outcome {
+        if self.is_settled() {
+            return Outcome::Committed;
+        }
+        if self
+            .failures
+            .iter()
+            .any(|(seq, ack)| *seq == 0 && ack.errno == nix::errno::Errno::ERESTART as i32)
+        {
+            return Outcome::Stale;
+        }
+        if !self.failures.is_empty() {
+            let failures = self
+                .failures
+                .iter()
+                .map(|(seq, ack)| super::explain(self.batch, *seq, ack, world))
+                .collect();
+            return Outcome::Rejected(Rejection {
+                failures,
+                operations: self.batch.len(),
+                more: self.overrun,
+            });
+        }
+        match (self.overrun, self.acked) {
+            (false, true) => Outcome::Committed,
+            (false, false) => Outcome::Unknown {
+                why: "the kernel did not answer".into(),
+            },
+            (true, _) => Outcome::Unknown {
+                why: "the socket's receive buffer overran (ENOBUFS)".into(),
+            },
+        }
+    }
+}
+
+impl Rejection {
+    /// What was found wrong before anything was sent.
+    pub(crate) fn before_sending(batch: &Batch, failures: Vec<Failure>) -> Self {
+        Self {
+            failures,
+            operations: batch.len(),
+            more: false,
+        }
+    }
+
+    /// The batch as a whole was dropped.
+    pub(crate) fn whole(batch: &Batch, cause: &str) -> Self {
+        let failure = Failure {
+            operation: None,
+            verb: Verb::Add,
+            object: String::new(),
+            errno: None,
+            path: Default::default(),
+            cause: cause.into(),
+            remedy: None,
+        };
+        Self::before_sending(batch, vec![failure])
+    }
+}

@@ -1,0 +1,14 @@
+//! The protocol without its socket: what to send, and what the answers mean.
+//!
+//! [`Commit`] and [`Dump`] hold no file descriptor and no clock. A driver sends what they ask for, feeds them every datagram
+//! that arrives, tells them of overruns, and asks what came of it; the blocking [`Client`](crate::Client) is one.
+
+mod commit;
+mod dump;
+mod explain;
+
+pub(crate) use commit::Acks;
+pub use commit::{Commit, Outcome};
+pub(crate) use dump::Get;
+pub use dump::{Dump, DumpEvent};
+pub(crate) use explain::{World, explain, request_cause};
