@@ -22,17 +22,13 @@ pub enum Error {
     #[error(transparent)]
     Rejected(#[from] Rejection),
     /// Nothing was changed: the ruleset is not of the generation that the batch was bound to.
-    #[error(
-        "the ruleset changed meanwhile: expected generation {expected}; read it again and make a new batch"
-    )]
+    #[error("the ruleset changed meanwhile: expected generation {expected}; read it again and make a new batch")]
     Stale {
         /// What [`Batch::expect`](crate::Batch::expect) asked for.
         expected: Generation,
     },
     /// It is not known whether the batch was committed: the kernel's answer got lost.
-    #[error(
-        "the kernel's answer got lost and the ruleset may have changed: read it back before trying again ({why})"
-    )]
+    #[error("the kernel's answer got lost and the ruleset may have changed: read it back before trying again ({why})")]
     Unknown {
         /// What happened.
         why: String,
@@ -104,22 +100,9 @@ impl fmt::Display for Rejection {
             if i > 0 {
                 f.write_str("\n")?;
             }
-            let Failure {
-                verb,
-                object,
-                path,
-                errno,
-                cause,
-                remedy,
-                ..
-            } = failure;
+            let Failure { verb, object, path, errno, cause, remedy, .. } = failure;
             match failure.operation {
-                Some(n) => write!(
-                    f,
-                    "{verb} {object} (operation {} of {})",
-                    n + 1,
-                    self.operations
-                )?,
+                Some(n) => write!(f, "{verb} {object} (operation {} of {})", n + 1, self.operations)?,
                 None => write!(f, "batch of {} operations", self.operations)?,
             }
             if let Some(errno) = errno {
@@ -163,12 +146,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn refused(
-        operation: usize,
-        verb: Verb,
-        object: String,
-        error: EncodeError,
-    ) -> Self {
+    pub(crate) fn refused(operation: usize, verb: Verb, object: String, error: EncodeError) -> Self {
         Self {
             operation: Some(operation),
             verb,
@@ -194,11 +172,7 @@ impl Error {
     /// The kernel's error numbers, one for each failure.
     fn errnos(&self) -> Vec<Option<Errno>> {
         match self {
-            Self::Rejected(r) => r
-                .failures
-                .iter()
-                .map(|f| f.errno.map(Errno::from_raw))
-                .collect(),
+            Self::Rejected(r) => r.failures.iter().map(|f| f.errno.map(Errno::from_raw)).collect(),
             Self::Request { errno, .. } => vec![Some(Errno::from_raw(*errno))],
             Self::Io { source, .. } => vec![source.raw_os_error().map(Errno::from_raw)],
             _ => Vec::new(),
@@ -207,10 +181,7 @@ impl Error {
 
     fn all(&self, wanted: &[Errno]) -> bool {
         let errnos = self.errnos();
-        !errnos.is_empty()
-            && errnos
-                .iter()
-                .all(|e| e.is_some_and(|e| wanted.contains(&e)))
+        !errnos.is_empty() && errnos.iter().all(|e| e.is_some_and(|e| wanted.contains(&e)))
     }
 
     /// Everything that failed did so because something it names is not there.
@@ -240,11 +211,7 @@ impl Error {
 
     /// The kernel cannot do it.
     pub fn is_unsupported(&self) -> bool {
-        self.all(&[
-            Errno::EOPNOTSUPP,
-            Errno::EPROTONOSUPPORT,
-            Errno::EAFNOSUPPORT,
-        ])
+        self.all(&[Errno::EOPNOTSUPP, Errno::EPROTONOSUPPORT, Errno::EAFNOSUPPORT])
     }
 
     /// The failures of a rejected batch; none for other errors.

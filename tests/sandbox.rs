@@ -59,11 +59,7 @@ fn two_hosts_talk_over_both_families_at_once() {
             talk(&a, "10.77.1.10", "10.77.1.2:22")?;
             talk(&a, "10.77.1.11", "10.77.1.2:22")?;
             // A packet that was lost to an interface not yet ready would be sent again after a second.
-            assert!(
-                started.elapsed() < Duration::from_millis(800),
-                "{:?}",
-                started.elapsed()
-            );
+            assert!(started.elapsed() < Duration::from_millis(800), "{:?}", started.elapsed());
         }
         Ok(())
     });
@@ -96,11 +92,7 @@ fn a_router_forwards_when_told_to() {
 
         let (from, to) = ("10.77.1.10".parse()?, "10.77.2.2:993".parse()?);
         let lost = client.run(|| tcp::connect(from, to, Duration::from_millis(200)));
-        assert_eq!(
-            lost.unwrap_err().kind(),
-            ErrorKind::TimedOut,
-            "nobody forwards yet"
-        );
+        assert_eq!(lost.unwrap_err().kind(), ErrorKind::TimedOut, "nobody forwards yet");
 
         router.forward()?;
         talk(&client, "10.77.1.10", "10.77.2.2:993")?;
@@ -131,24 +123,13 @@ fn a_reset_is_refused_and_silence_times_out() {
         let from = "10.77.1.1".parse()?;
         for (to, timeout, kind) in [
             ("10.77.1.1:22", PATIENCE, ErrorKind::ConnectionRefused),
-            (
-                "10.77.1.2:22",
-                Duration::from_millis(100),
-                ErrorKind::TimedOut,
-            ),
+            ("10.77.1.2:22", Duration::from_millis(100), ErrorKind::TimedOut),
         ] {
             let to = to.parse()?;
-            assert_eq!(
-                host.run(|| tcp::connect(from, to, timeout))
-                    .unwrap_err()
-                    .kind(),
-                kind
-            );
+            assert_eq!(host.run(|| tcp::connect(from, to, timeout)).unwrap_err().kind(), kind);
         }
         let elsewhere = "10.99.9.9".parse()?;
-        let error = host
-            .run(|| tcp::connect(elsewhere, "10.77.1.1:22".parse().unwrap(), PATIENCE))
-            .unwrap_err();
+        let error = host.run(|| tcp::connect(elsewhere, "10.77.1.1:22".parse().unwrap(), PATIENCE)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
         Ok(())
     });
@@ -161,10 +142,7 @@ fn namespace() -> PathBuf {
 
 fn interfaces() -> Vec<String> {
     let table = fs::read_to_string("/proc/thread-self/net/dev").unwrap();
-    table
-        .lines()
-        .filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned()))
-        .collect()
+    table.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect()
 }
 
 #[test]
@@ -202,10 +180,7 @@ fn a_host_goes_with_its_links_when_dropped() {
         drop((server, a));
         let started = Instant::now();
         while b.index("eth0").is_ok() {
-            assert!(
-                started.elapsed() < Duration::from_secs(20),
-                "the namespace is still there"
-            );
+            assert!(started.elapsed() < Duration::from_secs(20), "the namespace is still there");
             thread::sleep(Duration::from_millis(10));
         }
         Ok(())
@@ -218,10 +193,7 @@ fn errors_say_what_and_why() {
         let (a, b) = (lab.host("a")?, lab.host("b")?);
         lab.link((&a, "eth0"), (&b, "eth0"))?;
         for (error, text) in [
-            (
-                lab.link((&a, "eth0"), (&b, "eth1")),
-                "cannot link eth0 on a with eth1 on b: EEXIST: File exists",
-            ),
+            (lab.link((&a, "eth0"), (&b, "eth1")), "cannot link eth0 on a with eth1 on b: EEXIST: File exists"),
             (
                 a.address("eth9", "10.0.0.1/8".parse()?),
                 "cannot give eth9 on a the address 10.0.0.1/8: ENODEV: No such device",
@@ -266,13 +238,9 @@ fn an_error_that_the_body_returns_fails_the_test() {
     testing::isolated(|lab| -> Outcome {
         let lab: &Sandbox = lab;
         let host = lab.host("host")?;
-        let failed =
-            catch_unwind(|| testing::isolated(|_| Err::<(), _>("expected: nothing is wrong")));
+        let failed = catch_unwind(|| testing::isolated(|_| Err::<(), _>("expected: nothing is wrong")));
         assert!(failed.is_err());
-        assert!(matches!(
-            host.index("none"),
-            Err(SandboxError::Network { .. })
-        ));
+        assert!(matches!(host.index("none"), Err(SandboxError::Network { .. })));
         Ok(())
     });
 }
@@ -294,9 +262,7 @@ impl Copy {
 
     fn command(&self) -> Command {
         let mut command = Command::new(self.0.join("tests"));
-        command
-            .current_dir("/")
-            .env_remove("OXITABLES_REQUIRE_KERNEL");
+        command.current_dir("/").env_remove("OXITABLES_REQUIRE_KERNEL");
         command
     }
 }
@@ -308,10 +274,7 @@ impl Drop for Copy {
 }
 
 fn text(output: &Output) -> (String, String) {
-    (
-        String::from_utf8_lossy(&output.stdout).into_owned(),
-        String::from_utf8_lossy(&output.stderr).into_owned(),
-    )
+    (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 #[test]
@@ -322,51 +285,31 @@ fn all_of_this_works_as_an_ordinary_user() -> Outcome {
     }
     let copy = Copy::new()?;
     let as_nobody = |arguments: &[&str]| {
-        copy.command()
-            .args(arguments)
-            .env("RUST_MIN_STACK", "3000000")
-            .uid(NOBODY)
-            .gid(NOBODY)
-            .output()
+        copy.command().args(arguments).env("RUST_MIN_STACK", "3000000").uid(NOBODY).gid(NOBODY).output()
     };
     let output = match as_nobody(&["--skip", "all_of_this_works", "--nocapture"]) {
         Ok(output) => output,
         Err(error) => {
-            testing::skip(&format!(
-                "cannot become an ordinary user: {error}: run as root outside of a user namespace"
-            ));
+            testing::skip(&format!("cannot become an ordinary user: {error}: run as root outside of a user namespace"));
             return Ok(());
         }
     };
     let (stdout, stderr) = text(&output);
     assert!(output.status.success(), "{stdout}{stderr}");
-    if let Some(line) = stderr
-        .lines()
-        .find(|line| line.starts_with("SKIPPED ") && line.contains("no sandbox"))
-    {
+    if let Some(line) = stderr.lines().find(|line| line.starts_with("SKIPPED ") && line.contains("no sandbox")) {
         testing::skip(&format!("as an ordinary user: {line}"));
         return Ok(());
     }
     let own = fs::read_link("/proc/self/ns/user")?;
-    let seen: Vec<&str> = stdout
-        .lines()
-        .filter_map(|line| line.split_once("I am in "))
-        .map(|(_, rest)| rest)
-        .collect();
+    let seen: Vec<&str> = stdout.lines().filter_map(|line| line.split_once("I am in ")).map(|(_, rest)| rest).collect();
     assert_eq!(seen.len(), 1, "{stdout}{stderr}");
     assert!(!seen[0].starts_with(own.to_str().unwrap()), "{seen:?}");
-    assert!(
-        seen[0].ends_with(&format!("0 {NOBODY} 1 stack {:?}", Some("3000000"))),
-        "{seen:?}"
-    );
+    assert!(seen[0].ends_with(&format!("0 {NOBODY} 1 stack {:?}", Some("3000000"))), "{seen:?}");
 
     // Tests that should panic, and pass only if the panic gets out of the second process.
     let output = as_nobody(&["--ignored", "--exact", "panics_as_it_should"])?;
     let (stdout, stderr) = text(&output);
-    assert!(
-        output.status.success() && stdout.contains(" 1 passed;"),
-        "{stdout}{stderr}"
-    );
+    assert!(output.status.success() && stdout.contains(" 1 passed;"), "{stdout}{stderr}");
     Ok(())
 }
 
@@ -378,12 +321,7 @@ fn tells_where_it_runs() {
         let map = fs::read_to_string("/proc/self/uid_map").unwrap();
         let map: Vec<&str> = map.split_whitespace().collect();
         let stack = env::var("RUST_MIN_STACK").ok();
-        println!(
-            "I am in {} {} stack {:?}",
-            namespace.display(),
-            map.join(" "),
-            stack.as_deref()
-        );
+        println!("I am in {} {} stack {:?}", namespace.display(), map.join(" "), stack.as_deref());
     });
 }
 
@@ -412,10 +350,7 @@ fn a_missing_program_is_told_loudly_or_fails() -> Outcome {
     let lenient = run("0")?;
     let (_, stderr) = text(&lenient);
     assert!(lenient.status.success());
-    assert!(
-        stderr.starts_with("SKIPPED needs_a_program_that_nobody_has (tests/sandbox.rs:"),
-        "{stderr}"
-    );
+    assert!(stderr.starts_with("SKIPPED needs_a_program_that_nobody_has (tests/sandbox.rs:"), "{stderr}");
     assert!(
         stderr.ends_with("oxitables-no-such-program is not installed: apt-get install oxitables-no-such-program\n"),
         "{stderr}"

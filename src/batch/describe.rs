@@ -15,15 +15,11 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn get(&self, kind: u16) -> Option<&'a [u8]> {
-        attrs(self.0)
-            .flatten()
-            .find(|a| a.kind == kind)
-            .map(|a| a.payload)
+        attrs(self.0).flatten().find(|a| a.kind == kind).map(|a| a.payload)
     }
 
     pub(crate) fn name(&self, kind: u16) -> Option<Name> {
-        self.get(kind)
-            .map(|text| Name::from(text.strip_suffix(&[0]).unwrap_or(text)))
+        self.get(kind).map(|text| Name::from(text.strip_suffix(&[0]).unwrap_or(text)))
     }
 
     fn handle(&self, kind: u16) -> Option<u64> {
@@ -36,10 +32,7 @@ pub(crate) fn describe(message: &Message<'_>) -> String {
     let fields = Fields::of(message);
     let kind = message.nft().and_then(Kind::of);
     let is_map = || {
-        let flags = fields
-            .get(3)
-            .and_then(|f| f.try_into().ok())
-            .map_or(0, u32::from_be_bytes);
+        let flags = fields.get(3).and_then(|f| f.try_into().ok()).map_or(0, u32::from_be_bytes);
         SetFlags::from(flags).intersects(SetFlags::MAP | SetFlags::OBJECT)
     };
     // The noun, and the numbers of the attributes that name the object below its table.
@@ -53,11 +46,7 @@ pub(crate) fn describe(message: &Message<'_>) -> String {
         None => ("message", &[]),
     };
     let mut text = format!("{noun} {}", Family::from(message.family()));
-    for name in [1]
-        .iter()
-        .chain(names)
-        .filter_map(|&kind| fields.name(kind))
-    {
+    for name in [1].iter().chain(names).filter_map(|&kind| fields.name(kind)) {
         text += &format!(" {name}");
     }
     if kind == Some(Kind::Rule)

@@ -85,15 +85,9 @@ impl Batch {
             let mut found = None;
             for chain in graph.chains.keys() {
                 let base = (ChainType::Filter, None);
-                graph.walk(
-                    Family::from(*family),
-                    &base,
-                    &mut vec![chain],
-                    &mut HashMap::new(),
-                    &mut |_, _, cause| {
-                        found.get_or_insert(cause);
-                    },
-                );
+                graph.walk(Family::from(*family), &base, &mut vec![chain], &mut HashMap::new(), &mut |_, _, cause| {
+                    found.get_or_insert(cause);
+                });
             }
             found
         })
@@ -136,12 +130,10 @@ impl Graph {
                 let Ok(chain) = Chain::decode_attrs(family, message.attributes()) else {
                     return;
                 };
-                let base = chain.hook.as_ref().map(|_| {
-                    (
-                        chain.kind.clone().unwrap_or(ChainType::Filter),
-                        chain.base().map(|(hook, _)| hook),
-                    )
-                });
+                let base = chain
+                    .hook
+                    .as_ref()
+                    .map(|_| (chain.kind.clone().unwrap_or(ChainType::Filter), chain.base().map(|(hook, _)| hook)));
                 let node = self.chains.entry(chain.name).or_default();
                 node.base = base.or(node.base.take());
             }
@@ -155,39 +147,22 @@ impl Graph {
                             Data::Verdict(v) => Action::Jump(v.chain.clone()?),
                             Data::Value(_) => return None,
                         },
-                        Expr::Lookup(e) if e.dreg == Some(crate::data::Register::VERDICT) => {
-                            Action::Map(e.set.clone())
-                        }
-                        Expr::Masq(_) | Expr::Redir(_) | Expr::Nat(_) | Expr::Reject(_) => {
-                            Action::Expr(expr.clone())
-                        }
+                        Expr::Lookup(e) if e.dreg == Some(crate::data::Register::VERDICT) => Action::Map(e.set.clone()),
+                        Expr::Masq(_) | Expr::Redir(_) | Expr::Nat(_) | Expr::Reject(_) => Action::Expr(expr.clone()),
                         _ => return None,
                     };
-                    Some(Step {
-                        seq: message.seq,
-                        what,
-                    })
+                    Some(Step { seq: message.seq, what })
                 });
-                self.chains
-                    .entry(rule.chain.clone())
-                    .or_default()
-                    .steps
-                    .extend(steps);
+                self.chains.entry(rule.chain.clone()).or_default().steps.extend(steps);
             }
             12 => {
                 let (Some(set), Some(list)) = (fields.name(2), fields.get(3)) else {
                     return;
                 };
                 for entry in attrs(list).flatten() {
-                    if let Ok(Element {
-                        data: Some(Data::Verdict(verdict)),
-                        ..
-                    }) = Element::decode_attrs(entry.payload)
+                    if let Ok(Element { data: Some(Data::Verdict(verdict)), .. }) = Element::decode_attrs(entry.payload)
                     {
-                        self.maps
-                            .entry(set.clone())
-                            .or_default()
-                            .extend(verdict.chain);
+                        self.maps.entry(set.clone()).or_default().extend(verdict.chain);
                     }
                 }
             }
@@ -235,22 +210,10 @@ impl Graph {
             };
             for to in targets {
                 if path.contains(&to) {
-                    let way = path
-                        .iter()
-                        .skip_while(|c| **c != to)
-                        .map(|c| format!("{c} > "))
-                        .collect::<String>();
-                    report(
-                        step.seq,
-                        Errno::EMLINK,
-                        format!("the jump closes a loop: {way}{to}"),
-                    );
+                    let way = path.iter().skip_while(|c| **c != to).map(|c| format!("{c} > ")).collect::<String>();
+                    report(step.seq, Errno::EMLINK, format!("the jump closes a loop: {way}{to}"));
                 } else if depth == DEPTH {
-                    report(
-                        step.seq,
-                        Errno::EMLINK,
-                        format!("chains nest deeper than {DEPTH} from chain {}", path[0]),
-                    );
+                    report(step.seq, Errno::EMLINK, format!("chains nest deeper than {DEPTH} from chain {}", path[0]));
                 } else if let Some((to, _)) = self.chains.get_key_value(to) {
                     path.push(to);
                     self.walk(family, base, path, walked, report);
@@ -262,45 +225,22 @@ impl Graph {
 }
 
 /// Where an expression may be reached from: whether only from nat chains, from which hooks, and that in words.
-pub(crate) fn place_of(
-    family: Family,
-    expr: &Expr,
-) -> Option<(bool, &'static [Hook], &'static str)> {
+pub(crate) fn place_of(family: Family, expr: &Expr) -> Option<(bool, &'static [Hook], &'static str)> {
     use Hook::*;
     Some(match expr {
-        Expr::Masq(_) => (
-            true,
-            &[Postrouting],
-            "masquerade is for nat chains at postrouting",
-        ),
-        Expr::Redir(_) => (
-            true,
-            &[Prerouting, Output],
-            "redirect is for nat chains at prerouting and output",
-        ),
-        Expr::Nat(e) if e.kind == NatType::Snat => (
-            true,
-            &[Postrouting, Input],
-            "snat is for nat chains at postrouting and input",
-        ),
-        Expr::Nat(_) => (
-            true,
-            &[Prerouting, Output],
-            "dnat is for nat chains at prerouting and output",
-        ),
-        Expr::Reject(_) if family == Family::Netdev => {
-            (false, &[Ingress], "in family netdev reject is for ingress")
+        Expr::Masq(_) => (true, &[Postrouting], "masquerade is for nat chains at postrouting"),
+        Expr::Redir(_) => (true, &[Prerouting, Output], "redirect is for nat chains at prerouting and output"),
+        Expr::Nat(e) if e.kind == NatType::Snat => {
+            (true, &[Postrouting, Input], "snat is for nat chains at postrouting and input")
         }
-        Expr::Reject(_) if family == Family::Bridge => (
-            false,
-            &[Prerouting, Input],
-            "in family bridge reject is for prerouting and input",
-        ),
-        Expr::Reject(_) => (
-            false,
-            &[Prerouting, Input, Forward, Output],
-            "reject is for prerouting, input, forward and output",
-        ),
+        Expr::Nat(_) => (true, &[Prerouting, Output], "dnat is for nat chains at prerouting and output"),
+        Expr::Reject(_) if family == Family::Netdev => (false, &[Ingress], "in family netdev reject is for ingress"),
+        Expr::Reject(_) if family == Family::Bridge => {
+            (false, &[Prerouting, Input], "in family bridge reject is for prerouting and input")
+        }
+        Expr::Reject(_) => {
+            (false, &[Prerouting, Input, Forward, Output], "reject is for prerouting, input, forward and output")
+        }
         _ => return None,
     })
 }

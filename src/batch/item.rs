@@ -72,11 +72,7 @@ fn text(out: &mut Writer, kind: u16, field: &'static str, name: &Name) {
 
 /// Flags of a message that makes something.
 fn new_flags(verb: Verb) -> u16 {
-    if verb == Verb::Create {
-        F_CREATE | F_EXCL
-    } else {
-        F_CREATE
-    }
+    if verb == Verb::Create { F_CREATE | F_EXCL } else { F_CREATE }
 }
 
 impl Item for Table {
@@ -88,9 +84,7 @@ impl Item for Table {
             Verb::Delete => batch.message(2, 0, self.family, name),
             Verb::Destroy => batch.message(26, 0, self.family, name),
             Verb::Flush => batch.message(8, 0, self.family, name),
-            _ => batch.message(0, new_flags(verb), self.family, |out| {
-                self.encode_attrs(out)
-            }),
+            _ => batch.message(0, new_flags(verb), self.family, |out| self.encode_attrs(out)),
         }
     }
 }
@@ -110,9 +104,7 @@ impl Item for Chain {
             Verb::Destroy => batch.message(27, 0, self.family, names(3)),
             // A message about rules: there the chain is attribute 2.
             Verb::Flush => batch.message(8, 0, self.family, names(2)),
-            _ => batch.message(3, new_flags(verb), self.family, |out| {
-                self.encode_attrs(out)
-            }),
+            _ => batch.message(3, new_flags(verb), self.family, |out| self.encode_attrs(out)),
         }
     }
 }
@@ -121,12 +113,7 @@ impl Item for Set {
     #[allow(private_interfaces)]
     fn put(&self, verb: Verb, _: Place, batch: &mut Batch) {
         batch.operation(verb);
-        let name = SetName {
-            family: self.family,
-            table: &self.table,
-            name: &self.name,
-            id: None,
-        };
+        let name = SetName { family: self.family, table: &self.table, name: &self.name, id: None };
         match verb {
             Verb::Delete => batch.message(11, 0, self.family, |out| name.write(out)),
             Verb::Destroy => batch.message(29, 0, self.family, |out| name.write(out)),
@@ -135,11 +122,7 @@ impl Item for Set {
                 // The kernel asks for an id even where the name is all that counts.
                 let id = self.id.unwrap_or_else(|| batch.new_id());
                 batch.message(9, new_flags(verb), self.family, |out| {
-                    Set {
-                        id: Some(id),
-                        ..self.clone()
-                    }
-                    .encode_attrs(out);
+                    Set { id: Some(id), ..self.clone() }.encode_attrs(out);
                 });
             }
         }
@@ -170,9 +153,7 @@ impl Rule {
             // Without a handle the kernel would delete every rule of the chain.
             (Verb::Delete | Verb::Destroy, None) => batch.refuse(EncodeError {
                 path: Path::from_iter([Step::Field("handle")]),
-                why: Malformed::Refused(
-                    "a rule is deleted by its handle: take the rule from a listing".into(),
-                ),
+                why: Malformed::Refused("a rule is deleted by its handle: take the rule from a listing".into()),
             }),
             _ => {
                 let flags = match place {
@@ -183,9 +164,7 @@ impl Rule {
                 batch.message(6, flags, self.family, |out| {
                     self.encode_attrs(out);
                     match place {
-                        Place::Before(handle) | Place::After(handle) => {
-                            out.attr(6, "position", be(handle))
-                        }
+                        Place::Before(handle) | Place::After(handle) => out.attr(6, "position", be(handle)),
                         Place::Of(handle) => out.attr(3, "handle", be(handle)),
                         Place::Back | Place::Front => {}
                     }
@@ -227,15 +206,7 @@ impl Set {
     ///
     /// In an interval set, keep each start and its end next to each other.
     pub fn elements<'a>(&'a self, elements: &'a [Element]) -> Elements<'a> {
-        Elements {
-            set: SetName {
-                family: self.family,
-                table: &self.table,
-                name: &self.name,
-                id: self.id,
-            },
-            elements,
-        }
+        Elements { set: SetName { family: self.family, table: &self.table, name: &self.name, id: self.id }, elements }
     }
 }
 
@@ -255,19 +226,8 @@ impl Element {
     pub(crate) fn write(&self, verb: Verb, out: &mut Writer) {
         out.nest(1, "element", |out| {
             if matches!(verb, Verb::Delete | Verb::Destroy) {
-                let Self {
-                    key,
-                    key_end,
-                    flags,
-                    ..
-                } = self;
-                Self {
-                    key: *key,
-                    key_end: *key_end,
-                    flags: *flags,
-                    ..Self::default()
-                }
-                .encode_attrs(out);
+                let Self { key, key_end, flags, .. } = self;
+                Self { key: *key, key_end: *key_end, flags: *flags, ..Self::default() }.encode_attrs(out);
             } else {
                 self.encode_attrs(out);
             }

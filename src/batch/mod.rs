@@ -222,38 +222,19 @@ impl Batch {
 
     /// Starts an operation; the messages that follow are its.
     pub(crate) fn operation(&mut self, verb: Verb) {
-        self.operations.push(Operation {
-            verb,
-            seq: self.messages + 1,
-            offset: self.out.len(),
-        });
+        self.operations.push(Operation { verb, seq: self.messages + 1, offset: self.out.len() });
     }
 
     /// Writes one message of the current operation.
-    pub(crate) fn message(
-        &mut self,
-        kind: u8,
-        flags: u16,
-        family: Family,
-        body: impl FnOnce(&mut Writer),
-    ) {
+    pub(crate) fn message(&mut self, kind: u8, flags: u16, family: Family, body: impl FnOnce(&mut Writer)) {
         let mut out = Writer::reuse(std::mem::take(&mut self.out), Form::Request);
         self.messages += 1;
         self.last = out.len();
         let kind = SUBSYSTEM << 8 | u16::from(kind);
-        let start = message::begin(
-            &mut out,
-            kind,
-            F_REQUEST | flags,
-            self.messages,
-            family.into(),
-            0,
-        );
+        let start = message::begin(&mut out, kind, F_REQUEST | flags, self.messages, family.into(), 0);
         if matches!(family, Family::Unknown(_)) {
             // Family 0 would mean every family: a delete would go through all of them.
-            out.refuse(Malformed::Refused(
-                "the family of a change has to be named".into(),
-            ));
+            out.refuse(Malformed::Refused("the family of a change has to be named".into()));
         }
         body(&mut out);
         message::finish(&mut out, start);
@@ -268,8 +249,7 @@ impl Batch {
     pub(crate) fn refuse(&mut self, error: EncodeError) {
         let index = self.operations.len().saturating_sub(1);
         let (verb, object) = self.operation_text(index);
-        self.refused
-            .push(Failure::refused(index, verb, object, error));
+        self.refused.push(Failure::refused(index, verb, object, error));
     }
 
     /// Writes elements as one operation: as many messages as the 16-bit length of a list asks for, split between items.
@@ -334,9 +314,7 @@ impl Batch {
     pub(crate) fn begin(&self) -> Vec<u8> {
         Self::marker(0x10, 0, 0, |out| {
             if let Some(generation) = self.expected {
-                out.attr(1, "generation", |out| {
-                    out.bytes(&generation.0.to_be_bytes())
-                });
+                out.attr(1, "generation", |out| out.bytes(&generation.0.to_be_bytes()));
             }
         })
     }
@@ -353,10 +331,7 @@ impl Batch {
 
     /// The operation that a message belongs to, and the message.
     pub(crate) fn find(&self, seq: u32) -> Option<(usize, message::Message<'_>)> {
-        let index = self
-            .operations
-            .partition_point(|op| op.seq <= seq)
-            .checked_sub(1)?;
+        let index = self.operations.partition_point(|op| op.seq <= seq).checked_sub(1)?;
         let from = &self.out[self.operations[index].offset..];
         let message = message::messages(from).flatten().find(|m| m.seq == seq)?;
         Some((index, message))
@@ -367,10 +342,7 @@ impl Batch {
         let Some(op) = self.operations.get(index) else {
             return (Verb::Add, "nothing".into());
         };
-        let object = message::messages(&self.out[op.offset..])
-            .flatten()
-            .next()
-            .map(|m| describe(&m));
+        let object = message::messages(&self.out[op.offset..]).flatten().next().map(|m| describe(&m));
         (op.verb, object.unwrap_or_default())
     }
 

@@ -86,10 +86,7 @@ impl Doubles {
     }
 
     fn is_wrong(&self) -> bool {
-        self.found
-            || self
-                .count
-                .is_some_and(|count| count as usize != self.seen.len())
+        self.found || self.count.is_some_and(|count| count as usize != self.seen.len())
     }
 }
 
@@ -131,28 +128,11 @@ impl<'c, T: Watched> Listing<'c, T> {
         self.queue.clear();
         self.read = 0;
         if let Some(doubles) = &mut self.doubles {
-            *doubles = Doubles {
-                count: doubles.count,
-                ..Doubles::default()
-            };
+            *doubles = Doubles { count: doubles.count, ..Doubles::default() };
         }
-        let Plan {
-            kind,
-            family,
-            what,
-            names,
-            ..
-        } = &self.plan;
-        let get = Get::all(
-            *kind,
-            *family,
-            self.client.next_seq(),
-            what.clone(),
-            |out| out.bytes(names),
-        );
-        self.client
-            .socket
-            .send(&[std::io::IoSlice::new(&get.request)])?;
+        let Plan { kind, family, what, names, .. } = &self.plan;
+        let get = Get::all(*kind, *family, self.client.next_seq(), what.clone(), |out| out.bytes(names));
+        self.client.socket.send(&[std::io::IoSlice::new(&get.request)])?;
         self.dump = Dump::new(get.seq);
         self.state = State::Reading;
         Ok(())
@@ -163,14 +143,7 @@ impl<'c, T: Watched> Listing<'c, T> {
         if self.state == State::New {
             self.start()?;
         }
-        let Self {
-            client,
-            plan,
-            dump,
-            queue,
-            doubles,
-            ..
-        } = self;
+        let Self { client, plan, dump, queue, doubles, .. } = self;
         let event = match client.socket.receive()? {
             Received::Datagram(datagram) => {
                 self.read += datagram.len();
@@ -185,50 +158,33 @@ impl<'c, T: Watched> Listing<'c, T> {
                             }
                         }
                         // One object that does not decode does not hide the others.
-                        Err(source) => queue.push_back(Err(Error::Malformed {
-                            what: plan.what.clone(),
-                            source,
-                        })),
+                        Err(source) => queue.push_back(Err(Error::Malformed { what: plan.what.clone(), source })),
                     });
                 })
             }
             Received::Overrun => Ok(DumpEvent::More),
             Received::Empty => {
                 self.state = State::Done;
-                return Err(Error::Io {
-                    doing: "listing",
-                    source: std::io::ErrorKind::TimedOut.into(),
-                });
+                return Err(Error::Io { doing: "listing", source: std::io::ErrorKind::TimedOut.into() });
             }
         };
         let what = || self.plan.what.clone();
         let event = match event {
-            Ok(DumpEvent::Complete) if self.doubles.as_ref().is_some_and(Doubles::is_wrong) => {
-                DumpEvent::Torn
-            }
+            Ok(DumpEvent::Complete) if self.doubles.as_ref().is_some_and(Doubles::is_wrong) => DumpEvent::Torn,
             Ok(event) => event,
             Err(source) => {
                 self.state = State::Done;
-                return Err(Error::Malformed {
-                    what: what(),
-                    source,
-                });
+                return Err(Error::Malformed { what: what(), source });
             }
         };
         match event {
             DumpEvent::More => return Ok(()),
             DumpEvent::Complete => {}
             DumpEvent::Failed(errno) => {
-                let error = Error::Request {
-                    what: what(),
-                    errno,
-                    cause: crate::proto::request_cause(errno),
-                };
+                let error = Error::Request { what: what(), errno, cause: crate::proto::request_cause(errno) };
                 self.queue.push_back(Err(error));
             }
-            DumpEvent::Torn
-                if !self.handed_out && self.plan.repeatable && self.attempts < ATTEMPTS =>
-            {
+            DumpEvent::Torn if !self.handed_out && self.plan.repeatable && self.attempts < ATTEMPTS => {
                 self.attempts += 1;
                 std::thread::sleep(PAUSE);
                 self.state = State::New;
@@ -238,8 +194,7 @@ impl<'c, T: Watched> Listing<'c, T> {
                 if !self.handed_out && self.plan.repeatable {
                     self.queue.clear();
                 }
-                self.queue
-                    .push_back(Err(Error::Interrupted { what: what() }));
+                self.queue.push_back(Err(Error::Interrupted { what: what() }));
             }
         }
         self.state = State::Done;
@@ -287,9 +242,7 @@ impl<T> Drop for Listing<'_, T> {
         // The kernel refuses a second dump while the first is unread.
         while self.state == State::Reading {
             let more = match self.client.socket.receive() {
-                Ok(Received::Datagram(datagram)) => {
-                    self.dump.handle(datagram, |_, _, _| ()) == Ok(DumpEvent::More)
-                }
+                Ok(Received::Datagram(datagram)) => self.dump.handle(datagram, |_, _, _| ()) == Ok(DumpEvent::More),
                 Ok(Received::Overrun) => true,
                 _ => false,
             };
@@ -308,19 +261,11 @@ fn names(names: &[(u16, &Name)]) -> Vec<u8> {
     out.into_parts().0
 }
 
-fn decode_table(
-    family: Family,
-    attributes: &[u8],
-    each: &mut dyn FnMut(Result<Table, DecodeError>),
-) {
+fn decode_table(family: Family, attributes: &[u8], each: &mut dyn FnMut(Result<Table, DecodeError>)) {
     each(Table::decode_attrs(family, attributes));
 }
 
-fn decode_chain(
-    family: Family,
-    attributes: &[u8],
-    each: &mut dyn FnMut(Result<Chain, DecodeError>),
-) {
+fn decode_chain(family: Family, attributes: &[u8], each: &mut dyn FnMut(Result<Chain, DecodeError>)) {
     each(Chain::decode_attrs(family, attributes));
 }
 
@@ -332,21 +277,10 @@ fn decode_set(family: Family, attributes: &[u8], each: &mut dyn FnMut(Result<Set
     each(Set::decode_attrs(family, attributes));
 }
 
-fn decode_elements(
-    _: Family,
-    attributes: &[u8],
-    each: &mut dyn FnMut(Result<Element, DecodeError>),
-) {
-    let list = attrs(attributes)
-        .flatten()
-        .find(|a| a.kind == 3)
-        .map_or(&[][..], |a| a.payload);
+fn decode_elements(_: Family, attributes: &[u8], each: &mut dyn FnMut(Result<Element, DecodeError>)) {
+    let list = attrs(attributes).flatten().find(|a| a.kind == 3).map_or(&[][..], |a| a.payload);
     for entry in attrs(list) {
-        each(
-            entry
-                .map_err(DecodeError::from)
-                .and_then(|e| Element::decode_attrs(e.payload)),
-        );
+        each(entry.map_err(DecodeError::from).and_then(|e| Element::decode_attrs(e.payload)));
     }
 }
 
@@ -373,28 +307,13 @@ impl Client {
         keep: impl Fn(&T) -> bool + Send + 'static,
     ) -> Listing<'_, T> {
         let repeatable = ![GETRULE_RESET, GETSETELEM_RESET].contains(&kind);
-        let plan = Plan {
-            kind,
-            family,
-            names,
-            what: format!("list {what}"),
-            decode,
-            keep: Box::new(keep),
-            repeatable,
-        };
+        let plan = Plan { kind, family, names, what: format!("list {what}"), decode, keep: Box::new(keep), repeatable };
         Listing::new(self, plan)
     }
 
     /// All tables of all families.
     pub fn tables(&mut self) -> Listing<'_, Table> {
-        self.listing(
-            GETTABLE,
-            None,
-            Vec::new(),
-            "tables".into(),
-            decode_table,
-            |_| true,
-        )
+        self.listing(GETTABLE, None, Vec::new(), "tables".into(), decode_table, |_| true)
     }
 
     /// The chains of a table, base and regular.
@@ -402,14 +321,7 @@ impl Client {
         // The kernel lists the chains of all tables of the family.
         let name = table.name.clone();
         let what = format!("chains of {} {}", table.family, table.name);
-        self.listing(
-            GETCHAIN,
-            Some(table.family),
-            Vec::new(),
-            what,
-            decode_chain,
-            move |c| c.table == name,
-        )
+        self.listing(GETCHAIN, Some(table.family), Vec::new(), what, decode_chain, move |c| c.table == name)
     }
 
     /// The rules of a chain, in order.
@@ -434,14 +346,7 @@ impl Client {
     /// The sets and maps of a table, anonymous ones too.
     pub fn sets(&mut self, table: &Table) -> Listing<'_, Set> {
         let what = format!("sets of {} {}", table.family, table.name);
-        self.listing(
-            GETSET,
-            Some(table.family),
-            names(&[(1, &table.name)]),
-            what,
-            decode_set,
-            |_| true,
-        )
+        self.listing(GETSET, Some(table.family), names(&[(1, &table.name)]), what, decode_set, |_| true)
     }
 
     /// The elements of a set or map, as the kernel holds them.
@@ -472,10 +377,7 @@ impl Client {
         });
         let what = format!("elements of {} {} {}", set.family, set.table, set.name);
         let names = names(&[(1, &set.table), (2, &set.name)]);
-        let mut listing =
-            self.listing(kind, Some(set.family), names, what, decode_elements, |_| {
-                true
-            });
+        let mut listing = self.listing(kind, Some(set.family), names, what, decode_elements, |_| true);
         listing.doubles = doubles;
         listing
     }
@@ -493,22 +395,14 @@ impl Client {
         while found.len() < keys.len() {
             let rest = &keys[found.len()..];
             let asked = &rest[..rest.len().min(KEYS)];
-            let request = super::Get::one(
-                GETSETELEM,
-                Some(set.family),
-                self.next_seq(),
-                what.clone(),
-                |out| {
-                    out.bytes(&names(&[(1, &set.table), (2, &set.name)]));
-                    out.nest(3, "elements", |out| {
-                        for key in asked {
-                            out.nest(1, "element", |out| {
-                                out.nest(1, "key", |out| Nest::put(key, out))
-                            });
-                        }
-                    });
-                },
-            );
+            let request = super::Get::one(GETSETELEM, Some(set.family), self.next_seq(), what.clone(), |out| {
+                out.bytes(&names(&[(1, &set.table), (2, &set.name)]));
+                out.nest(3, "elements", |out| {
+                    for key in asked {
+                        out.nest(1, "element", |out| out.nest(1, "key", |out| Nest::put(key, out)));
+                    }
+                });
+            });
             let before = found.len();
             let answer = self.ask(&request, |_, family, attributes| {
                 let mut failed = None;
@@ -521,9 +415,7 @@ impl Client {
             match answer {
                 Ok(()) if found.len() > before => {}
                 // The kernel answers key by key and stops at the first that is not there.
-                Err(e) if e.is_not_found() && (found.len() > before || self.exists(set)?) => {
-                    found.push(None)
-                }
+                Err(e) if e.is_not_found() && (found.len() > before || self.exists(set)?) => found.push(None),
                 Err(e) => return Err(e),
                 Ok(()) => return Err(Error::Interrupted { what }),
             }
@@ -532,7 +424,6 @@ impl Client {
     }
 
     fn exists(&mut self, set: &Set) -> Result<bool> {
-        self.set(&Table::new(set.family, &set.table), &set.name)
-            .map(|set| set.is_some())
+        self.set(&Table::new(set.family, &set.table), &set.name).map(|set| set.is_some())
     }
 }

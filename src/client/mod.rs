@@ -59,11 +59,7 @@ impl Client {
     /// # Errors
     /// [`Error::Io`] if the kernel has no netlink socket to give.
     pub fn open() -> Result<Self> {
-        Ok(Self {
-            socket: Socket::open()?,
-            seq: 1 << 31,
-            acks: None,
-        })
+        Ok(Self { socket: Socket::open()?, seq: 1 << 31, acks: None })
     }
 
     /// The netlink port of the connection: what the kernel reports as [owner](Table::owner) of its tables.
@@ -92,9 +88,7 @@ impl Client {
         self.exchange(&mut commit)?;
         match commit.outcome_in(self) {
             Outcome::Committed => match batch.expected() {
-                Some(expected) => Ok(Committed {
-                    generation: self.after(expected)?,
-                }),
+                Some(expected) => Ok(Committed { generation: self.after(expected)? }),
                 None => self.generation().map(|generation| Committed { generation }),
             },
             outcome => Err(self.failed(batch, outcome, before)?),
@@ -166,19 +160,10 @@ impl Client {
     /// The generation of a commit that was bound to `expected`: the next, unless it changed nothing.
     fn after(&mut self, expected: Generation) -> Result<Generation> {
         let now = self.generation()?;
-        Ok(if now == expected {
-            now
-        } else {
-            expected.next()
-        })
+        Ok(if now == expected { now } else { expected.next() })
     }
 
-    fn failed(
-        &mut self,
-        batch: &Batch,
-        outcome: Outcome,
-        before: Option<Generation>,
-    ) -> Result<Error> {
+    fn failed(&mut self, batch: &Batch, outcome: Outcome, before: Option<Generation>) -> Result<Error> {
         Ok(match (outcome, batch.expected()) {
             (Outcome::Rejected(rejection), _) => rejection.into(),
             (Outcome::Stale, Some(expected)) => Error::Stale { expected },
@@ -188,9 +173,9 @@ impl Client {
                 }
                 _ => Error::Unknown { why },
             },
-            (Outcome::Stale | Outcome::Committed, _) => Error::Unknown {
-                why: "the kernel's answer makes no sense".into(),
-            },
+            (Outcome::Stale | Outcome::Committed, _) => {
+                Error::Unknown { why: "the kernel's answer makes no sense".into() }
+            }
         })
     }
 
@@ -202,16 +187,11 @@ impl Client {
         let get = self.request(16, None, "generation", |_| ());
         let mut found = None;
         self.ask(&get, |_, _, attributes| {
-            found = crate::wire::attrs(attributes)
-                .flatten()
-                .find(|a| a.kind == 1)
-                .map(|a| a.payload.to_vec());
+            found = crate::wire::attrs(attributes).flatten().find(|a| a.kind == 1).map(|a| a.payload.to_vec());
             Ok(())
         })?;
         let bytes = found.and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
-        bytes
-            .map(|b| Generation(u32::from_be_bytes(b)))
-            .ok_or_else(|| Self::malformed(&get, Malformed::Missing.into()))
+        bytes.map(|b| Generation(u32::from_be_bytes(b))).ok_or_else(|| Self::malformed(&get, Malformed::Missing.into()))
     }
 
     fn next_seq(&mut self) -> u32 {
@@ -220,37 +200,20 @@ impl Client {
         self.seq
     }
 
-    fn request(
-        &mut self,
-        kind: u8,
-        family: Option<Family>,
-        what: &str,
-        body: impl FnOnce(&mut Writer),
-    ) -> Get {
+    fn request(&mut self, kind: u8, family: Option<Family>, what: &str, body: impl FnOnce(&mut Writer)) -> Get {
         Get::one(kind, family, self.next_seq(), what.to_owned(), body)
     }
 
     fn malformed(get: &Get, source: DecodeError) -> Error {
-        Error::Malformed {
-            what: get.what.clone(),
-            source,
-        }
+        Error::Malformed { what: get.what.clone(), source }
     }
 
     fn refused(get: &Get, errno: i32) -> Error {
-        Error::Request {
-            what: get.what.clone(),
-            errno,
-            cause: request_cause(errno),
-        }
+        Error::Request { what: get.what.clone(), errno, cause: request_cause(errno) }
     }
 
     /// Sends a request that is answered by one message, and hands that over.
-    fn ask(
-        &mut self,
-        get: &Get,
-        mut each: impl FnMut(u8, Family, &[u8]) -> Result<(), DecodeError>,
-    ) -> Result<()> {
+    fn ask(&mut self, get: &Get, mut each: impl FnMut(u8, Family, &[u8]) -> Result<(), DecodeError>) -> Result<()> {
         self.socket.send(&[std::io::IoSlice::new(&get.request)])?;
         let mut dump = Dump::new(get.seq);
         let (mut seen, mut failed) = (0, None);
@@ -304,13 +267,7 @@ impl Client {
     /// [`Error::Request`] without privilege.
     pub fn table(&mut self, family: Family, name: impl Into<Name>) -> Result<Option<Table>> {
         let name = name.into();
-        self.one(
-            1,
-            family,
-            &format!("table {family} {name}"),
-            &[(1, &name)],
-            Table::decode_attrs,
-        )
+        self.one(1, family, &format!("table {family} {name}"), &[(1, &name)], Table::decode_attrs)
     }
 
     /// The chain of this name in `table`; `None` if there is none.
@@ -320,13 +277,7 @@ impl Client {
     pub fn chain(&mut self, table: &Table, name: impl Into<Name>) -> Result<Option<Chain>> {
         let name = name.into();
         let what = format!("chain {} {} {name}", table.family, table.name);
-        self.one(
-            4,
-            table.family,
-            &what,
-            &[(1, &table.name), (3, &name)],
-            Chain::decode_attrs,
-        )
+        self.one(4, table.family, &what, &[(1, &table.name), (3, &name)], Chain::decode_attrs)
     }
 
     /// The set or map of this name in `table`; `None` if there is none.
@@ -336,21 +287,13 @@ impl Client {
     pub fn set(&mut self, table: &Table, name: impl Into<Name>) -> Result<Option<Set>> {
         let name = name.into();
         let what = format!("set {} {} {name}", table.family, table.name);
-        self.one(
-            10,
-            table.family,
-            &what,
-            &[(1, &table.name), (2, &name)],
-            Set::decode_attrs,
-        )
+        self.one(10, table.family, &what, &[(1, &table.name), (2, &name)], Set::decode_attrs)
     }
 }
 
 impl World for Client {
     fn set(&mut self, family: Family, table: &Name, name: &Name) -> Option<Set> {
-        Client::set(self, &Table::new(family, table), name)
-            .ok()
-            .flatten()
+        Client::set(self, &Table::new(family, table), name).ok().flatten()
     }
     fn table(&mut self, family: Family, name: &Name) -> Option<Table> {
         Client::table(self, family, name).ok().flatten()

@@ -40,22 +40,15 @@ pub(crate) enum Received<'a> {
 }
 
 fn io(doing: &'static str) -> impl Fn(Errno) -> Error {
-    move |errno| Error::Io {
-        doing,
-        source: errno.into(),
-    }
+    move |errno| Error::Io { doing, source: errno.into() }
 }
 
 impl Socket {
     /// Opens a netfilter socket in the network namespace of the calling thread. It stays there.
     pub(crate) fn open() -> Result<Self> {
         let doing = "opening a netlink socket";
-        let mut inner =
-            NetlinkSocket::new(NETLINK_NETFILTER).map_err(|source| Error::Io { doing, source })?;
-        let port = inner
-            .bind_auto()
-            .map_err(|source| Error::Io { doing, source })?
-            .port_number();
+        let mut inner = NetlinkSocket::new(NETLINK_NETFILTER).map_err(|source| Error::Io { doing, source })?;
+        let port = inner.bind_auto().map_err(|source| Error::Io { doing, source })?.port_number();
         // Errors name the attribute, and do not repeat the refused message. Kernels before 4.12 know neither.
         for result in [inner.set_ext_ack(true), inner.set_cap_ack(true)] {
             if let Err(e) = result {
@@ -64,11 +57,7 @@ impl Socket {
         }
         // The kernel answers while it is asked; this is for a kernel that does not.
         setsockopt(&inner, sockopt::ReceiveTimeout, &TimeVal::seconds(10)).map_err(io(doing))?;
-        Ok(Self {
-            inner,
-            port,
-            buffer: vec![0; RECEIVE],
-        })
+        Ok(Self { inner, port, buffer: vec![0; RECEIVE] })
     }
 
     pub(crate) fn port(&self) -> u32 {
@@ -79,8 +68,7 @@ impl Socket {
     pub(crate) fn send(&self, parts: &[IoSlice<'_>]) -> Result<()> {
         let len = parts.iter().map(|part| part.len()).sum();
         self.make_room(len)?;
-        let sent =
-            socket::sendmsg::<()>(self.inner.as_raw_fd(), parts, &[], MsgFlags::empty(), None);
+        let sent = socket::sendmsg::<()>(self.inner.as_raw_fd(), parts, &[], MsgFlags::empty(), None);
         match sent {
             Ok(sent) if sent == len => Ok(()),
             // Without its end the kernel undoes the batch.
@@ -94,9 +82,7 @@ impl Socket {
     }
 
     fn limit(&self) -> Result<usize> {
-        Ok(getsockopt(&self.inner, sockopt::SndBuf)
-            .map_err(io("asking for the send buffer's size"))?
-            - SEND_OVERHEAD)
+        Ok(getsockopt(&self.inner, sockopt::SndBuf).map_err(io("asking for the send buffer's size"))? - SEND_OVERHEAD)
     }
 
     fn make_room(&self, len: usize) -> Result<()> {
@@ -110,23 +96,14 @@ impl Socket {
         let wanted = (len + SEND_OVERHEAD).div_ceil(2);
         if setsockopt(&self.inner, sockopt::SndBufForce, &wanted).is_err() {
             // Only for CAP_NET_ADMIN in the first user namespace; this one is capped by net.core.wmem_max.
-            setsockopt(&self.inner, sockopt::SndBuf, &wanted)
-                .map_err(io("enlarging the send buffer"))?;
+            setsockopt(&self.inner, sockopt::SndBuf, &wanted).map_err(io("enlarging the send buffer"))?;
         }
-        if len > self.limit()? {
-            Err(self.too_large(len))
-        } else {
-            Ok(())
-        }
+        if len > self.limit()? { Err(self.too_large(len)) } else { Ok(()) }
     }
 
     fn too_large(&self, needed: usize) -> Error {
         let limit = self.limit().unwrap_or(0).min(SEND_MAX);
-        Error::TooLarge {
-            needed,
-            limit,
-            sysctl: (needed + SEND_OVERHEAD).div_ceil(2),
-        }
+        Error::TooLarge { needed, limit, sysctl: (needed + SEND_OVERHEAD).div_ceil(2) }
     }
 
     /// Takes one datagram that is queued already.

@@ -72,17 +72,9 @@ impl Hook {
     /// The hook with the kernel's `number` in a family.
     pub fn from_number(family: Family, number: u32) -> Option<Self> {
         use Hook::*;
-        [
-            Prerouting,
-            Input,
-            Forward,
-            Output,
-            Postrouting,
-            Ingress,
-            Egress,
-        ]
-        .into_iter()
-        .find(|hook| hook.number(family) == Some(number))
+        [Prerouting, Input, Forward, Output, Postrouting, Ingress, Egress]
+            .into_iter()
+            .find(|hook| hook.number(family) == Some(number))
     }
 }
 
@@ -123,22 +115,13 @@ impl Priority {
     /// Where packets are altered.
     pub const MANGLE: Self = Self::both(-150);
     /// Destination NAT.
-    pub const DSTNAT: Self = Self {
-        ip: -100,
-        bridge: -300,
-    };
+    pub const DSTNAT: Self = Self { ip: -100, bridge: -300 };
     /// Ordinary filtering.
-    pub const FILTER: Self = Self {
-        ip: 0,
-        bridge: -200,
-    };
+    pub const FILTER: Self = Self { ip: 0, bridge: -200 };
     /// After filtering, where security modules mark packets.
     pub const SECURITY: Self = Self::both(50);
     /// Source NAT; no chain of type `nat` may be earlier than -199.
-    pub const SRCNAT: Self = Self {
-        ip: 100,
-        bridge: 300,
-    };
+    pub const SRCNAT: Self = Self { ip: 100, bridge: 300 };
     /// The bridge family's `out`.
     pub const OUT: Self = Self::both(100);
 
@@ -148,11 +131,7 @@ impl Priority {
 
     /// The number in a family.
     pub fn number(self, family: Family) -> i32 {
-        if family == Family::Bridge {
-            self.bridge
-        } else {
-            self.ip
-        }
+        if family == Family::Bridge { self.bridge } else { self.ip }
     }
 }
 
@@ -165,10 +144,7 @@ impl From<i32> for Priority {
 impl Add<i32> for Priority {
     type Output = Self;
     fn add(self, n: i32) -> Self {
-        Self {
-            ip: self.ip.saturating_add(n),
-            bridge: self.bridge.saturating_add(n),
-        }
+        Self { ip: self.ip.saturating_add(n), bridge: self.bridge.saturating_add(n) }
     }
 }
 

@@ -11,11 +11,7 @@ impl DataType {
 
     /// Register content in words: addresses, ports and marks as such, the rest in hexadecimal.
     pub(crate) fn show(self, value: &[u8]) -> String {
-        let fields: Vec<u32> = (0..5)
-            .rev()
-            .map(|i| self.0 >> (6 * i) & 0x3f)
-            .skip_while(|t| *t == 0)
-            .collect();
+        let fields: Vec<u32> = (0..5).rev().map(|i| self.0 >> (6 * i) & 0x3f).skip_while(|t| *t == 0).collect();
         let lengths = fields.iter().map(|kind| match kind {
             7 | 19 | 20 | 24 | 25 | 26 => Some(4),
             8 | 41 => Some(16),
@@ -28,11 +24,7 @@ impl DataType {
         let mut words = Vec::new();
         for (kind, len) in fields.iter().zip(lengths) {
             let Some((field, tail)) = len.and_then(|len: usize| {
-                let padded = if fields.len() > 1 {
-                    len.next_multiple_of(4)
-                } else {
-                    len
-                };
+                let padded = if fields.len() > 1 { len.next_multiple_of(4) } else { len };
                 let (field, _) = rest.split_at_checked(len)?;
                 Some((field, rest.get(padded..).unwrap_or_default()))
             }) else {
@@ -41,19 +33,16 @@ impl DataType {
             rest = tail;
             words.push(match (kind, field) {
                 (7, &[a, b, c, d]) => std::net::Ipv4Addr::new(a, b, c, d).to_string(),
-                (8, field) => <[u8; 16]>::try_from(field)
-                    .map_or(String::new(), |b| std::net::Ipv6Addr::from(b).to_string()),
+                (8, field) => {
+                    <[u8; 16]>::try_from(field).map_or(String::new(), |b| std::net::Ipv6Addr::from(b).to_string())
+                }
                 (13, &[a, b]) => u16::from_be_bytes([a, b]).to_string(),
                 (19, &[a, b, c, d]) => format!("{:#010x}", u32::from_ne_bytes([a, b, c, d])),
                 (41, field) => String::from_utf8_lossy(field).trim_end_matches('\0').into(),
                 (_, field) => hex(field),
             });
         }
-        if words.is_empty() || words.len() < fields.len() {
-            hex(value)
-        } else {
-            words.join(" . ")
-        }
+        if words.is_empty() || words.len() < fields.len() { hex(value) } else { words.join(" . ") }
     }
 
     /// The concatenation of this type with another field.
@@ -75,7 +64,5 @@ impl From<DataType> for u32 {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold("0x".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+    bytes.iter().fold("0x".to_owned(), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -42,8 +42,7 @@ impl Userdata {
 
     /// The first entry of a type.
     pub fn entry(&self, kind: u8) -> Option<&[u8]> {
-        self.entries()
-            .find_map(|(k, content)| (k == kind).then_some(content))
+        self.entries().find_map(|(k, content)| (k == kind).then_some(content))
     }
 
     /// Adds an entry; one of the same type is replaced.
@@ -74,9 +73,7 @@ impl Userdata {
     /// The text of an entry, without its NUL.
     pub(crate) fn text(&self, kind: u8) -> Option<std::borrow::Cow<'_, str>> {
         let bytes = self.entry(kind)?;
-        Some(String::from_utf8_lossy(
-            bytes.strip_suffix(&[0]).unwrap_or(bytes),
-        ))
+        Some(String::from_utf8_lossy(bytes.strip_suffix(&[0]).unwrap_or(bytes)))
     }
 }
 
@@ -93,35 +90,21 @@ pub(crate) enum UserdataCodec {}
 impl Codec<Userdata> for UserdataCodec {
     fn put(value: &Userdata, out: &mut Writer) {
         if let Some(got) = value.oversized {
-            out.refuse(Malformed::TooLong {
-                got,
-                most: Userdata::MAX_COMMENT,
-            });
+            out.refuse(Malformed::TooLong { got, most: Userdata::MAX_COMMENT });
         } else if value.raw.len() > Userdata::MAX {
-            out.refuse(Malformed::TooLong {
-                got: value.raw.len(),
-                most: Userdata::MAX,
-            });
+            out.refuse(Malformed::TooLong { got: value.raw.len(), most: Userdata::MAX });
         }
         out.bytes(&value.raw);
     }
     fn get(payload: &[u8]) -> Result<Userdata, DecodeError> {
-        Ok(Userdata {
-            raw: payload.to_vec(),
-            oversized: None,
-        })
+        Ok(Userdata { raw: payload.to_vec(), oversized: None })
     }
     fn is_absent(value: &Userdata) -> bool {
         value.raw.is_empty() && value.oversized.is_none()
     }
     #[cfg(test)]
     fn any() -> BoxedStrategy<Userdata> {
-        prop::collection::vec(any::<u8>(), 1..60)
-            .prop_map(|raw| Userdata {
-                raw,
-                oversized: None,
-            })
-            .boxed()
+        prop::collection::vec(any::<u8>(), 1..60).prop_map(|raw| Userdata { raw, oversized: None }).boxed()
     }
 }
 

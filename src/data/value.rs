@@ -47,10 +47,7 @@ impl Value {
 
 impl Default for Value {
     fn default() -> Self {
-        Self {
-            len: 0,
-            bytes: [0; Self::MAX],
-        }
+        Self { len: 0, bytes: [0; Self::MAX] }
     }
 }
 
@@ -98,18 +95,8 @@ const VERDICT: u16 = 2;
 impl Data {
     /// The attributes of a data nest.
     pub const TABLE: &'static [Spec] = &[
-        Spec {
-            number: VALUE,
-            name: "NFTA_DATA_VALUE",
-            field: "value",
-            scope: Scope::Leaf,
-        },
-        Spec {
-            number: VERDICT,
-            name: "NFTA_DATA_VERDICT",
-            field: "verdict",
-            scope: Scope::Table(Verdict::TABLE),
-        },
+        Spec { number: VALUE, name: "NFTA_DATA_VALUE", field: "value", scope: Scope::Leaf },
+        Spec { number: VERDICT, name: "NFTA_DATA_VERDICT", field: "verdict", scope: Scope::Table(Verdict::TABLE) },
     ];
 }
 
@@ -128,15 +115,10 @@ impl Table for Data {
             let attr = attr?;
             data = Some(match attr.kind {
                 VALUE => Self::Value(Value::new(attr.payload).ok_or_else(|| {
-                    DecodeError::from(Malformed::TooLong {
-                        got: attr.payload.len(),
-                        most: Value::MAX,
-                    })
-                    .within(Step::Field("value"))
+                    DecodeError::from(Malformed::TooLong { got: attr.payload.len(), most: Value::MAX })
+                        .within(Step::Field("value"))
                 })?),
-                VERDICT => Self::Verdict(
-                    Verdict::decode(attr.payload).map_err(|e| e.within(Step::Field("verdict")))?,
-                ),
+                VERDICT => Self::Verdict(Verdict::decode(attr.payload).map_err(|e| e.within(Step::Field("verdict")))?),
                 _ => return Err(Malformed::Missing.into()),
             });
         }
@@ -144,11 +126,7 @@ impl Table for Data {
     }
     #[cfg(test)]
     fn any() -> BoxedStrategy<Self> {
-        prop_oneof![
-            <Value as Table>::any().prop_map(Self::Value),
-            Verdict::any().prop_map(Self::Verdict)
-        ]
-        .boxed()
+        prop_oneof![<Value as Table>::any().prop_map(Self::Value), Verdict::any().prop_map(Self::Verdict)].boxed()
     }
 }
 
@@ -166,9 +144,7 @@ impl Table for Value {
     }
     #[cfg(test)]
     fn any() -> BoxedStrategy<Self> {
-        prop::collection::vec(any::<u8>(), 1..=Self::MAX)
-            .prop_map(|b| Self::new(&b).unwrap())
-            .boxed()
+        prop::collection::vec(any::<u8>(), 1..=Self::MAX).prop_map(|b| Self::new(&b).unwrap()).boxed()
     }
 }
 

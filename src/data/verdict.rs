@@ -64,17 +64,11 @@ impl Verdict {
 
     /// Goes into `chain` and comes back after it.
     pub fn jump(chain: impl Into<Name>) -> Self {
-        Self {
-            chain: Some(chain.into()),
-            ..Self::required(VerdictCode::Jump)
-        }
+        Self { chain: Some(chain.into()), ..Self::required(VerdictCode::Jump) }
     }
 
     /// Goes into `chain` and does not come back.
     pub fn goto(chain: impl Into<Name>) -> Self {
-        Self {
-            chain: Some(chain.into()),
-            ..Self::required(VerdictCode::Goto)
-        }
+        Self { chain: Some(chain.into()), ..Self::required(VerdictCode::Goto) }
     }
 }

@@ -74,10 +74,6 @@ impl Bitwise {
     pub fn shift(sreg: Register, dreg: Register, len: u32, op: BitwiseOp, bits: u32) -> Self {
         // The count stands in a register of the machine, so in its byte order.
         let data = Value::new(&bits.to_ne_bytes()).map(Data::Value);
-        Self {
-            op: Some(op),
-            data,
-            ..Self::required(sreg, dreg, len)
-        }
+        Self { op: Some(op), data, ..Self::required(sreg, dreg, len) }
     }
 }

@@ -88,17 +88,11 @@ numbers! {
 impl Ct {
     /// Reads `key` into `dreg`.
     pub fn load(key: CtKey, dreg: Register) -> Self {
-        Self {
-            dreg: Some(dreg),
-            ..Self::required(key)
-        }
+        Self { dreg: Some(dreg), ..Self::required(key) }
     }
 
     /// Sets `key` from `sreg`.
     pub fn store(key: CtKey, sreg: Register) -> Self {
-        Self {
-            sreg: Some(sreg),
-            ..Self::required(key)
-        }
+        Self { sreg: Some(sreg), ..Self::required(key) }
     }
 }

@@ -87,9 +87,7 @@ impl Dynset {
         match self.expr.take() {
             None if self.exprs.is_none() => self.expr = Some(Box::new(expr.into())),
             first => {
-                self.exprs
-                    .get_or_insert_default()
-                    .extend(first.map(|e| *e).into_iter().chain([expr.into()]));
+                self.exprs.get_or_insert_default().extend(first.map(|e| *e).into_iter().chain([expr.into()]));
                 self.flags = Some(self.flags.unwrap_or_default() | DynsetFlags::EXPR);
             }
         }

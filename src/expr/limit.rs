@@ -68,10 +68,6 @@ impl Limit {
     }
 
     fn new(kind: LimitType, rate: u64, unit: Duration) -> Self {
-        Self {
-            kind: Some(kind),
-            flags: Some(LimitFlags::empty()),
-            ..Self::required(rate, unit.as_secs())
-        }
+        Self { kind: Some(kind), flags: Some(LimitFlags::empty()), ..Self::required(rate, unit.as_secs()) }
     }
 }

@@ -105,17 +105,11 @@ numbers! {
 impl Meta {
     /// Reads `key` into `dreg`.
     pub fn load(key: MetaKey, dreg: Register) -> Self {
-        Self {
-            dreg: Some(dreg),
-            ..Self::required(key)
-        }
+        Self { dreg: Some(dreg), ..Self::required(key) }
     }
 
     /// Sets `key` from `sreg`.
     pub fn store(key: MetaKey, sreg: Register) -> Self {
-        Self {
-            sreg: Some(sreg),
-            ..Self::required(key)
-        }
+        Self { sreg: Some(sreg), ..Self::required(key) }
     }
 }

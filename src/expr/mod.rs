@@ -209,10 +209,7 @@ impl Expr {
     /// Name and table of an expression nest, for error paths.
     pub(crate) fn peek(nest: &[u8]) -> Option<(String, Option<&'static [Spec]>)> {
         let (name, _) = Self::parts(nest)?;
-        let table = Self::TABLES
-            .iter()
-            .find(|(known, _)| known.as_bytes() == name)
-            .map(|(_, table)| *table);
+        let table = Self::TABLES.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, table)| *table);
         Some((String::from_utf8_lossy(name).into_owned(), table))
     }
 
@@ -238,12 +235,7 @@ impl Codec<Expr> for ExprNest {
     #[cfg(test)]
     fn any() -> BoxedStrategy<Expr> {
         // Only stateful expressions stand below another one.
-        prop_oneof![
-            Expr::any_of("counter"),
-            Expr::any_of("limit"),
-            Expr::any_of("quota")
-        ]
-        .boxed()
+        prop_oneof![Expr::any_of("counter"), Expr::any_of("limit"), Expr::any_of("quota")].boxed()
     }
 }
 
@@ -331,18 +323,9 @@ mod tests {
             out.attr(99, "", |out| out.bytes(b"new"));
         });
         let bytes = out.finish().unwrap();
-        let Expr::Counter(counter) = Expr::decode(&bytes) else {
-            panic!("typed")
-        };
+        let Expr::Counter(counter) = Expr::decode(&bytes) else { panic!("typed") };
         assert_eq!(counter.packets, Some(7));
-        assert_eq!(
-            counter
-                .unknown
-                .iter()
-                .map(|a| (a.kind, a.payload))
-                .collect::<Vec<_>>(),
-            [(99, &b"new"[..])]
-        );
+        assert_eq!(counter.unknown.iter().map(|a| (a.kind, a.payload)).collect::<Vec<_>>(), [(99, &b"new"[..])]);
         let mut again = Writer::new(Form::Exact);
         Expr::from(counter).encode(&mut again);
         assert_eq!(again.finish().unwrap(), bytes);
@@ -351,15 +334,10 @@ mod tests {
     #[test]
     fn extended_ack_offsets_become_names() {
         let dynset = Dynset::new("seen", DynsetOp::Update, Register::R1)
-            .with_expr(Counter {
-                bytes: Some(7),
-                ..Counter::new()
-            })
+            .with_expr(Counter { bytes: Some(7), ..Counter::new() })
             .with_expr(Counter::new());
         let bytes = encoded(&vec![Notrack::new().into(), dynset.into()], Form::Request);
-        let paths: Vec<_> = (0..bytes.len())
-            .map(|at| locate(&bytes, at, LIST).to_string())
-            .collect();
+        let paths: Vec<_> = (0..bytes.len()).map(|at| locate(&bytes, at, LIST).to_string()).collect();
         for wanted in [
             "[0] > notrack",
             "[1] > dynset",
@@ -367,14 +345,8 @@ mod tests {
             "[1] > dynset > exprs[0] > counter",
             "[1] > dynset > exprs[0] > counter > bytes",
         ] {
-            assert!(
-                paths.iter().any(|p| p == wanted),
-                "{wanted} is not among {paths:#?}"
-            );
+            assert!(paths.iter().any(|p| p == wanted), "{wanted} is not among {paths:#?}");
         }
-        assert!(matches!(
-            locate(&bytes, 0, LIST).steps(),
-            [Step::Index(0), ..]
-        ));
+        assert!(matches!(locate(&bytes, 0, LIST).steps(), [Step::Index(0), ..]));
     }
 }

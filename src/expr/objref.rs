@@ -57,19 +57,11 @@ numbers! {
 impl Objref {
     /// Applies the object `name`.
     pub fn new(kind: ObjectType, name: impl Into<Name>) -> Self {
-        Self {
-            kind: Some(kind),
-            name: Some(name.into()),
-            ..Self::default()
-        }
+        Self { kind: Some(kind), name: Some(name.into()), ..Self::default() }
     }
 
     /// Applies the object that `map` has for the key in `sreg`.
     pub fn from_map(map: impl Into<Name>, sreg: Register) -> Self {
-        Self {
-            set: Some(map.into()),
-            sreg: Some(sreg),
-            ..Self::default()
-        }
+        Self { set: Some(map.into()), sreg: Some(sreg), ..Self::default() }
     }
 }

@@ -73,17 +73,11 @@ flags! {
 impl Payload {
     /// Loads `len` bytes at `offset` of `base` into `dreg`.
     pub fn load(base: PayloadBase, offset: u32, len: u32, dreg: Register) -> Self {
-        Self {
-            dreg: Some(dreg),
-            ..Self::required(base, offset, len)
-        }
+        Self { dreg: Some(dreg), ..Self::required(base, offset, len) }
     }
 
     /// Writes `len` bytes of `sreg` to `offset` of `base`; set the checksum fields if there is one to fix.
     pub fn store(base: PayloadBase, offset: u32, len: u32, sreg: Register) -> Self {
-        Self {
-            sreg: Some(sreg),
-            ..Self::required(base, offset, len)
-        }
+        Self { sreg: Some(sreg), ..Self::required(base, offset, len) }
     }
 }

@@ -34,17 +34,11 @@ flags! {
 impl Quota {
     /// Matches while less than `bytes` have passed.
     pub fn until(bytes: u64) -> Self {
-        Self {
-            flags: Some(QuotaFlags::empty()),
-            ..Self::required(bytes)
-        }
+        Self { flags: Some(QuotaFlags::empty()), ..Self::required(bytes) }
     }
 
     /// Matches once `bytes` have passed.
     pub fn over(bytes: u64) -> Self {
-        Self {
-            flags: Some(QuotaFlags::INV),
-            ..Self::required(bytes)
-        }
+        Self { flags: Some(QuotaFlags::INV), ..Self::required(bytes) }
     }
 }

@@ -35,17 +35,11 @@ numbers! {
 impl Reject {
     /// A TCP reset.
     pub fn tcp_reset() -> Self {
-        Self {
-            code: Some(0),
-            ..Self::required(RejectType::TcpReset)
-        }
+        Self { code: Some(0), ..Self::required(RejectType::TcpReset) }
     }
 
     /// An ICMP message with a code of the given kind.
     pub fn icmp(kind: RejectType, code: u8) -> Self {
-        Self {
-            code: Some(code),
-            ..Self::required(kind)
-        }
+        Self { code: Some(code), ..Self::required(kind) }
     }
 }

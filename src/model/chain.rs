@@ -128,25 +128,14 @@ impl Codec<Vec<Device>> for Devices {
             .map(|attr| {
                 let attr = attr?;
                 let name = Text::<15>::get(attr.payload)?;
-                Ok(if attr.kind == 2 {
-                    Device::Prefix(name)
-                } else {
-                    Device::Name(name)
-                })
+                Ok(if attr.kind == 2 { Device::Prefix(name) } else { Device::Name(name) })
             })
             .collect()
     }
     #[cfg(test)]
     fn any() -> BoxedStrategy<Vec<Device>> {
         let name = || Text::<15>::any();
-        prop::collection::vec(
-            prop_oneof![
-                name().prop_map(Device::Name),
-                name().prop_map(Device::Prefix)
-            ],
-            0..3,
-        )
-        .boxed()
+        prop::collection::vec(prop_oneof![name().prop_map(Device::Name), name().prop_map(Device::Prefix)], 0..3).boxed()
     }
 }
 
@@ -186,18 +175,16 @@ impl Chain {
         let hook = self.hook.get_or_insert_with(ChainHook::required);
         match (hook.device.take(), &mut hook.devices) {
             (None, None) => hook.device = Some(name.into()),
-            (first, devices) => devices
-                .get_or_insert_default()
-                .extend(first.into_iter().chain([name.into()]).map(Device::Name)),
+            (first, devices) => {
+                devices.get_or_insert_default().extend(first.into_iter().chain([name.into()]).map(Device::Name))
+            }
         }
         self
     }
 
     /// Sets the comment, up to 128 bytes. Since 5.10.
     pub fn with_comment(mut self, text: &str) -> Self {
-        self.userdata
-            .get_or_insert_default()
-            .set_text(Self::COMMENT, text);
+        self.userdata.get_or_insert_default().set_text(Self::COMMENT, text);
         self
     }
 
@@ -209,10 +196,7 @@ impl Chain {
     /// Hook and priority, if it is a base chain of a hook that this version knows.
     pub fn base(&self) -> Option<(Hook, i32)> {
         let hook = self.hook.as_ref()?;
-        Some((
-            Hook::from_number(self.family, hook.number??)?,
-            hook.priority?,
-        ))
+        Some((Hook::from_number(self.family, hook.number??)?, hook.priority?))
     }
 
     /// The devices of an ingress or egress chain.

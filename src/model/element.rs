@@ -66,30 +66,15 @@ impl Codec<Duration> for Timeout {
 
 /// A list of elements, as its messages carry it.
 pub(crate) const LIST: &[Spec] = &[
-    Spec {
-        number: 1,
-        name: "NFTA_SET_ELEM_LIST_TABLE",
-        field: "table",
-        scope: Scope::Leaf,
-    },
-    Spec {
-        number: 2,
-        name: "NFTA_SET_ELEM_LIST_SET",
-        field: "set",
-        scope: Scope::Leaf,
-    },
+    Spec { number: 1, name: "NFTA_SET_ELEM_LIST_TABLE", field: "table", scope: Scope::Leaf },
+    Spec { number: 2, name: "NFTA_SET_ELEM_LIST_SET", field: "set", scope: Scope::Leaf },
     Spec {
         number: 3,
         name: "NFTA_SET_ELEM_LIST_ELEMENTS",
         field: "elements",
         scope: Scope::List(&Scope::Table(Element::TABLE)),
     },
-    Spec {
-        number: 4,
-        name: "NFTA_SET_ELEM_LIST_SET_ID",
-        field: "set_id",
-        scope: Scope::Leaf,
-    },
+    Spec { number: 4, name: "NFTA_SET_ELEM_LIST_SET_ID", field: "set_id", scope: Scope::Leaf },
 ];
 
 impl Element {
@@ -97,25 +82,17 @@ impl Element {
 
     /// An element with a key.
     pub fn new(key: Value) -> Self {
-        Self {
-            key: Some(key),
-            ..Self::default()
-        }
+        Self { key: Some(key), ..Self::default() }
     }
 
     /// The element for every key that has no other. Since 5.13.
     pub fn catch_all() -> Self {
-        Self {
-            flags: Some(ElementFlags::CATCHALL),
-            ..Self::default()
-        }
+        Self { flags: Some(ElementFlags::CATCHALL), ..Self::default() }
     }
 
     /// Sets the comment, up to 128 bytes.
     pub fn with_comment(mut self, text: &str) -> Self {
-        self.userdata
-            .get_or_insert_default()
-            .set_text(Self::COMMENT, text);
+        self.userdata.get_or_insert_default().set_text(Self::COMMENT, text);
         self
     }
 
@@ -126,15 +103,11 @@ impl Element {
 
     /// Whether it only marks the end of an interval.
     pub fn is_interval_end(&self) -> bool {
-        self.flags
-            .unwrap_or_default()
-            .contains(ElementFlags::INTERVAL_END)
+        self.flags.unwrap_or_default().contains(ElementFlags::INTERVAL_END)
     }
 
     /// Whether it stands for every key that has no other.
     pub fn is_catch_all(&self) -> bool {
-        self.flags
-            .unwrap_or_default()
-            .contains(ElementFlags::CATCHALL)
+        self.flags.unwrap_or_default().contains(ElementFlags::CATCHALL)
     }
 }

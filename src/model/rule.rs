@@ -67,9 +67,7 @@ impl Rule {
 
     /// Sets the comment, up to 128 bytes.
     pub fn with_comment(mut self, text: &str) -> Self {
-        self.userdata
-            .get_or_insert_default()
-            .set_text(Self::COMMENT, text);
+        self.userdata.get_or_insert_default().set_text(Self::COMMENT, text);
         self
     }
 

@@ -129,9 +129,7 @@ impl Codec<Duration> for Ms32 {
     }
     #[cfg(test)]
     fn any() -> BoxedStrategy<Duration> {
-        any::<u32>()
-            .prop_map(|ms| Duration::from_millis(ms.into()))
-            .boxed()
+        any::<u32>().prop_map(|ms| Duration::from_millis(ms.into())).boxed()
     }
 }
 
@@ -144,9 +142,7 @@ impl Set {
 
     /// Sets the comment, up to 128 bytes.
     pub fn with_comment(mut self, text: &str) -> Self {
-        self.userdata
-            .get_or_insert_default()
-            .set_text(Self::COMMENT, text);
+        self.userdata.get_or_insert_default().set_text(Self::COMMENT, text);
         self
     }
 

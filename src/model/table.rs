@@ -61,9 +61,7 @@ impl Table {
 
     /// Sets the comment, up to 128 bytes. Since 5.10.
     pub fn with_comment(mut self, text: &str) -> Self {
-        self.userdata
-            .get_or_insert_default()
-            .set_text(Self::COMMENT, text);
+        self.userdata.get_or_insert_default().set_text(Self::COMMENT, text);
         self
     }
 

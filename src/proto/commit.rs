@@ -126,15 +126,10 @@ impl<'a> Commit<'a> {
 
     /// Takes a datagram from the kernel. What belongs to something else is ignored.
     pub fn handle(&mut self, datagram: &[u8]) {
-        for message in messages(datagram)
-            .flatten()
-            .filter(|m| m.kind == NLMSG_ERROR)
-        {
+        for message in messages(datagram).flatten().filter(|m| m.kind == NLMSG_ERROR) {
             match message.ack() {
                 Ok(ack) if ack.errno == 0 => self.acked |= message.seq == self.acked_seq(),
-                Ok(ack) if message.seq <= self.batch.messages() => {
-                    self.failures.push((message.seq, ack))
-                }
+                Ok(ack) if message.seq <= self.batch.messages() => self.failures.push((message.seq, ack)),
                 _ => {}
             }
         }
@@ -159,33 +154,18 @@ impl<'a> Commit<'a> {
         if self.is_settled() {
             return Outcome::Committed;
         }
-        if self
-            .failures
-            .iter()
-            .any(|(seq, ack)| *seq == 0 && ack.errno == nix::errno::Errno::ERESTART as i32)
-        {
+        if self.failures.iter().any(|(seq, ack)| *seq == 0 && ack.errno == nix::errno::Errno::ERESTART as i32) {
             return Outcome::Stale;
         }
         if !self.failures.is_empty() {
-            let failures = self
-                .failures
-                .iter()
-                .map(|(seq, ack)| super::explain(self.batch, *seq, ack, world))
-                .collect();
-            return Outcome::Rejected(Rejection {
-                failures,
-                operations: self.batch.len(),
-                more: self.overrun,
-            });
+            let failures =
+                self.failures.iter().map(|(seq, ack)| super::explain(self.batch, *seq, ack, world)).collect();
+            return Outcome::Rejected(Rejection { failures, operations: self.batch.len(), more: self.overrun });
         }
         match (self.overrun, self.acked) {
             (false, true) => Outcome::Committed,
-            (false, false) => Outcome::Unknown {
-                why: "the kernel did not answer".into(),
-            },
-            (true, _) => Outcome::Unknown {
-                why: "the socket's receive buffer overran (ENOBUFS)".into(),
-            },
+            (false, false) => Outcome::Unknown { why: "the kernel did not answer".into() },
+            (true, _) => Outcome::Unknown { why: "the socket's receive buffer overran (ENOBUFS)".into() },
         }
     }
 }
@@ -193,11 +173,7 @@ impl<'a> Commit<'a> {
 impl Rejection {
     /// What was found wrong before anything was sent.
     pub(crate) fn before_sending(batch: &Batch, failures: Vec<Failure>) -> Self {
-        Self {
-            failures,
-            operations: batch.len(),
-            more: false,
-        }
+        Self { failures, operations: batch.len(), more: false }
     }
 
     /// The batch as a whole was dropped.

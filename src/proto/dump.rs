@@ -2,9 +2,7 @@ use crate::{
     data::Family,
     wire::{
         DecodeError, Form, Malformed, Writer,
-        message::{
-            self, Ack, F_DUMP, F_DUMP_INTR, F_REQUEST, NLMSG_DONE, NLMSG_ERROR, SUBSYSTEM, messages,
-        },
+        message::{self, Ack, F_DUMP, F_DUMP_INTR, F_REQUEST, NLMSG_DONE, NLMSG_ERROR, SUBSYSTEM, messages},
     },
 };
 
@@ -50,22 +48,11 @@ impl Get {
     ) -> Self {
         let mut out = Writer::new(Form::Request);
         let kind = SUBSYSTEM << 8 | u16::from(kind);
-        let start = message::begin(
-            &mut out,
-            kind,
-            F_REQUEST | flags,
-            seq,
-            family.map_or(0, u8::from),
-            0,
-        );
+        let start = message::begin(&mut out, kind, F_REQUEST | flags, seq, family.map_or(0, u8::from), 0);
         body(&mut out);
         message::finish(&mut out, start);
         // A name that does not fit names nothing: the kernel will say so.
-        Self {
-            request: out.into_parts().0,
-            seq,
-            what,
-        }
+        Self { request: out.into_parts().0, seq, what }
     }
 }
 
@@ -98,11 +85,7 @@ pub enum DumpEvent {
 impl Dump {
     /// Listens to the answers to request `seq`.
     pub fn new(seq: u32) -> Self {
-        Self {
-            seq,
-            generation: None,
-            torn: false,
-        }
+        Self { seq, generation: None, torn: false }
     }
 
     /// Takes a datagram; calls `each` with the kind, family and attributes of every message of the listing.
@@ -122,10 +105,7 @@ impl Dump {
             self.torn |= message.flags & F_DUMP_INTR != 0;
             match message.kind {
                 NLMSG_DONE => {
-                    let code = message
-                        .body
-                        .first_chunk::<4>()
-                        .map_or(0, |c| i32::from_ne_bytes(*c));
+                    let code = message.body.first_chunk::<4>().map_or(0, |c| i32::from_ne_bytes(*c));
                     return Ok(match code {
                         0 if self.torn => DumpEvent::Torn,
                         0 => DumpEvent::Complete,

@@ -41,12 +41,7 @@ pub enum SandboxError {
     },
 
     /// The kernel refused a request about links, addresses or routes.
-    #[error(
-        "cannot {attempted}: {}{}{}",
-        words(cause),
-        in_brackets(reason),
-        misconfigured(cause)
-    )]
+    #[error("cannot {attempted}: {}{}{}", words(cause), in_brackets(reason), misconfigured(cause))]
     Network {
         /// What was attempted.
         attempted: String,
@@ -68,17 +63,11 @@ pub enum SandboxError {
 
 impl SandboxError {
     pub(super) fn forbidden(attempted: impl Into<String>, cause: impl Into<io::Error>) -> Self {
-        Self::Forbidden {
-            attempted: attempted.into(),
-            cause: cause.into(),
-        }
+        Self::Forbidden { attempted: attempted.into(), cause: cause.into() }
     }
 
     pub(super) fn system(attempted: impl Into<String>, cause: impl Into<io::Error>) -> Self {
-        Self::System {
-            attempted: attempted.into(),
-            cause: cause.into(),
-        }
+        Self::System { attempted: attempted.into(), cause: cause.into() }
     }
 }
 
@@ -101,9 +90,7 @@ fn words(cause: &io::Error) -> String {
 }
 
 fn in_brackets(reason: &Option<String>) -> String {
-    reason
-        .as_ref()
-        .map_or_else(String::new, |reason| format!(" ({reason})"))
+    reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"))
 }
 
 fn forbidden(cause: &io::Error) -> &'static str {
@@ -130,18 +117,14 @@ fn misconfigured(cause: &io::Error) -> &'static str {
              IPv6 may be switched off at boot"
         }
         Some(Errno::ERANGE) => ": a name of an interface has 1 to 15 bytes",
-        Some(Errno::ENETUNREACH | Errno::EHOSTUNREACH) => {
-            ": the gateway is not in any network of this host"
-        }
+        Some(Errno::ENETUNREACH | Errno::EHOSTUNREACH) => ": the gateway is not in any network of this host",
         _ => "",
     }
 }
 
 fn unwritable(cause: &io::Error) -> &'static str {
     match cause.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::EROFS) => {
-            ": /proc/sys is read-only, as containers have it unless they are privileged"
-        }
+        Some(Errno::EROFS) => ": /proc/sys is read-only, as containers have it unless they are privileged",
         _ => "",
     }
 }

@@ -142,31 +142,21 @@ pub(super) const SKIPPED: &str = "SKIPPED ";
 pub fn program(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let more = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/sbin"].map(PathBuf::from);
-    let found = env::split_paths(&path)
-        .chain(more)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file());
+    let found = env::split_paths(&path).chain(more).map(|folder| folder.join(name)).find(|file| file.is_file());
     if found.is_none() {
         let package = match name {
             "nft" => "nftables",
             "ip" => "iproute2",
             name => name,
         };
-        skip(&format!(
-            "{name} is not installed: apt-get install {package}"
-        ));
+        skip(&format!("{name} is not installed: apt-get install {package}"));
     }
     found
 }
 
 /// The name of the running test, which the harness gives to its thread.
 fn test_name() -> Option<String> {
-    rerun::test().or_else(|| {
-        thread::current()
-            .name()
-            .filter(|name| *name != "main")
-            .map(String::from)
-    })
+    rerun::test().or_else(|| thread::current().name().filter(|name| *name != "main").map(String::from))
 }
 
 #[track_caller]
@@ -177,8 +167,5 @@ fn cannot(error: &SandboxError) {
 
 #[track_caller]
 fn assert_success(code: ExitCode) {
-    assert!(
-        code == ExitCode::SUCCESS,
-        "the test returned an error, which is shown above"
-    );
+    assert!(code == ExitCode::SUCCESS, "the test returned an error, which is shown above");
 }

@@ -54,15 +54,9 @@ impl Host {
             unshare(CloneFlags::CLONE_NEWNET)?;
             Ok::<_, io::Error>((File::open("/proc/thread-self/ns/net")?, Rtnetlink::open()?))
         });
-        let (namespace, route) = made.map_err(|error| {
-            SandboxError::forbidden(format!("make a network namespace for {name}"), error)
-        })?;
-        let host = Self {
-            name: name.to_owned(),
-            namespace,
-            route: Mutex::new(route),
-            voids: Mutex::default(),
-        };
+        let (namespace, route) =
+            made.map_err(|error| SandboxError::forbidden(format!("make a network namespace for {name}"), error))?;
+        let host = Self { name: name.to_owned(), namespace, route: Mutex::new(route), voids: Mutex::default() };
         for (setting, value) in SETTINGS {
             // Not every kernel has IPv6, not every container a writable /proc/sys, and most labs do without.
             if let Err(error) = host.sysctl(setting, value) {
@@ -138,10 +132,7 @@ impl Host {
         body: impl FnOnce() -> T + Send + 'static,
     ) -> Result<JoinHandle<T>, SandboxError> {
         let attempted = || format!("start a thread on {}", self.name);
-        let namespace = self
-            .namespace
-            .try_clone()
-            .map_err(|error| SandboxError::system(attempted(), error))?;
+        let namespace = self.namespace.try_clone().map_err(|error| SandboxError::system(attempted(), error))?;
         thread::Builder::new()
             .name(self.name.clone())
             .spawn(move || {
@@ -193,10 +184,7 @@ impl Host {
     /// # });
     /// ```
     pub fn route(&self, network: IpNetwork, gateway: IpAddr) -> Result<(), SandboxError> {
-        self.ask(
-            || format!("route {network} via {gateway} on {}", self.name),
-            |route| route.route(network, gateway),
-        )
+        self.ask(|| format!("route {network} via {gateway} on {}", self.name), |route| route.route(network, gateway))
     }
 
     /// Sends whatever no other route covers by way of a gateway, for the gateway's family.
@@ -236,9 +224,7 @@ impl Host {
     pub fn forward(&self) -> Result<(), SandboxError> {
         self.sysctl("net/ipv4/ip_forward", "1")?;
         match self.sysctl("net/ipv6/conf/all/forwarding", "1") {
-            Err(SandboxError::System { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {
-                Ok(())
-            }
+            Err(SandboxError::System { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
             result => result,
         }
     }
@@ -261,13 +247,9 @@ impl Host {
         let written = if name.starts_with("net/") && !name.contains("..") {
             self.run(|| fs::write(format!("/proc/sys/{name}"), value))
         } else {
-            Err(io::Error::other(
-                "only what is under net/ belongs to one host",
-            ))
+            Err(io::Error::other("only what is under net/ belongs to one host"))
         };
-        written.map_err(|error| {
-            SandboxError::system(format!("set {name} to {value} on {}", self.name), error)
-        })
+        written.map_err(|error| SandboxError::system(format!("set {name} to {value} on {}", self.name), error))
     }
 
     pub(super) fn ask<T>(
@@ -292,18 +274,14 @@ impl AsFd for Host {
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Host")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("Host").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
 /// Runs a closure on a thread of its own and waits for it.
 fn within_thread<T: Send>(name: &str, body: impl FnOnce() -> T + Send) -> T {
     let joined = thread::scope(|scope| {
-        let thread = thread::Builder::new()
-            .name(name.to_owned())
-            .spawn_scoped(scope, body);
+        let thread = thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, body);
         thread.expect("the system starts a thread").join()
     });
     joined.unwrap_or_else(|payload| panic::resume_unwind(payload))

@@ -26,10 +26,7 @@ impl Host {
     /// # });
     /// ```
     pub fn index(&self, interface: &str) -> Result<u32, SandboxError> {
-        self.ask(
-            || format!("find {interface} on {}", self.name()),
-            |route| Ok(route.link(interface)?.header.index),
-        )
+        self.ask(|| format!("find {interface} on {}", self.name()), |route| Ok(route.link(interface)?.header.index))
     }
 
     /// Adds an interface, up, that swallows whatever is sent through it: for rules that need an interface to exist, and for
@@ -56,10 +53,7 @@ impl Host {
             route.without_arp(index)
         })?;
         self.wait_until_ready(name)?;
-        self.voids
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(void);
+        self.voids.lock().unwrap_or_else(PoisonError::into_inner).push(void);
         Ok(())
     }
 
@@ -80,13 +74,7 @@ impl Host {
     /// # });
     /// ```
     pub fn bridge(&self, name: &str, ports: &[&str]) -> Result<(), SandboxError> {
-        let attempted = || {
-            format!(
-                "add the bridge {name} over {} on {}",
-                ports.join(", "),
-                self.name()
-            )
-        };
+        let attempted = || format!("add the bridge {name} over {} on {}", ports.join(", "), self.name());
         self.ask(attempted, |route| {
             route.bridge(name)?;
             let bridge = route.link(name)?.header.index;
@@ -106,9 +94,7 @@ impl Host {
         peer_interface: &str,
         attempted: impl Fn() -> String,
     ) -> Result<(), SandboxError> {
-        self.ask(&attempted, |route| {
-            route.veth(interface, peer_interface, peer.as_fd())
-        })?;
+        self.ask(&attempted, |route| route.veth(interface, peer_interface, peer.as_fd()))?;
         peer.ask(attempted, |route| {
             let index = route.link(peer_interface)?.header.index;
             route.up(index)

@@ -66,40 +66,26 @@ pub(super) fn start(test: &str) -> Result<(), SandboxError> {
     let output = env::current_exe()
         .and_then(|program| {
             Command::new(program)
-                .args([
-                    test,
-                    "--exact",
-                    "--include-ignored",
-                    "--test-threads=1",
-                    "--nocapture",
-                ])
+                .args([test, "--exact", "--include-ignored", "--test-threads=1", "--nocapture"])
                 .env(TEST, test)
                 .env(ON_ITS_WAY, env::var_os(MIN_STACK).unwrap_or_default())
                 .env(MIN_STACK, IMPOSSIBLE_STACK.to_string())
                 .output()
         })
-        .map_err(|error| {
-            SandboxError::system(format!("run {test} again in a user namespace"), error)
-        })?;
+        .map_err(|error| SandboxError::system(format!("run {test} again in a user namespace"), error))?;
     report(test, &output)
 }
 
 #[track_caller]
 fn report(test: &str, output: &Output) -> Result<(), SandboxError> {
     let errors = String::from_utf8_lossy(&output.stderr);
-    let (mut began, mut ended, mut shown) = (
-        false,
-        false,
-        String::from_utf8_lossy(&output.stdout).into_owned(),
-    );
+    let (mut began, mut ended, mut shown) = (false, false, String::from_utf8_lossy(&output.stdout).into_owned());
     for line in errors.lines() {
         match line {
             BEGIN => began = true,
             END => ended = true,
             // Past the harness, as if it had been said here.
-            line if line.starts_with(SKIPPED) => {
-                drop(io::stderr().write_all(format!("{line}\n").as_bytes()))
-            }
+            line if line.starts_with(SKIPPED) => drop(io::stderr().write_all(format!("{line}\n").as_bytes())),
             line => shown.extend([line, "\n"]),
         }
     }
@@ -110,15 +96,9 @@ fn report(test: &str, output: &Output) -> Result<(), SandboxError> {
         (true, true, false) => panic!("{test} panicked in its user namespace:\n{shown}"),
         (true, false, false) => {
             let cause = io::Error::other("the harness ran no test of this name");
-            return Err(SandboxError::system(
-                format!("run {test} again in a user namespace"),
-                cause,
-            ));
+            return Err(SandboxError::system(format!("run {test} again in a user namespace"), cause));
         }
-        (false, ..) => panic!(
-            "{test} failed in its user namespace ({}):\n{shown}",
-            output.status
-        ),
+        (false, ..) => panic!("{test} failed in its user namespace ({}):\n{shown}", output.status),
     }
     Ok(())
 }
@@ -133,15 +113,9 @@ pub(super) fn go_on() -> SandboxError {
         Err(error) => return SandboxError::system("find this program", error),
     };
     let mut command = Command::new(program);
-    command
-        .args(env::args_os().skip(1))
-        .env_remove(MIN_STACK)
-        .env_remove(ON_ITS_WAY);
+    command.args(env::args_os().skip(1)).env_remove(MIN_STACK).env_remove(ON_ITS_WAY);
     if let Some(usual) = env::var_os(ON_ITS_WAY).filter(|stack| !stack.is_empty()) {
         command.env(MIN_STACK, usual);
     }
-    SandboxError::system(
-        "start this program over in its user namespace",
-        command.exec(),
-    )
+    SandboxError::system("start this program over in its user namespace", command.exec())
 }

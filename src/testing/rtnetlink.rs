@@ -8,15 +8,14 @@ use std::{
 
 use ipnetwork::IpNetwork;
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
-    NlasIterator,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload, NlasIterator,
 };
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressHeaderFlags, AddressMessage},
     link::{
-        AfSpecInet6, AfSpecUnspec, Inet6IfaceFlags, InfoBridge, InfoData, InfoKind, InfoVeth,
-        LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State,
+        AfSpecInet6, AfSpecUnspec, Inet6IfaceFlags, InfoBridge, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags,
+        LinkInfo, LinkMessage, State,
     },
     route::{RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteType},
 };
@@ -30,10 +29,7 @@ pub(super) struct Refusal {
 
 impl From<io::Error> for Refusal {
     fn from(cause: io::Error) -> Self {
-        Self {
-            cause,
-            reason: None,
-        }
+        Self { cause, reason: None }
     }
 }
 
@@ -52,10 +48,7 @@ impl Rtnetlink {
         // Explanations arrive only when asked for; without the capped ack they would follow a copy of the request.
         socket.set_ext_ack(true)?;
         socket.set_cap_ack(true)?;
-        Ok(Self {
-            socket,
-            sequence: 0,
-        })
+        Ok(Self { socket, sequence: 0 })
     }
 
     /// Brings an interface up.
@@ -75,18 +68,11 @@ impl Rtnetlink {
     }
 
     /// Creates a veth pair: one end here, up, the other in the namespace `elsewhere`, down.
-    pub(super) fn veth(
-        &mut self,
-        name: &str,
-        peer: &str,
-        elsewhere: BorrowedFd<'_>,
-    ) -> Result<(), Refusal> {
+    pub(super) fn veth(&mut self, name: &str, peer: &str, elsewhere: BorrowedFd<'_>) -> Result<(), Refusal> {
         // Asking for it to be up would fail with ENOTCONN: the kernel opens this end before it joins the two.
         let mut other = LinkMessage::default();
         other.attributes.push(LinkAttribute::IfName(peer.into()));
-        other
-            .attributes
-            .push(LinkAttribute::NetNsFd(elsewhere.as_raw_fd()));
+        other.attributes.push(LinkAttribute::NetNsFd(elsewhere.as_raw_fd()));
         self.create(name, InfoKind::Veth, InfoData::Veth(InfoVeth::Peer(other)))
     }
 
@@ -109,10 +95,7 @@ impl Rtnetlink {
         link.attributes.push(LinkAttribute::IfName(name.into()));
         let info = vec![LinkInfo::Kind(kind), LinkInfo::Data(data)];
         link.attributes.push(LinkAttribute::LinkInfo(info));
-        self.change(
-            RouteNetlinkMessage::NewLink(link),
-            NLM_F_CREATE | NLM_F_EXCL,
-        )
+        self.change(RouteNetlinkMessage::NewLink(link), NLM_F_CREATE | NLM_F_EXCL)
     }
 
     /// Looks an interface up by name.
@@ -121,10 +104,7 @@ impl Rtnetlink {
         link.attributes.push(LinkAttribute::IfName(name.into()));
         match self.request(RouteNetlinkMessage::GetLink(link), 0)? {
             Some(RouteNetlinkMessage::NewLink(link)) => Ok(link),
-            other => Err(io::Error::other(format!(
-                "the kernel answered a question for a link with {other:?}"
-            ))
-            .into()),
+            other => Err(io::Error::other(format!("the kernel answered a question for a link with {other:?}")).into()),
         }
     }
 
@@ -138,16 +118,9 @@ impl Rtnetlink {
             // Without this the address serves nobody for the second that duplicate detection takes.
             message.header.flags = AddressHeaderFlags::Nodad;
         }
-        message
-            .attributes
-            .push(AddressAttribute::Local(network.ip()));
-        message
-            .attributes
-            .push(AddressAttribute::Address(network.ip()));
-        self.change(
-            RouteNetlinkMessage::NewAddress(message),
-            NLM_F_CREATE | NLM_F_EXCL,
-        )
+        message.attributes.push(AddressAttribute::Local(network.ip()));
+        message.attributes.push(AddressAttribute::Address(network.ip()));
+        self.change(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL)
     }
 
     /// Adds a route.
@@ -158,16 +131,9 @@ impl Rtnetlink {
         message.header.table = RouteHeader::RT_TABLE_MAIN;
         message.header.protocol = RouteProtocol::Static;
         message.header.kind = RouteType::Unicast;
-        message
-            .attributes
-            .push(RouteAttribute::Destination(network.network().into()));
-        message
-            .attributes
-            .push(RouteAttribute::Gateway(gateway.into()));
-        self.change(
-            RouteNetlinkMessage::NewRoute(message),
-            NLM_F_CREATE | NLM_F_EXCL,
-        )
+        message.attributes.push(RouteAttribute::Destination(network.network().into()));
+        message.attributes.push(RouteAttribute::Gateway(gateway.into()));
+        self.change(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_EXCL)
     }
 
     fn change(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<(), Refusal> {
@@ -175,11 +141,7 @@ impl Rtnetlink {
     }
 
     /// Sends one request and waits for its answer or acknowledgement.
-    fn request(
-        &mut self,
-        message: RouteNetlinkMessage,
-        flags: u16,
-    ) -> Result<Option<RouteNetlinkMessage>, Refusal> {
+    fn request(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<Option<RouteNetlinkMessage>, Refusal> {
         self.sequence += 1;
         let mut request = NetlinkMessage::from(message);
         request.header.flags = NLM_F_REQUEST | flags;
@@ -190,21 +152,17 @@ impl Rtnetlink {
         self.socket.send(&bytes, 0)?;
         loop {
             let (bytes, _) = self.socket.recv_from_full()?;
-            let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&bytes)
-                .map_err(io::Error::other)?;
+            let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&bytes).map_err(io::Error::other)?;
             if answer.header.sequence_number != self.sequence {
                 continue;
             }
             return match answer.payload {
                 NetlinkPayload::InnerMessage(message) => Ok(Some(message)),
                 NetlinkPayload::Error(error) if error.code.is_none() => Ok(None),
-                NetlinkPayload::Error(error) => Err(Refusal {
-                    cause: error.to_io(),
-                    reason: explanation(&error.header),
-                }),
-                other => {
-                    Err(io::Error::other(format!("unexpected netlink message {other:?}")).into())
+                NetlinkPayload::Error(error) => {
+                    Err(Refusal { cause: error.to_io(), reason: explanation(&error.header) })
                 }
+                other => Err(io::Error::other(format!("unexpected netlink message {other:?}")).into()),
             };
         }
     }
@@ -252,9 +210,5 @@ fn explanation(payload: &[u8]) -> Option<String> {
     NlasIterator::new(payload.get(HEADER..)?)
         .map_while(Result::ok)
         .find(|attribute| attribute.kind() == NLMSGERR_ATTR_MSG)
-        .map(|attribute| {
-            String::from_utf8_lossy(attribute.value())
-                .trim_end_matches('\0')
-                .to_owned()
-        })
+        .map(|attribute| String::from_utf8_lossy(attribute.value()).trim_end_matches('\0').to_owned())
 }

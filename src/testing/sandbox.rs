@@ -101,11 +101,7 @@ impl Sandbox {
     pub fn link(&self, one: (&Host, &str), other: (&Host, &str)) -> Result<(), SandboxError> {
         let ((host, interface), (peer, peer_interface)) = (one, other);
         host.veth(interface, peer, peer_interface, || {
-            format!(
-                "link {interface} on {} with {peer_interface} on {}",
-                host.name(),
-                peer.name()
-            )
+            format!("link {interface} on {} with {peer_interface} on {}", host.name(), peer.name())
         })?;
         host.wait_until_ready(interface)?;
         peer.wait_until_ready(peer_interface)

@@ -91,13 +91,7 @@ impl Drop for EchoServer {
     fn drop(&mut self) {
         // Wakes the thread that waits in accept, which then lets go of the socket and of the namespace.
         let _ = socket::shutdown(self.listener.as_raw_fd(), socket::Shutdown::Both);
-        for stream in self
-            .connections
-            .lock()
-            .take()
-            .into_iter()
-            .flat_map(HashMap::into_values)
-        {
+        for stream in self.connections.lock().take().into_iter().flat_map(HashMap::into_values) {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
@@ -149,16 +143,9 @@ impl Connections {
 /// });
 /// ```
 pub fn connect(from: IpAddr, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
-    let family = if to.is_ipv4() {
-        AddressFamily::Inet
-    } else {
-        AddressFamily::Inet6
-    };
+    let family = if to.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let fd: OwnedFd = socket::socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
-    socket::bind(
-        fd.as_raw_fd(),
-        &SockaddrStorage::from(SocketAddr::new(from, 0)),
-    )?;
+    socket::bind(fd.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(from, 0)))?;
     // Zero would mean no timeout at all.
     let timeout = timeout.max(Duration::from_millis(1));
     setsockopt(&fd, sockopt::SendTimeout, &time_val(timeout)?)?;
@@ -197,17 +184,10 @@ pub fn ping(stream: &mut TcpStream) -> io::Result<()> {
     let mut answer = [0];
     stream.write_all(b"x")?;
     stream.read_exact(&mut answer)?;
-    if answer == *b"x" {
-        Ok(())
-    } else {
-        Err(io::ErrorKind::InvalidData.into())
-    }
+    if answer == *b"x" { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
 fn time_val(time: Duration) -> io::Result<TimeVal> {
     let too_long = |_| io::Error::from(io::ErrorKind::InvalidInput);
-    Ok(TimeVal::new(
-        time.as_secs().try_into().map_err(too_long)?,
-        time.subsec_micros().into(),
-    ))
+    Ok(TimeVal::new(time.as_secs().try_into().map_err(too_long)?, time.subsec_micros().into()))
 }

@@ -49,18 +49,14 @@ pub fn enter_user_namespace() -> Result<(), SandboxError> {
     // him something. Kernels before 3.19 have no such file.
     match fs::write("/proc/self/setgroups", "deny") {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(SandboxError::forbidden(
-                "give up setgroups in a user namespace",
-                error,
-            ));
+            return Err(SandboxError::forbidden("give up setgroups in a user namespace", error));
         }
         _ => {}
     }
     for (map, id) in [("uid_map", user.as_raw()), ("gid_map", group.as_raw())] {
         // Ubuntu's AppArmor lets unshare succeed and refuses only here.
-        fs::write(format!("/proc/self/{map}"), format!("0 {id} 1")).map_err(|error| {
-            SandboxError::forbidden(format!("write {map} of a user namespace"), error)
-        })?;
+        fs::write(format!("/proc/self/{map}"), format!("0 {id} 1"))
+            .map_err(|error| SandboxError::forbidden(format!("write {map} of a user namespace"), error))?;
     }
     Ok(())
 }

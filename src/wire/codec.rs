@@ -40,13 +40,7 @@ pub trait Table: Sized {
 }
 
 pub(crate) fn exact<const N: usize>(p: &[u8]) -> Result<[u8; N], DecodeError> {
-    p.try_into().map_err(|_| {
-        Malformed::Length {
-            got: p.len(),
-            want: N,
-        }
-        .into()
-    })
+    p.try_into().map_err(|_| Malformed::Length { got: p.len(), want: N }.into())
 }
 
 macro_rules! integers {
@@ -121,10 +115,7 @@ where
     fn put(value: &T, out: &mut Writer) {
         let text = value.as_ref();
         if text.len() > MAX {
-            out.refuse(Malformed::TooLong {
-                got: text.len(),
-                most: MAX,
-            });
+            out.refuse(Malformed::TooLong { got: text.len(), most: MAX });
         } else if text.is_empty() {
             out.refuse(Malformed::Empty);
         } else if text.contains(&0) {
@@ -135,11 +126,7 @@ where
     }
     fn get(payload: &[u8]) -> Result<T, DecodeError> {
         let text = payload.strip_suffix(&[0]).unwrap_or(payload);
-        if text.contains(&0) {
-            Err(Malformed::Text.into())
-        } else {
-            Ok(T::from(text))
-        }
+        if text.contains(&0) { Err(Malformed::Text.into()) } else { Ok(T::from(text)) }
     }
     #[cfg(test)]
     fn any() -> BoxedStrategy<T> {
@@ -162,10 +149,7 @@ where
     fn put(value: &T, out: &mut Writer) {
         let bytes = value.as_ref();
         if bytes.len() > MAX {
-            out.refuse(Malformed::TooLong {
-                got: bytes.len(),
-                most: MAX,
-            });
+            out.refuse(Malformed::TooLong { got: bytes.len(), most: MAX });
         }
         out.bytes(bytes);
     }
@@ -174,9 +158,7 @@ where
     }
     #[cfg(test)]
     fn any() -> BoxedStrategy<T> {
-        prop::collection::vec(any::<u8>(), 0..MAX.min(40))
-            .prop_map(|b| T::from(&b[..]))
-            .boxed()
+        prop::collection::vec(any::<u8>(), 0..MAX.min(40)).prop_map(|b| T::from(&b[..])).boxed()
     }
 }
 
@@ -213,9 +195,7 @@ impl<T: std::fmt::Debug + 'static, C: Codec<T>> Codec<Vec<T>> for List<C> {
         attrs(payload)
             .enumerate()
             .map(|(i, attr)| {
-                attr.map_err(DecodeError::from)
-                    .and_then(|a| C::get(a.payload))
-                    .map_err(|e| e.within(Step::Index(i)))
+                attr.map_err(DecodeError::from).and_then(|a| C::get(a.payload)).map_err(|e| e.within(Step::Index(i)))
             })
             .collect()
     }

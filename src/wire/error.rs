@@ -132,10 +132,7 @@ impl DecodeError {
 
 impl From<Malformed> for DecodeError {
     fn from(why: Malformed) -> Self {
-        Self {
-            path: Path::default(),
-            why,
-        }
+        Self { path: Path::default(), why }
     }
 }
 

@@ -39,10 +39,8 @@ pub fn locate(buf: &[u8], offset: usize, scope: Scope) -> Path {
 }
 
 fn descend(buf: &[u8], offset: usize, scope: Scope, path: &mut Path) {
-    let Some((index, attr)) = attrs(buf)
-        .flatten()
-        .enumerate()
-        .find(|(_, a)| (a.offset..a.offset + a.raw.len()).contains(&offset))
+    let Some((index, attr)) =
+        attrs(buf).flatten().enumerate().find(|(_, a)| (a.offset..a.offset + a.raw.len()).contains(&offset))
     else {
         return;
     };

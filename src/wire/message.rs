@@ -30,14 +30,7 @@ const F_ACK_TLVS: u16 = 0x200;
 pub(crate) const SUBSYSTEM: u16 = 10;
 
 /// Starts a message; [`finish`] patches its length.
-pub(crate) fn begin(
-    out: &mut Writer,
-    kind: u16,
-    flags: u16,
-    seq: u32,
-    family: u8,
-    res_id: u16,
-) -> usize {
+pub(crate) fn begin(out: &mut Writer, kind: u16, flags: u16, seq: u32, family: u8, res_id: u16) -> usize {
     let start = out.len();
     out.bytes(&[0; 4]);
     out.bytes(&kind.to_ne_bytes());
@@ -78,9 +71,7 @@ impl<'a> Message<'a> {
 
     /// Low 16 bits of the generation, in dumps and events.
     pub(crate) fn res_id(&self) -> u16 {
-        self.body
-            .get(2..4)
-            .map_or(0, |b| u16::from_be_bytes([b[0], b[1]]))
+        self.body.get(2..4).map_or(0, |b| u16::from_be_bytes([b[0], b[1]]))
     }
 
     pub(crate) fn attributes(&self) -> &'a [u8] {
@@ -89,26 +80,15 @@ impl<'a> Message<'a> {
 
     /// Reads an `NLMSG_ERROR`; errno 0 is an ack.
     pub(crate) fn ack(&self) -> Result<Ack, Malformed> {
-        let (code, rest) = self
-            .body
-            .split_first_chunk::<4>()
-            .ok_or(Malformed::Header)?;
-        let mut ack = Ack {
-            errno: i32::from_ne_bytes(*code).wrapping_neg(),
-            offset: None,
-            text: None,
-        };
+        let (code, rest) = self.body.split_first_chunk::<4>().ok_or(Malformed::Header)?;
+        let mut ack = Ack { errno: i32::from_ne_bytes(*code).wrapping_neg(), offset: None, text: None };
         if self.flags & F_ACK_TLVS != 0 {
             // The refused message follows, whole unless capped, then the TLVs.
             let echoed = if self.flags & F_CAPPED != 0 {
                 HEADER
             } else {
                 let len = rest.first_chunk::<4>().ok_or(Malformed::Header)?;
-                usize::try_from(u32::from_ne_bytes(*len))
-                    .unwrap_or(usize::MAX)
-                    .max(HEADER)
-                    .saturating_add(3)
-                    & !3
+                usize::try_from(u32::from_ne_bytes(*len)).unwrap_or(usize::MAX).max(HEADER).saturating_add(3) & !3
             };
             for attr in attrs(rest.get(echoed..).unwrap_or_default()).flatten() {
                 match attr.kind {
@@ -116,13 +96,7 @@ impl<'a> Message<'a> {
                         let text = attr.payload.strip_suffix(&[0]).unwrap_or(attr.payload);
                         ack.text = Some(String::from_utf8_lossy(text).into_owned());
                     }
-                    2 => {
-                        ack.offset = attr
-                            .payload
-                            .try_into()
-                            .ok()
-                            .map(|b| u32::from_ne_bytes(b) as usize)
-                    }
+                    2 => ack.offset = attr.payload.try_into().ok().map(|b| u32::from_ne_bytes(b) as usize),
                     _ => {}
                 }
             }
@@ -150,19 +124,10 @@ pub(crate) fn messages(buf: &[u8]) -> impl Iterator<Item = Result<Message<'_>, M
         let message = (|| {
             let (head, _) = rest.split_first_chunk::<HEADER>()?;
             let half = |i: usize| u16::from_ne_bytes([head[i], head[i + 1]]);
-            let word =
-                |i: usize| u32::from_ne_bytes([head[i], head[i + 1], head[i + 2], head[i + 3]]);
+            let word = |i: usize| u32::from_ne_bytes([head[i], head[i + 1], head[i + 2], head[i + 3]]);
             let len = usize::try_from(word(0)).ok()?;
             let body = rest.get(HEADER..len)?;
-            Some((
-                len,
-                Message {
-                    kind: half(4),
-                    flags: half(6),
-                    seq: word(8),
-                    body,
-                },
-            ))
+            Some((len, Message { kind: half(4), flags: half(6), seq: word(8), body }))
         })();
         rest = match message {
             Some((len, _)) => rest.get(len.next_multiple_of(4)..).unwrap_or_default(),

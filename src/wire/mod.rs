@@ -50,11 +50,7 @@ impl Writer {
 
     /// Appends to `buf`.
     pub fn reuse(buf: Vec<u8>, form: Form) -> Self {
-        Self {
-            buf,
-            form,
-            error: None,
-        }
+        Self { buf, form, error: None }
     }
 
     /// The buffer, or the first thing that could not be written.
@@ -97,10 +93,7 @@ impl Writer {
 
     /// Records that the attribute being written has no valid form.
     pub(crate) fn refuse(&mut self, why: Malformed) {
-        self.error.get_or_insert(EncodeError {
-            path: Path::default(),
-            why,
-        });
+        self.error.get_or_insert(EncodeError { path: Path::default(), why });
     }
 
     /// Writes one attribute whose payload `body` appends; the length is patched in afterwards.
@@ -116,10 +109,7 @@ impl Writer {
             Ok(len) => self.patch(start, &len.to_ne_bytes()),
             Err(_) => {
                 self.truncate(start);
-                self.refuse(Malformed::TooLong {
-                    got: len - 4,
-                    most: usize::from(u16::MAX) - 4,
-                });
+                self.refuse(Malformed::TooLong { got: len - 4, most: usize::from(u16::MAX) - 4 });
             }
         }
         self.buf.resize(self.buf.len().next_multiple_of(4), 0);
@@ -132,11 +122,7 @@ impl Writer {
     #[inline]
     pub(crate) fn nest(&mut self, kind: u16, name: &'static str, body: impl FnOnce(&mut Self)) {
         // The kernel itself dumps nf_tables nests without the flag.
-        let flag = if self.form == Form::Request {
-            NESTED
-        } else {
-            0
-        };
+        let flag = if self.form == Form::Request { NESTED } else { 0 };
         self.attr(kind | flag, name, body);
     }
 }
@@ -165,12 +151,7 @@ pub fn attrs(buf: &[u8]) -> impl Iterator<Item = Result<Attr<'_>, Malformed>> {
             let payload = rest.get(4..len)?;
             // The padding of the last attribute may be missing.
             let raw = &rest[..len.next_multiple_of(4).min(rest.len())];
-            Some(Attr {
-                kind: u16::from_ne_bytes([head[2], head[3]]) & KIND,
-                offset: pos,
-                raw,
-                payload,
-            })
+            Some(Attr { kind: u16::from_ne_bytes([head[2], head[3]]) & KIND, offset: pos, raw, payload })
         })();
         pos = attr.map_or(buf.len(), |a| pos + a.raw.len());
         Some(attr.ok_or(Malformed::Header))
@@ -204,9 +185,7 @@ impl Unknown {
 
 impl fmt::Debug for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map()
-            .entries(self.iter().map(|a| (a.kind, a.payload)))
-            .finish()
+        f.debug_map().entries(self.iter().map(|a| (a.kind, a.payload))).finish()
     }
 }
 
@@ -220,15 +199,10 @@ mod tests {
         let mut w = Writer::new(Form::Request);
         w.attr(1, "small", |w| w.bytes(&[7]));
         let before = w.len();
-        w.nest(2, "list", |w| {
-            w.attr(3, "big", |w| w.bytes(&vec![0; 65_532]))
-        });
+        w.nest(2, "list", |w| w.attr(3, "big", |w| w.bytes(&vec![0; 65_532])));
         assert_eq!(w.len(), before + 4, "the outer attribute stays well formed");
         let error = w.finish().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "list > big: 65532 bytes, at most 65531 fit"
-        );
+        assert_eq!(error.to_string(), "list > big: 65532 bytes, at most 65531 fit");
     }
 
     #[test]

@@ -1,6 +1,4 @@
-use oxitables::{
-    Batch, Client, Family, Hook, Policy, Priority, Table, data::*, expr::*, model, testing,
-};
+use oxitables::{Batch, Client, Family, Hook, Policy, Priority, Table, data::*, expr::*, model, testing};
 
 fn verdict(v: Verdict) -> Immediate {
     Immediate::new(Register::VERDICT, v)
@@ -12,13 +10,9 @@ fn a_table_with_a_chain_and_rules_is_committed_and_read_back() {
         let mut nft = Client::open()?;
         let before = nft.generation()?;
         let host = Table::new(Family::Inet, "host").with_comment("ours");
-        let input = host
-            .chain("input")
-            .with_hook(Hook::Input, Priority::FILTER)
-            .with_policy(Policy::Drop);
-        let rules: Vec<_> = ["one", "two"]
-            .map(|c| model::Rule::new(&input, [verdict(Verdict::accept())]).with_comment(c))
-            .into();
+        let input = host.chain("input").with_hook(Hook::Input, Priority::FILTER).with_policy(Policy::Drop);
+        let rules: Vec<_> =
+            ["one", "two"].map(|c| model::Rule::new(&input, [verdict(Verdict::accept())]).with_comment(c)).into();
         let mut batch = Batch::new();
         batch.add(&host).add(&input).add(&rules[0]).add(&rules[1]);
         let committed = nft.apply(&batch)?;
@@ -26,17 +20,9 @@ fn a_table_with_a_chain_and_rules_is_committed_and_read_back() {
         let tables = nft.tables().collect::<Result<Vec<_>, _>>()?;
         assert_eq!(tables[0].comment().as_deref(), Some("ours"));
         let chains = nft.chains(&host).snapshot()?;
-        assert_eq!(
-            (&chains[0].name, chains[0].policy),
-            (&Name::from("input"), Some(Policy::Drop))
-        );
+        assert_eq!((&chains[0].name, chains[0].policy), (&Name::from("input"), Some(Policy::Drop)));
         let back = nft.rules(&input).snapshot()?;
-        assert_eq!(
-            back.iter()
-                .map(|r| r.comment().unwrap())
-                .collect::<Vec<_>>(),
-            ["one", "two"]
-        );
+        assert_eq!(back.iter().map(|r| r.comment().unwrap()).collect::<Vec<_>>(), ["one", "two"]);
         assert_eq!(back[0].exprs(), rules[0].exprs());
         Ok(())
     });
@@ -49,11 +35,7 @@ fn errors_tell() {
         let host = Table::new(Family::Inet, "host");
         let input = host.chain("input").with_hook(Hook::Input, Priority::FILTER);
         let mut batch = Batch::new();
-        batch
-            .add(&host)
-            .add(&input)
-            .add(host.chain("a"))
-            .add(host.chain("b"));
+        batch.add(&host).add(&input).add(host.chain("a")).add(host.chain("b"));
         nft.apply(&batch).unwrap();
         let rule = |e: Expr| model::Rule::new(&input, [e]);
         let mut tries: Vec<Batch> = vec![];
@@ -63,24 +45,15 @@ fn errors_tell() {
             tries.push(b);
         };
         add(&|b| {
-            b.add(rule(Lookup::new("nosuch", Register::R1).into()))
-                .add(rule(verdict(Verdict::jump("nochain")).into()));
+            b.add(rule(Lookup::new("nosuch", Register::R1).into())).add(rule(verdict(Verdict::jump("nochain")).into()));
         });
         add(&|b| {
-            b.add(model::Rule::new(
-                &host.chain("a"),
-                [verdict(Verdict::jump("b"))],
-            ))
-            .add(model::Rule::new(
-                &host.chain("b"),
-                [verdict(Verdict::jump("a"))],
-            ))
-            .add(rule(verdict(Verdict::jump("a")).into()));
+            b.add(model::Rule::new(&host.chain("a"), [verdict(Verdict::jump("b"))]))
+                .add(model::Rule::new(&host.chain("b"), [verdict(Verdict::jump("a"))]))
+                .add(rule(verdict(Verdict::jump("a")).into()));
         });
         add(&|b| {
-            b.delete(host.chain("zzz"))
-                .create(&host)
-                .delete(Table::new(Family::Ip6, "host"));
+            b.delete(host.chain("zzz")).create(&host).delete(Table::new(Family::Ip6, "host"));
         });
         add(&|b| {
             b.add(rule(Masq::new().into()));
@@ -97,14 +70,8 @@ fn errors_tell() {
             b.add(&new)
                 .add(new.chain("a").with_hook(Hook::Input, Priority::FILTER))
                 .add(new.chain("b"))
-                .add(model::Rule::new(
-                    &new.chain("a"),
-                    [verdict(Verdict::jump("b"))],
-                ))
-                .add(model::Rule::new(
-                    &new.chain("b"),
-                    [verdict(Verdict::jump("a"))],
-                ));
+                .add(model::Rule::new(&new.chain("a"), [verdict(Verdict::jump("b"))]))
+                .add(model::Rule::new(&new.chain("b"), [verdict(Verdict::jump("a"))]));
         });
         for b in tries {
             println!("apply: {}\n", nft.apply(&b).unwrap_err());
