@@ -1,0 +1,561 @@
+//! iptables' `recent`, exactly: lists of addresses with the times they were seen.
+//!
+//! The translation that suggests itself, one set with a timeout, is wrong: iptables' entries do not go by age, so
+//! `--update` without `--seconds` still knows an address after the window. One list here is a *seen* set, one *window* set
+//! for every window that is asked about, and a *ring* of sets for every number of hits; all for IPv4 and for IPv6.
+
+use crate::{
+    data::{DataType, Name, Register, Userdata, Value, Verdict},
+    expr::{Bitwise, Dynset, DynsetOp, Expr, Immediate, Limit, Lookup, Payload, PayloadBase},
+    model::{Set, SetDesc, SetFlags, Table},
+    wire::Malformed,
+};
+use std::{fmt, net::IpAddr, time::Duration};
+
+/// A list of recently seen addresses, IPv4 and IPv6, as iptables' `recent` match keeps it.
+///
+/// Declare every window and every number of hits that rules ask about, add the list to a batch, then use it in rules:
+///
+/// ```
+/// use oxitables::{Batch, Family, Hook, Priority, Recent, Rule, Side, Table, ct, tcp};
+/// use oxitables::data::CtState;
+/// use std::time::Duration;
+///
+/// let minute = Duration::from_secs(60);
+/// let host = Table::new(Family::Inet, "host");
+/// let input = host.chain("input").with_hook(Hook::Input, Priority::FILTER);
+/// let ssh = Recent::new(&host, "SSH").with_hits(4, minute);
+///
+/// let mut batch = Batch::new();
+/// batch.add(&host).add(&ssh).add(&input);
+/// let new_ssh = || Rule::new().when(tcp::dport().is(22)).when(ct::state().any(CtState::NEW));
+/// // --update --seconds 60 --hitcount 4 -j DROP, then --set
+/// batch.add(input.rule(new_ssh().recent(ssh.update(Side::Source).within(minute).hits(4)).drop()));
+/// batch.add(input.rule(new_ssh().recent(ssh.set(Side::Source)).accept()));
+/// ```
+///
+/// What differs from iptables: a list that is full (65,535 addresses unless [`with_size`](Self::with_size) says else, for
+/// each family) takes no new address, and a rule that would add one ends there without a match; iptables forgets the
+/// oldest. An address that was not touched for a year is forgotten.
+///
+/// Kernel: `dynset` with delete, since 5.4. Source: `net/netfilter/xt_recent.c`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Recent {
+    table: Table,
+    name: String,
+    windows: Vec<Duration>,
+    rings: Vec<Ring>,
+    rate: Option<Limit>,
+    size: u32,
+}
+
+/// The last `hits` stamps of every address: a timed set for each, and sets that say whose turn is next.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Ring {
+    hits: u32,
+    within: Option<Duration>,
+}
+
+/// Which address of a packet.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Side {
+    /// The source (`--rsource`).
+    Source,
+    /// The destination (`--rdest`).
+    Destination,
+}
+
+/// One of the two families that a list has sets for.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Twin {
+    V4,
+    V6,
+}
+
+/// How long an address that nobody touches is known: what "for ever" is here, so that its age can be told.
+pub(crate) const MEMORY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const SIZE: u32 = 65_535;
+
+impl Twin {
+    pub(crate) const BOTH: [Self; 2] = [Self::V4, Self::V6];
+
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::V4 => "ip",
+            Self::V6 => "ip6",
+        }
+    }
+
+    fn key(self) -> (DataType, u32) {
+        match self {
+            Self::V4 => (DataType::from(7), 4),
+            Self::V6 => (DataType::from(8), 16),
+        }
+    }
+
+    pub(crate) fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+}
+
+/// `60s`, `1500ms`.
+fn words(time: Duration) -> String {
+    match time.subsec_millis() {
+        0 => format!("{}s", time.as_secs()),
+        _ => format!("{}ms", time.as_millis()),
+    }
+}
+
+impl Recent {
+    /// The list `name` of `table`.
+    pub fn new(table: &Table, name: &str) -> Self {
+        Self { table: table.clone(), name: name.to_owned(), windows: Vec::new(), rings: Vec::new(), rate: None, size: SIZE }
+    }
+
+    /// Declares a window that rules ask about (`--seconds`).
+    pub fn with_window(mut self, window: Duration) -> Self {
+        if !self.windows.contains(&window) {
+            self.windows.push(window);
+        }
+        self
+    }
+
+    /// Declares a number of hits within a time that rules ask about (`--seconds`, `--hitcount`).
+    ///
+    /// It is a true sliding window. It costs 2 × `hits` - 1 sets for each family, and a chain of `hits` rules; for large
+    /// numbers [`over_rate`](Self::over_rate) is cheaper.
+    pub fn with_hits(mut self, hits: u32, within: Duration) -> Self {
+        if hits < 2 {
+            return self.with_window(within);
+        }
+        self.ring(Ring { hits, within: Some(within) });
+        self
+    }
+
+    /// Declares a number of hits of any age that rules ask about (`--hitcount` without `--seconds`).
+    pub fn with_hits_ever(mut self, hits: u32) -> Self {
+        if hits >= 2 {
+            self.ring(Ring { hits, within: None });
+        }
+        self
+    }
+
+    /// Declares a rate for [`over_rate`](Self::over_rate): a token bucket for every address.
+    ///
+    /// It is nft's own way, and costs one set however large the numbers are. Over a minute it lets up to twice the rate
+    /// pass, where hits are counted exactly.
+    pub fn with_rate(mut self, limit: Limit) -> Self {
+        self.rate = Some(limit.over());
+        self
+    }
+
+    /// Sets how many addresses of each family it knows.
+    pub fn with_size(mut self, size: u32) -> Self {
+        self.size = size;
+        self
+    }
+
+    fn ring(&mut self, ring: Ring) {
+        if !self.rings.contains(&ring) {
+            self.rings.push(ring);
+        }
+    }
+
+    /// Stamps the address, whatever it was before (`--set`).
+    pub fn set(&self, side: Side) -> RecentOp {
+        self.op(Op::Set, side)
+    }
+
+    /// Matches if the address is in the list (`--rcheck`).
+    pub fn rcheck(&self, side: Side) -> RecentOp {
+        self.op(Op::Rcheck, side)
+    }
+
+    /// Matches if the address is in the list, and if so stamps it (`--update`).
+    pub fn update(&self, side: Side) -> RecentOp {
+        self.op(Op::Update, side)
+    }
+
+    /// Matches if the address is in the list, and if so removes it (`--remove`).
+    pub fn remove(&self, side: Side) -> RecentOp {
+        self.op(Op::Remove, side)
+    }
+
+    /// Takes a token of the address and matches if there is none; the rate is that of [`with_rate`](Self::with_rate).
+    pub fn over_rate(&self, side: Side) -> RecentOp {
+        self.op(Op::OverRate, side)
+    }
+
+    fn op(&self, op: Op, side: Side) -> RecentOp {
+        RecentOp { list: self.clone(), op, side, within: None, hits: 1, invert: false, prefix: (32, 128) }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The table it is in.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// The families that its table sees.
+    pub(crate) fn twins(&self) -> &'static [Twin] {
+        use crate::data::Family;
+        match self.table.family {
+            Family::Ip => &[Twin::V4],
+            Family::Ip6 => &[Twin::V6],
+            _ => &Twin::BOTH,
+        }
+    }
+
+    pub(crate) fn seen(&self, twin: Twin) -> Name {
+        format!("{}_{}", self.name, twin.suffix()).into()
+    }
+
+    fn window(&self, window: Duration, twin: Twin) -> Name {
+        format!("{}_{}_{}", self.name, words(window), twin.suffix()).into()
+    }
+
+    fn bucket(&self, twin: Twin) -> Name {
+        format!("{}_rate_{}", self.name, twin.suffix()).into()
+    }
+
+    fn ring_name(&self, ring: Ring, twin: Twin) -> String {
+        let within = ring.within.map_or("ever".into(), words);
+        format!("{}_{}in{within}_{}", self.name, ring.hits, twin.suffix())
+    }
+
+    fn stamp(&self, ring: Ring, twin: Twin, slot: u32) -> Name {
+        format!("{}_stamp{slot}", self.ring_name(ring, twin)).into()
+    }
+
+    fn turn(&self, ring: Ring, twin: Twin, slot: u32) -> Name {
+        format!("{}_turn{slot}", self.ring_name(ring, twin)).into()
+    }
+
+    /// The seen set and the window sets: all that a stamp has to go into, apart from rings.
+    pub(crate) fn plain(&self, twin: Twin) -> Vec<Name> {
+        let windows = self.windows.iter().map(|w| self.window(*w, twin));
+        [self.seen(twin)].into_iter().chain(windows).collect()
+    }
+
+    /// The sets of each ring: stamps, then turns from 1 on.
+    pub(crate) fn rings(&self, twin: Twin) -> Vec<(Vec<Name>, Vec<Name>)> {
+        let names = |ring: Ring| {
+            let stamps = (0..ring.hits).map(|slot| self.stamp(ring, twin, slot)).collect();
+            let turns = (1..ring.hits).map(|slot| self.turn(ring, twin, slot)).collect();
+            (stamps, turns)
+        };
+        self.rings.iter().map(|ring| names(*ring)).collect()
+    }
+
+    /// All sets apart from token buckets, in which an address that is removed must not stay.
+    pub(crate) fn all_sets(&self, twin: Twin) -> Vec<Name> {
+        let rings = self.rings(twin).into_iter().flat_map(|(stamps, turns)| stamps.into_iter().chain(turns));
+        self.plain(twin).into_iter().chain(rings).collect()
+    }
+
+    /// The list as its sets in the kernel tell; `None` if it is not there.
+    pub(crate) fn from_sets(table: &Table, name: &str, sets: &[Set]) -> Option<Self> {
+        let mut list = Self::new(table, name);
+        let twin = list.twins()[0];
+        let (seen, suffix) = (list.seen(twin), format!("_{}", twin.suffix()));
+        list.size = sets.iter().find(|set| set.name == seen)?.size()?;
+        for set in sets {
+            let Some(rest) = set.name.as_str().and_then(|s| s.strip_prefix(name)?.strip_prefix('_')) else { continue };
+            let within = set.timeout.filter(|t| *t != MEMORY);
+            if let Some(ring) = rest.strip_suffix(&format!("{suffix}_stamp0")) {
+                if let Some(Ok(hits)) = ring.split_once("in").map(|(hits, _)| hits.parse()) {
+                    list.ring(Ring { hits, within });
+                }
+            } else if let (Some(words_of), Some(window)) = (rest.strip_suffix(&suffix), within)
+                && words_of == words(window)
+            {
+                list = list.with_window(window);
+            }
+        }
+        Some(list)
+    }
+
+    /// Those of `sets` that belong to a list of this name and have no use in this one.
+    ///
+    /// A list that is applied again with other windows leaves the sets of the earlier ones behind: delete these after the
+    /// rules that used them.
+    pub fn stale_sets<'a>(&self, sets: &'a [Set]) -> Vec<&'a Set> {
+        let name = self.name.as_str();
+        let Some(installed) = Self::from_sets(&self.table, name, sets) else { return Vec::new() };
+        let names = |list: &Self| list.twins().iter().flat_map(|twin| list.all_sets(*twin)).collect::<Vec<_>>();
+        let (before, now) = (names(&installed), names(self));
+        sets.iter().filter(|set| before.contains(&set.name) && !now.contains(&set.name)).collect()
+    }
+
+    /// The sets as they are to be made.
+    pub(crate) fn sets(&self) -> Vec<Set> {
+        let mut sets = Vec::new();
+        for &twin in self.twins() {
+            let mut add = |name: Name, timeout: Duration, note: String| sets.push(self.model(name, twin, timeout, &note));
+            add(self.seen(twin), MEMORY, format!("recent {}: every address, expires is a year less its age", self.name));
+            for window in &self.windows {
+                let note = format!("recent {}: addresses seen within {}", self.name, words(*window));
+                add(self.window(*window, twin), *window, note);
+            }
+            if let Some(limit) = &self.rate {
+                // A bucket that had time to fill up is as good as none.
+                let full = limit.unit.saturating_mul(u64::from(limit.burst.unwrap_or(0)).max(1)).div_ceil(limit.rate.max(1));
+                let note = format!("recent {}: token buckets", self.name);
+                add(self.bucket(twin), Duration::from_secs(full.max(limit.unit)), note);
+            }
+            for ring in &self.rings {
+                let note = format!("recent {}: ring of the last {} stamps", self.name, ring.hits);
+                for slot in 0..ring.hits {
+                    add(self.stamp(*ring, twin, slot), ring.within.unwrap_or(MEMORY), note.clone());
+                }
+                for slot in 1..ring.hits {
+                    add(self.turn(*ring, twin, slot), MEMORY, note.clone());
+                }
+            }
+        }
+        sets
+    }
+
+    fn model(&self, name: Name, twin: Twin, timeout: Duration, note: &str) -> Set {
+        let (key_type, key_len) = twin.key();
+        let mut userdata = Userdata::default();
+        userdata.set(Set::KEY_BYTEORDER, &2u32.to_ne_bytes());
+        let set = Set {
+            flags: Some(SetFlags::EVAL | SetFlags::TIMEOUT),
+            key_type: Some(key_type),
+            key_len: Some(key_len),
+            timeout: Some(timeout),
+            userdata: Some(userdata),
+            desc: Some(SetDesc { size: Some(self.size), ..SetDesc::default() }),
+            ..Set::required(self.table.family, self.table.name.clone(), name)
+        };
+        set.with_comment(note)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Op {
+    Set,
+    Rcheck,
+    Update,
+    Remove,
+    OverRate,
+}
+
+/// What a rule does with a [`Recent`] list; goes into [`Rule::recent`](crate::Rule::recent).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RecentOp {
+    list: Recent,
+    op: Op,
+    side: Side,
+    within: Option<Duration>,
+    hits: u32,
+    invert: bool,
+    /// Bits of the address that count, for IPv4 and for IPv6.
+    prefix: (u8, u8),
+}
+
+/// What a [`RecentOp`] becomes in one family.
+pub(crate) struct RecentSteps {
+    /// Before the verdict.
+    pub(crate) exprs: Vec<Expr>,
+    /// The chains that the verdict has to go through to stamp the rings, last one first.
+    pub(crate) chains: Vec<RecentChain>,
+}
+
+/// A chain that stamps a ring and then goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RecentChain {
+    pub(crate) name: Name,
+    pub(crate) rules: Vec<Vec<Expr>>,
+}
+
+impl RecentOp {
+    /// Only stamps younger than this count (`--seconds`); a window that the list declares.
+    pub fn within(mut self, window: Duration) -> Self {
+        self.within = Some(window);
+        self
+    }
+
+    /// At least so many stamps (`--hitcount`); a number that the list declares.
+    pub fn hits(mut self, hits: u32) -> Self {
+        self.hits = hits;
+        self
+    }
+
+    /// The first bits of the address count only (`--mask`): prefix lengths for IPv4 and IPv6.
+    pub fn prefix(mut self, ipv4: u8, ipv6: u8) -> Self {
+        self.prefix = (ipv4, ipv6);
+        self
+    }
+
+    /// Matches if the check does not hold (`!`).
+    pub fn inverted(mut self) -> Self {
+        self.invert = true;
+        self
+    }
+
+    /// Whether it can fail to match.
+    pub(crate) fn twins(&self) -> &'static [Twin] {
+        self.list.twins()
+    }
+
+    fn refuse<T>(text: String) -> Result<T, Malformed> {
+        Err(Malformed::Refused(text.into()))
+    }
+
+    /// The expressions in one family, for a rule that ends with `verdict`, whose words are `label`.
+    ///
+    /// Where chains come back, the rule has to go into the last of them instead: by goto, or by jump if it has no verdict.
+    pub(crate) fn lower(&self, twin: Twin, verdict: &[Expr], label: &str) -> Result<RecentSteps, Malformed> {
+        let list = &self.list;
+        let checks = self.checks(twin)?;
+        if self.prefix.0 > 32 || self.prefix.1 > 128 {
+            return Self::refuse(format!("an address has 32 or 128 bits, not /{} and /{}", self.prefix.0, self.prefix.1));
+        }
+        if self.invert && (self.op != Op::Rcheck || checks.len() > 1) {
+            return Self::refuse("of recent only a check of one hit can be inverted".into());
+        }
+        let mut exprs = Vec::new();
+        for set in checks {
+            exprs.extend(self.key(twin));
+            let lookup = Lookup::new(set, Register::R1);
+            exprs.push(if self.invert { lookup.inverted() } else { lookup }.into());
+        }
+        let each = |exprs: &mut Vec<Expr>, op: DynsetOp, sets: Vec<Name>| {
+            for set in sets {
+                exprs.extend(self.key(twin));
+                exprs.push(Dynset::new(set, op, Register::R1).into());
+            }
+        };
+        let mut chains = Vec::new();
+        match self.op {
+            Op::Rcheck => {}
+            Op::OverRate => {
+                let Some(limit) = &list.rate else {
+                    return Self::refuse(format!("recent list {} has no rate: declare it with with_rate", list.name));
+                };
+                exprs.extend(self.key(twin));
+                exprs.push(Dynset::new(list.bucket(twin), DynsetOp::Update, Register::R1).with_expr(limit.clone()).into());
+            }
+            Op::Remove => each(&mut exprs, DynsetOp::Delete, list.all_sets(twin)),
+            Op::Set | Op::Update => {
+                each(&mut exprs, DynsetOp::Update, list.plain(twin));
+                let mut then = match verdict {
+                    [] => vec![Immediate::new(Register::VERDICT, Verdict::return_()).into()],
+                    verdict => verdict.to_vec(),
+                };
+                for ring in list.rings.iter().rev() {
+                    let chain = self.ring_chain(*ring, twin, &then, label);
+                    then = vec![Immediate::new(Register::VERDICT, Verdict::goto(chain.name.clone())).into()];
+                    chains.push(chain);
+                }
+            }
+        }
+        Ok(RecentSteps { exprs, chains })
+    }
+
+    /// The sets that the address has to be in.
+    fn checks(&self, twin: Twin) -> Result<Vec<Name>, Malformed> {
+        let list = &self.list;
+        Ok(match (self.op, self.hits, self.within) {
+            (Op::Set | Op::OverRate, ..) => Vec::new(),
+            (_, 0 | 1, None) => vec![list.seen(twin)],
+            (_, 0 | 1, Some(window)) if list.windows.contains(&window) => vec![list.window(window, twin)],
+            (_, 0 | 1, Some(window)) => {
+                let (name, window) = (&list.name, words(window));
+                return Self::refuse(format!("recent list {name} keeps no window of {window}: declare it with with_window"));
+            }
+            (_, hits, within) => {
+                let ring = Ring { hits, within };
+                if !list.rings.contains(&ring) {
+                    let (name, within) = (&list.name, within.map_or("ever".into(), words));
+                    return Self::refuse(format!(
+                        "recent list {name} does not count {hits} hits in {within}: declare it with with_hits"
+                    ));
+                }
+                (0..hits).map(|slot| list.stamp(ring, twin, slot)).collect()
+            }
+        })
+    }
+
+    /// The address, under the mask, in register 1.
+    fn key(&self, twin: Twin) -> Vec<Expr> {
+        let (offset, len, prefix) = match (twin, self.side) {
+            (Twin::V4, Side::Source) => (12, 4, self.prefix.0),
+            (Twin::V4, Side::Destination) => (16, 4, self.prefix.0),
+            (Twin::V6, Side::Source) => (8, 16, self.prefix.1),
+            (Twin::V6, Side::Destination) => (24, 16, self.prefix.1),
+        };
+        let load = Payload::load(PayloadBase::Network, offset, len, Register::R1).into();
+        if u32::from(prefix) == len * 8 {
+            return vec![load];
+        }
+        let mask = (u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0)).to_be_bytes();
+        let mask = Value::new(&mask[..len as usize]).unwrap_or_default();
+        vec![load, Bitwise::mask(Register::R1, Register::R1, mask).into()]
+    }
+
+    /// The chain that stamps a ring: the slot whose turn it is, and then the next one's turn.
+    fn ring_chain(&self, ring: Ring, twin: Twin, then: &[Expr], label: &str) -> RecentChain {
+        let list = &self.list;
+        let side = if self.side == Side::Source { "" } else { "_daddr" };
+        let bits = match twin {
+            Twin::V4 if self.prefix.0 < 32 => format!("_{}", self.prefix.0),
+            Twin::V6 if self.prefix.1 < 128 => format!("_{}", self.prefix.1),
+            _ => String::new(),
+        };
+        let name = format!("{}{side}{bits}_{label}", list.ring_name(ring, twin)).into();
+        let step = |exprs: &mut Vec<Expr>, expr: Expr| {
+            exprs.extend(self.key(twin));
+            exprs.push(expr);
+        };
+        let change = |op, set| Expr::from(Dynset::new(set, op, Register::R1));
+        // Slot 0 last: its turn it is when no other's is.
+        let rules = (1..ring.hits)
+            .chain([0])
+            .map(|slot| {
+                let mut exprs = Vec::new();
+                if slot > 0 {
+                    step(&mut exprs, Lookup::new(list.turn(ring, twin, slot), Register::R1).into());
+                }
+                step(&mut exprs, change(DynsetOp::Update, list.stamp(ring, twin, slot)));
+                if slot > 0 {
+                    step(&mut exprs, change(DynsetOp::Delete, list.turn(ring, twin, slot)));
+                }
+                if slot + 1 < ring.hits {
+                    step(&mut exprs, change(DynsetOp::Add, list.turn(ring, twin, slot + 1)));
+                }
+                exprs.extend_from_slice(then);
+                exprs
+            })
+            .collect();
+        RecentChain { name, rules }
+    }
+}
+
+/// In iptables' words, which nft has none for.
+impl fmt::Display for RecentOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (op, side) = match (self.op, self.side) {
+            (Op::Set, side) => ("set", side),
+            (Op::Rcheck, side) => ("rcheck", side),
+            (Op::Update, side) => ("update", side),
+            (Op::Remove, side) => ("remove", side),
+            (Op::OverRate, side) => ("over-rate", side),
+        };
+        let not = if self.invert { "! " } else { "" };
+        write!(f, "recent {not}{op} {} {}", self.list.name, if side == Side::Source { "saddr" } else { "daddr" })?;
+        if let Some(window) = self.within {
+            write!(f, " within {}", words(window))?;
+        }
+        if self.hits > 1 {
+            write!(f, " hits {}", self.hits)?;
+        }
+        Ok(())
+    }
+}
