@@ -3,7 +3,7 @@
 use crate::{
     batch::Verb,
     model::Generation,
-    wire::{DecodeError, EncodeError, Path},
+    wire::{DecodeError, Path},
 };
 use nix::errno::Errno;
 use std::{fmt, io};
@@ -143,20 +143,6 @@ pub struct Failure {
     pub cause: String,
     /// What to do about it.
     pub remedy: Option<String>,
-}
-
-impl Failure {
-    pub(crate) fn refused(operation: usize, verb: Verb, object: String, error: EncodeError) -> Self {
-        Self {
-            operation: Some(operation),
-            verb,
-            object,
-            errno: None,
-            path: error.path,
-            cause: error.why.to_string(),
-            remedy: None,
-        }
-    }
 }
 
 pub(crate) fn errno_name(errno: i32) -> String {

@@ -10,6 +10,7 @@ pub mod model;
 pub mod proto;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod uapi;
 
 pub use batch::Batch;
 pub use client::{Client, Committed};

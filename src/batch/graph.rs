@@ -6,11 +6,10 @@
 use super::{Batch, Fields};
 use crate::{
     data::{ChainType, Data, Family, Hook, Name},
-    error::Failure,
     expr::{Expr, NatType},
     model::{Chain, Element, Rule},
     wire::{
-        Path, attrs,
+        attrs,
         message::{self, Message},
     },
 };
@@ -50,32 +49,31 @@ enum Action {
     Expr(Expr),
 }
 
+/// What a commit would refuse.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Flaw {
+    pub(crate) operation: usize,
+    pub(crate) errno: Errno,
+    pub(crate) cause: String,
+}
+
 impl Batch {
     /// What the kernel's check of this batch leaves out and a commit would refuse.
-    pub(crate) fn graph_failures(&self) -> Vec<Failure> {
-        let mut failures = Vec::new();
+    pub(crate) fn flaws(&self) -> Vec<Flaw> {
+        let mut flaws = Vec::new();
         for ((family, _), graph) in &self.graphs() {
             graph.check(Family::from(*family), &mut |seq, errno, cause| {
-                let Some((index, _)) = self.find(seq) else {
+                let Some((operation, _)) = self.find(seq) else {
                     return;
                 };
-                let (verb, object) = self.operation_text(index);
-                let failure = Failure {
-                    operation: Some(index),
-                    verb,
-                    object,
-                    errno: Some(errno as i32),
-                    path: Path::default(),
-                    cause,
-                    remedy: None,
-                };
-                if !failures.contains(&failure) {
-                    failures.push(failure);
+                let flaw = Flaw { operation, errno, cause };
+                if !flaws.contains(&flaw) {
+                    flaws.push(flaw);
                 }
             });
         }
-        failures.sort_by_key(|f| f.operation);
-        failures
+        flaws.sort_by_key(|f| f.operation);
+        flaws
     }
 
     /// A loop among the chains of this batch, or too deep a nest, in words. Which chains are base chains may be known to the

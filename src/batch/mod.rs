@@ -13,7 +13,6 @@ pub(crate) use item::{Place, SetName};
 
 use crate::{
     data::{Family, Name},
-    error::Failure,
     model::{Generation, Set},
     wire::{
         EncodeError, Form, Malformed, Path, Step, Writer,
@@ -50,7 +49,8 @@ pub struct Batch {
     /// Ids given to anonymous sets.
     ids: u32,
     expected: Option<Generation>,
-    refused: Vec<Failure>,
+    /// Operations that have no form on the wire, and why.
+    refused: Vec<(usize, EncodeError)>,
 }
 
 /// One operation: a run of messages.
@@ -210,7 +210,7 @@ impl Batch {
         self
     }
 
-    pub(crate) fn refused(&self) -> &[Failure] {
+    pub(crate) fn refused(&self) -> &[(usize, EncodeError)] {
         &self.refused
     }
 
@@ -247,9 +247,7 @@ impl Batch {
 
     /// Records that the current operation has no form on the wire.
     pub(crate) fn refuse(&mut self, error: EncodeError) {
-        let index = self.operations.len().saturating_sub(1);
-        let (verb, object) = self.operation_text(index);
-        self.refused.push(Failure::refused(index, verb, object, error));
+        self.refused.push((self.operations.len().saturating_sub(1), error));
     }
 
     /// Writes elements as one operation: as many messages as the 16-bit length of a list asks for, split between items.

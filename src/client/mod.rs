@@ -111,19 +111,13 @@ impl Client {
         let mut commit = Commit::check(batch);
         self.exchange(&mut commit)?;
         match commit.outcome_in(self) {
-            Outcome::Committed => match batch.graph_failures() {
-                failures if failures.is_empty() => Ok(()),
-                failures => Err(Rejection::before_sending(batch, failures).into()),
-            },
+            Outcome::Committed => Rejection::flawed(batch).map_or(Ok(()), |rejection| Err(rejection.into())),
             outcome => Err(self.failed(batch, outcome, None)?),
         }
     }
 
     fn reject_refused(batch: &Batch) -> Result<()> {
-        match batch.refused() {
-            [] => Ok(()),
-            refused => Err(Rejection::before_sending(batch, refused.to_vec()).into()),
-        }
+        Rejection::refused(batch).map_or(Ok(()), |rejection| Err(rejection.into()))
     }
 
     fn exchange(&mut self, commit: &mut Commit<'_>) -> Result<()> {

@@ -60,7 +60,7 @@ pub use range::{Range, RangeOp};
 pub use redir::Redir;
 pub use reject::{Reject, RejectType};
 
-use crate::wire::{Codec, DecodeError, Malformed, Scope, Spec, Table, Writer, attrs};
+use crate::wire::{Choice, Codec, DecodeError, Malformed, Scope, Spec, Table, Writer, attrs};
 #[cfg(test)]
 use proptest::prelude::*;
 use std::borrow::Cow;
@@ -190,7 +190,8 @@ impl UnknownExpr {
 
 impl Expr {
     const NAME: u16 = 1;
-    pub(crate) const DATA: u16 = 2;
+    const DATA: u16 = 2;
+    const SCOPE: Scope = Scope::Choice(&Choice { data: Self::DATA, peek: Self::peek });
 
     /// Name and data of an expression nest; `None` if it is not made of exactly these.
     fn parts(nest: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -207,7 +208,7 @@ impl Expr {
     }
 
     /// Name and table of an expression nest, for error paths.
-    pub(crate) fn peek(nest: &[u8]) -> Option<(String, Option<&'static [Spec]>)> {
+    fn peek(nest: &[u8]) -> Option<(String, Option<&'static [Spec]>)> {
         let (name, _) = Self::parts(nest)?;
         let table = Self::TABLES.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, table)| *table);
         Some((String::from_utf8_lossy(name).into_owned(), table))
@@ -225,7 +226,7 @@ impl Expr {
 pub enum ExprNest {}
 
 impl Codec<Expr> for ExprNest {
-    const SCOPE: Scope = Scope::Expr;
+    const SCOPE: Scope = Expr::SCOPE;
     fn put(value: &Expr, out: &mut Writer) {
         value.encode(out);
     }
@@ -240,7 +241,7 @@ impl Codec<Expr> for ExprNest {
 }
 
 impl Codec<Box<Expr>> for ExprNest {
-    const SCOPE: Scope = Scope::Expr;
+    const SCOPE: Scope = Expr::SCOPE;
     fn put(value: &Box<Expr>, out: &mut Writer) {
         value.encode(out);
     }

@@ -1,3 +1,4 @@
+use super::Table;
 use crate::{
     data::{DataType, Family, Name, Userdata, UserdataCodec},
     expr::{Expr, ExprList, ExprNest, ObjectType},
@@ -139,6 +140,40 @@ impl Set {
     pub(crate) const MERGE_ELEMENTS: u8 = 2;
     pub(crate) const DATA_INTERVAL: u8 = 6;
     const COMMENT: u8 = 7;
+
+    /// The set `name` of `table`, whose keys are of this type and have this many bytes.
+    pub fn new(table: &Table, name: impl Into<Name>, key_type: DataType, key_len: u32) -> Self {
+        Self {
+            key_type: Some(key_type),
+            key_len: Some(key_len),
+            ..Self::required(table.family, table.name.clone(), name.into())
+        }
+    }
+
+    /// Sets flags.
+    pub fn with_flags(mut self, flags: SetFlags) -> Self {
+        self.flags = Some(flags);
+        self
+    }
+
+    /// Sets the most elements that it takes.
+    pub fn with_size(mut self, size: u32) -> Self {
+        self.desc.get_or_insert_default().size = Some(size);
+        self
+    }
+
+    /// Describes the fields of its keys by their bytes, without padding.
+    pub fn with_fields(mut self, lengths: impl IntoIterator<Item = u32>) -> Self {
+        self.desc.get_or_insert_default().concat = Some(lengths.into_iter().map(SetField::required).collect());
+        self
+    }
+
+    /// Makes it a map to values of this type and of this many bytes.
+    pub fn with_data(mut self, data_type: DataType, data_len: u32) -> Self {
+        self.flags = Some(self.flags() | SetFlags::MAP);
+        (self.data_type, self.data_len) = (Some(data_type), Some(data_len));
+        self
+    }
 
     /// Sets the comment, up to 128 bytes.
     pub fn with_comment(mut self, text: &str) -> Self {

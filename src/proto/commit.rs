@@ -1,6 +1,5 @@
 use crate::{
     Batch,
-    batch::Verb,
     error::{Failure, Rejection},
     wire::message::{self, Ack, F_ACK, NLMSG_ERROR, messages},
 };
@@ -171,22 +170,47 @@ impl<'a> Commit<'a> {
 }
 
 impl Rejection {
-    /// What was found wrong before anything was sent.
-    pub(crate) fn before_sending(batch: &Batch, failures: Vec<Failure>) -> Self {
-        Self { failures, operations: batch.len(), more: false }
+    /// What has no form on the wire.
+    pub(crate) fn refused(batch: &Batch) -> Option<Self> {
+        let failures = batch.refused().iter().map(|(operation, error)| {
+            let (path, cause) = (error.path.clone(), error.why.to_string());
+            Failure { path, cause, ..failure(batch, *operation) }
+        });
+        Self::of(batch, failures.collect())
+    }
+
+    /// What the kernel's check of a batch leaves out.
+    pub(crate) fn flawed(batch: &Batch) -> Option<Self> {
+        let failures = batch.flaws().into_iter().map(|flaw| Failure {
+            errno: Some(flaw.errno as i32),
+            cause: flaw.cause,
+            ..failure(batch, flaw.operation)
+        });
+        Self::of(batch, failures.collect())
+    }
+
+    fn of(batch: &Batch, failures: Vec<Failure>) -> Option<Self> {
+        (!failures.is_empty()).then(|| Self { failures, operations: batch.len(), more: false })
     }
 
     /// The batch as a whole was dropped.
     pub(crate) fn whole(batch: &Batch, cause: &str) -> Self {
-        let failure = Failure {
-            operation: None,
-            verb: Verb::Add,
-            object: String::new(),
-            errno: None,
-            path: Default::default(),
-            cause: cause.into(),
-            remedy: None,
-        };
-        Self::before_sending(batch, vec![failure])
+        let (object, cause) = (String::new(), cause.into());
+        let failure = Failure { operation: None, object, cause, ..failure(batch, 0) };
+        Self { failures: vec![failure], operations: batch.len(), more: false }
+    }
+}
+
+/// An operation, and nothing yet of what is wrong with it.
+fn failure(batch: &Batch, operation: usize) -> Failure {
+    let (verb, object) = batch.operation_text(operation);
+    Failure {
+        operation: Some(operation),
+        verb,
+        object,
+        errno: None,
+        path: Default::default(),
+        cause: String::new(),
+        remedy: None,
     }
 }

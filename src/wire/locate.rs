@@ -1,7 +1,6 @@
 //! From the byte offset of an extended ack to the names of the attributes around it.
 
 use super::{Path, Step, attrs};
-use crate::expr::Expr;
 
 /// What lies below an attribute.
 #[derive(Clone, Copy, Debug)]
@@ -12,8 +11,17 @@ pub enum Scope {
     Table(&'static [Spec]),
     /// `NFTA_LIST_ELEM`s, each of one scope.
     List(&'static Scope),
-    /// An expression: `NFTA_EXPR_NAME` selects the table of `NFTA_EXPR_DATA`.
-    Expr,
+    /// A named choice: its name selects the table of one attribute, as `NFTA_EXPR_NAME` does that of `NFTA_EXPR_DATA`.
+    Choice(&'static Choice),
+}
+
+/// A nest that names what it holds.
+#[derive(Debug)]
+pub struct Choice {
+    /// The attribute that holds what was chosen.
+    pub data: u16,
+    /// Reads the name from the nest, and finds its table if it is a known one.
+    pub peek: fn(&[u8]) -> Option<(String, Option<&'static [Spec]>)>,
 }
 
 /// One row of an attribute table.
@@ -57,23 +65,23 @@ fn descend(buf: &[u8], offset: usize, scope: Scope, path: &mut Path) {
             }
             None => return,
         },
-        Scope::Expr => {
-            let Some((name, rows)) = Expr::peek(buf) else {
+        Scope::Choice(choice) => {
+            let Some((name, rows)) = (choice.peek)(buf) else {
                 return;
             };
             path.inner(Step::Expr(name));
             match rows {
-                Some(rows) if attr.kind == Expr::DATA => Scope::Table(rows),
+                Some(rows) if attr.kind == choice.data => Scope::Table(rows),
                 _ => return,
             }
         }
     };
     if let Some(inside) = offset.checked_sub(attr.offset + 4) {
         descend(attr.payload, inside, below, path);
-    } else if matches!(below, Scope::Expr)
-        && let Some((name, _)) = Expr::peek(attr.payload)
+    } else if let Scope::Choice(choice) = below
+        && let Some((name, _)) = (choice.peek)(attr.payload)
     {
-        // The whole expression is meant: say which one it is.
+        // The whole of it is meant: say which one it is.
         path.inner(Step::Expr(name));
     }
 }

@@ -43,6 +43,27 @@ macro_rules! attributes {
 
             attributes!(@new [$($($own: $oty,)*)?] []; $($kind $field: $ty,)*);
 
+            /// Reads a run of attributes: what follows `struct nfgenmsg` in a message, or what a nest holds.
+            ///
+            /// # Errors
+            /// When one does not decode or a mandatory one is missing.
+            pub fn from_attributes(
+                $($( $own: $oty, )*)?
+                attributes: &[u8],
+            ) -> Result<Self, $crate::wire::DecodeError> {
+                Self::decode_attrs($($( $own, )*)? attributes)
+            }
+
+            /// Writes them, for the kernel or as the kernel does.
+            ///
+            /// # Errors
+            /// When a value has no form on the wire.
+            pub fn to_attributes(&self, form: $crate::wire::Form) -> Result<Vec<u8>, $crate::wire::EncodeError> {
+                let mut out = $crate::wire::Writer::new(form);
+                self.encode_attrs(&mut out);
+                out.finish()
+            }
+
             pub(crate) fn encode_attrs(&self, out: &mut $crate::wire::Writer) {
                 $( attributes!(@put $kind self.$field, $num, $codec, $ty, stringify!($field), out); )*
                 out.bytes(self.unknown.as_bytes());

@@ -1,0 +1,31 @@
+//! Everything here that has a name and a number in the kernel's header: for checks against it, and for coverage reports.
+//!
+//! ```
+//! let (_, set) = oxitables::uapi::tables().find(|(name, _)| *name == "set").unwrap();
+//! assert!(set.iter().any(|row| row.name == "NFTA_SET_TIMEOUT" && row.number == 11));
+//! ```
+
+use crate::{
+    data, expr, model,
+    wire::{Constant, Spec},
+};
+
+/// The attributes of every object, and of every expression by the kernel's name for it.
+pub fn tables() -> impl Iterator<Item = (&'static str, &'static [Spec])> {
+    let nested = [("data", data::Data::TABLE), ("verdict", data::Verdict::TABLE)];
+    model::TABLES.iter().copied().chain(nested).chain(expr::Expr::TABLES.iter().copied())
+}
+
+/// The named numbers of every enum and every set of flags, by the name of its type.
+pub fn constants() -> impl Iterator<Item = (&'static str, &'static [Constant])> {
+    macro_rules! list {
+        ($($module:ident: $($name:ident)*;)*) => { [$($((stringify!($name), $module::$name::CONSTANTS),)*)*] };
+    }
+    let all: [(_, &[Constant]); _] = list! {
+        data: Family Policy VerdictCode;
+        expr: BitwiseOp ByteorderOp ChecksumFlags ChecksumType CmpOp CtKey DynsetFlags DynsetOp LimitFlags LimitType LogFlags
+            LogLevel LookupFlags MetaKey NatFlags NatType ObjectType PayloadBase QuotaFlags RangeOp RejectType;
+        model: ChainFlags ElementFlags SetFlags SetPolicy TableFlags;
+    };
+    all.into_iter()
+}
