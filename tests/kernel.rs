@@ -1,4 +1,6 @@
 //! Against the real kernel: each test in a network namespace of its own.
 
-#[path = "kernel/commit.rs"]
-mod commit;
+mod kernel {
+    mod errors;
+    mod lab;
+}

@@ -22,7 +22,7 @@ impl<'a> Fields<'a> {
         self.get(kind).map(|text| Name::from(text.strip_suffix(&[0]).unwrap_or(text)))
     }
 
-    fn handle(&self, kind: u16) -> Option<u64> {
+    pub(crate) fn handle(&self, kind: u16) -> Option<u64> {
         self.get(kind)?.try_into().ok().map(u64::from_be_bytes)
     }
 }
@@ -35,8 +35,13 @@ pub(crate) fn describe(message: &Message<'_>) -> String {
         let flags = fields.get(3).and_then(|f| f.try_into().ok()).map_or(0, u32::from_be_bytes);
         SetFlags::from(flags).intersects(SetFlags::MAP | SetFlags::OBJECT)
     };
-    // The noun, and the numbers of the attributes that name the object below its table.
+    // The noun, and the numbers of the attributes that name the object below its table. Flushing is deleting rules and
+    // elements without saying which.
     let (noun, names): (_, &[u16]) = match kind {
+        Some(Kind::Rule) if message.nft() == Some(8) && fields.get(3).is_none() => {
+            (if fields.get(2).is_some() { "chain" } else { "table" }, &[2])
+        }
+        Some(Kind::Elements) if message.nft() == Some(14) && fields.get(3).is_none() => ("set", &[2]),
         Some(Kind::Table) => ("table", &[]),
         Some(Kind::Chain) => ("chain", &[3]),
         Some(Kind::Rule) => ("rule", &[2]),

@@ -5,9 +5,9 @@
 
 use super::{Batch, Fields};
 use crate::{
-    data::{ChainType, Data, Family, Hook, Name},
-    expr::{Expr, NatType},
-    model::{Chain, Element, Rule},
+    data::{ChainType, Data, Family, Hook, Name, Register, Verdict},
+    expr::{Expr, MetaKey, NatType},
+    model::{Chain, Element, Rule, Set, SetFlags},
     wire::{
         attrs,
         message::{self, Message},
@@ -24,7 +24,27 @@ const DEPTH: usize = 16;
 struct Graph {
     chains: HashMap<Name, Node>,
     /// Chains that the elements of a verdict map lead to.
-    maps: HashMap<Name, Vec<Name>>,
+    maps: HashMap<Map, Vec<Name>>,
+}
+
+/// A map by its name, and by its number if the kernel has yet to make the name.
+#[derive(Clone, Eq, Hash, PartialEq)]
+struct Map(Name, Option<u32>);
+
+impl Map {
+    fn new(name: Name, id: Option<u32>) -> Self {
+        let id = id.filter(|_| name.as_bytes().contains(&b'%'));
+        Self(name, id)
+    }
+}
+
+/// What the kernel has of a table before a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Present {
+    pub(crate) chains: Vec<Chain>,
+    pub(crate) rules: Vec<Rule>,
+    /// Elements of its verdict maps, with the names of these.
+    pub(crate) routes: Vec<(Name, Element)>,
 }
 
 /// Type and hook of a base chain.
@@ -38,14 +58,16 @@ struct Node {
 
 /// What a rule does that matters here.
 struct Step {
-    /// The message, for the failure.
+    /// The message, for the failure; 0 if the kernel has the rule already.
     seq: u32,
+    /// The rule, if the kernel has it already.
+    handle: Option<u64>,
     what: Action,
 }
 
 enum Action {
     Jump(Name),
-    Map(Name),
+    Map(Map),
     Expr(Expr),
 }
 
@@ -72,31 +94,70 @@ impl Batch {
                 }
             });
         }
+        flaws.extend(self.unused_sets());
         flaws.sort_by_key(|f| f.operation);
         flaws
     }
 
-    /// A loop among the chains of this batch, or too deep a nest, in words. Which chains are base chains may be known to the
-    /// kernel only, so each is started from.
-    pub(crate) fn loop_text(&self) -> Option<String> {
-        self.graphs().iter().find_map(|((family, _), graph)| {
-            let mut found = None;
-            for chain in graph.chains.keys() {
-                let base = (ChainType::Filter, None);
-                graph.walk(Family::from(*family), &base, &mut vec![chain], &mut HashMap::new(), &mut |_, _, cause| {
-                    found.get_or_insert(cause);
-                });
+    /// Why the kernel said `errno` to this batch and not to single operations, in a table of which it has `present`.
+    pub(crate) fn flaw_in(&self, family: Family, table: &Name, present: Present, errno: Errno) -> Option<String> {
+        let mut graph = Graph::default();
+        for chain in present.chains {
+            graph.chain(chain);
+        }
+        for rule in present.rules {
+            graph.rule(0, &rule);
+        }
+        for (map, element) in present.routes {
+            graph.element(Map(map, None), element);
+        }
+        for (nft, message, fields) in self.each() {
+            if message.family() == u8::from(family) && fields.name(1).is_some_and(|name| name == *table) {
+                graph.follow(nft, &message, &fields);
             }
-            found
-        })
+        }
+        let mut found = None;
+        graph.check(family, &mut |_, e, cause| {
+            if e == errno {
+                found.get_or_insert(cause);
+            }
+        });
+        found
+    }
+
+    /// Anonymous sets that no rule uses: the kernel notices when it commits, and does not say which.
+    pub(crate) fn unused_sets(&self) -> Vec<Flaw> {
+        let mut unused = Vec::new();
+        for (nft, message, _) in self.each() {
+            let family = Family::from(message.family());
+            if nft == 9
+                && let Ok(set) = Set::decode_attrs(family, message.attributes())
+                && set.flags().contains(SetFlags::ANONYMOUS)
+            {
+                unused.push((message.seq, set.id));
+            } else if nft == 6
+                && !unused.is_empty()
+                && let Ok(rule) = Rule::decode_attrs(family, message.attributes())
+            {
+                let used = |id| rule.exprs().iter().any(|e| e.set().is_some_and(|(_, by)| by == id));
+                unused.retain(|(_, id)| !used(*id));
+            }
+        }
+        let flaws = unused.into_iter().filter_map(|(seq, _)| {
+            let cause = "an anonymous set has to be used by a rule of the same batch".to_owned();
+            Some(Flaw { operation: self.find(seq)?.0, errno: Errno::EINVAL, cause })
+        });
+        flaws.collect()
+    }
+
+    /// The messages: number, message, fields.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (u8, Message<'_>, Fields<'_>)> {
+        message::messages(self.body().0).flatten().filter_map(|m| Some((m.nft()?, m, Fields::of(&m))))
     }
 
     fn graphs(&self) -> HashMap<(u8, Name), Graph> {
         let mut tables: HashMap<(u8, Name), Graph> = HashMap::new();
-        for message in message::messages(self.body().0).flatten() {
-            let (Some(nft), fields) = (message.nft(), Fields::of(&message)) else {
-                continue;
-            };
+        for (nft, message, fields) in self.each() {
             let Some(table) = fields.name(1) else {
                 continue;
             };
@@ -116,55 +177,67 @@ impl Graph {
             5 | 27 => {
                 fields.name(3).map(|chain| self.chains.remove(&chain));
             }
-            8 | 28 if fields.get(3).is_none() => {
-                let flushed = fields.name(2);
-                for (name, chain) in &mut self.chains {
-                    if flushed.as_ref().is_none_or(|f| f == name) {
-                        chain.steps.clear();
-                    }
+            8 | 28 => {
+                let (chain, handle) = (fields.name(2), fields.handle(3));
+                for (_, node) in self.chains.iter_mut().filter(|(name, _)| chain.as_ref().is_none_or(|c| c == *name)) {
+                    node.steps.retain(|step| handle.is_some() && step.handle != handle);
                 }
             }
             3 => {
-                let Ok(chain) = Chain::decode_attrs(family, message.attributes()) else {
-                    return;
-                };
-                let base = chain
-                    .hook
-                    .as_ref()
-                    .map(|_| (chain.kind.clone().unwrap_or(ChainType::Filter), chain.base().map(|(hook, _)| hook)));
-                let node = self.chains.entry(chain.name).or_default();
-                node.base = base.or(node.base.take());
+                if let Ok(chain) = Chain::decode_attrs(family, message.attributes()) {
+                    self.chain(chain);
+                }
             }
             6 => {
                 let Ok(rule) = Rule::decode_attrs(family, message.attributes()) else {
                     return;
                 };
-                let steps = rule.exprs().iter().filter_map(|expr| {
-                    let what = match expr {
-                        Expr::Immediate(e) => match &e.data {
-                            Data::Verdict(v) => Action::Jump(v.chain.clone()?),
-                            Data::Value(_) => return None,
-                        },
-                        Expr::Lookup(e) if e.dreg == Some(crate::data::Register::VERDICT) => Action::Map(e.set.clone()),
-                        Expr::Masq(_) | Expr::Redir(_) | Expr::Nat(_) | Expr::Reject(_) => Action::Expr(expr.clone()),
-                        _ => return None,
-                    };
-                    Some(Step { seq: message.seq, what })
-                });
-                self.chains.entry(rule.chain.clone()).or_default().steps.extend(steps);
+                if let (Some(handle), Some(node)) = (rule.handle, self.chains.get_mut(&rule.chain)) {
+                    // The one that it replaces.
+                    node.steps.retain(|step| step.handle != Some(handle));
+                }
+                self.rule(message.seq, &rule);
             }
             12 => {
                 let (Some(set), Some(list)) = (fields.name(2), fields.get(3)) else {
                     return;
                 };
+                let id = fields.get(4).and_then(|id| id.try_into().ok()).map(u32::from_be_bytes);
                 for entry in attrs(list).flatten() {
-                    if let Ok(Element { data: Some(Data::Verdict(verdict)), .. }) = Element::decode_attrs(entry.payload)
-                    {
-                        self.maps.entry(set.clone()).or_default().extend(verdict.chain);
+                    if let Ok(element) = Element::decode_attrs(entry.payload) {
+                        self.element(Map::new(set.clone(), id), element);
                     }
                 }
             }
             _ => {}
+        }
+    }
+
+    fn chain(&mut self, chain: Chain) {
+        let hook = chain.base().map(|(hook, _)| hook);
+        let base = chain.hook.map(|_| (chain.kind.unwrap_or(ChainType::Filter), hook));
+        let node = self.chains.entry(chain.name).or_default();
+        node.base = base.or(node.base.take());
+    }
+
+    fn rule(&mut self, seq: u32, rule: &Rule) {
+        let steps = rule.exprs().iter().filter_map(|expr| {
+            let what = match expr {
+                Expr::Immediate(e) => match &e.data {
+                    Data::Verdict(v) => Action::Jump(v.chain.clone()?),
+                    Data::Value(_) => return None,
+                },
+                Expr::Lookup(e) if e.dreg == Some(Register::VERDICT) => Action::Map(Map::new(e.set.clone(), e.set_id)),
+                _ => Action::Expr(place_of(rule.family, expr).map(|_| expr.clone())?),
+            };
+            Some(Step { seq, handle: rule.handle.filter(|_| seq == 0), what })
+        });
+        self.chains.entry(rule.chain.clone()).or_default().steps.extend(steps);
+    }
+
+    fn element(&mut self, map: Map, element: Element) {
+        if let Some(Data::Verdict(Verdict { chain: Some(to), .. })) = element.data {
+            self.maps.entry(map).or_default().push(to);
         }
     }
 
@@ -232,6 +305,20 @@ pub(crate) fn place_of(family: Family, expr: &Expr) -> Option<(bool, &'static [H
             (true, &[Postrouting, Input], "snat is for nat chains at postrouting and input")
         }
         Expr::Nat(_) => (true, &[Prerouting, Output], "dnat is for nat chains at prerouting and output"),
+        Expr::Meta(e) if e.sreg.is_some() && e.key == MetaKey::Pkttype => match family {
+            Family::Netdev => (false, &[Ingress], "in family netdev the packet type is set at ingress"),
+            _ => (false, &[Prerouting], "the packet type is set at prerouting"),
+        },
+        Expr::Meta(e) if e.sreg.is_some() && e.key == MetaKey::BriBroute => {
+            (false, &[Prerouting], "broute is set at prerouting")
+        }
+        Expr::Meta(e) if e.key == MetaKey::Secpath => match family {
+            Family::Netdev => (false, &[Ingress], "in family netdev ipsec is known at ingress"),
+            _ => (false, &[Prerouting, Input, Forward], "ipsec is known at prerouting, input and forward"),
+        },
+        Expr::Meta(e) if matches!(e.key, MetaKey::Sdif | MetaKey::Sdifname) => {
+            (false, &[Input, Forward], "sdif and sdifname are known at input and forward")
+        }
         Expr::Reject(_) if family == Family::Netdev => (false, &[Ingress], "in family netdev reject is for ingress"),
         Expr::Reject(_) if family == Family::Bridge => {
             (false, &[Prerouting, Input], "in family bridge reject is for prerouting and input")

@@ -7,7 +7,7 @@ mod graph;
 mod item;
 
 pub(crate) use describe::{Fields, describe};
-pub(crate) use graph::place_of;
+pub(crate) use graph::{Present, place_of};
 pub use item::{Add, Create, Delete, Elements, Flush, Insert};
 pub(crate) use item::{Place, SetName};
 
@@ -15,7 +15,7 @@ use crate::{
     data::{Family, Name},
     model::{Generation, Set},
     wire::{
-        EncodeError, Form, Malformed, Path, Step, Writer,
+        EncodeError, Form, Malformed, Path, Step, Writer, attrs,
         message::{self, F_CREATE, F_EXCL, F_REQUEST, SUBSYSTEM},
     },
 };
@@ -276,7 +276,7 @@ impl Batch {
                     let start = out.len();
                     while let Some((index, item)) = items.peek() {
                         let before = out.len();
-                        if let Err(why) = write(item, out) {
+                        if let Err(why) = out.entry(*index, |out| write(item, out)) {
                             out.truncate(before);
                             wrong = Some((*index, why));
                         } else if out.len() - start > LIST_MAX && before > start {
@@ -333,6 +333,13 @@ impl Batch {
         let from = &self.out[self.operations[index].offset..];
         let message = message::messages(from).flatten().find(|m| m.seq == seq)?;
         Some((index, message))
+    }
+
+    /// How many elements an operation has in its messages before this one.
+    pub(crate) fn elements_before(&self, operation: usize, seq: u32) -> usize {
+        let from = self.operations.get(operation).map_or(&[][..], |op| &self.out[op.offset..]);
+        let earlier = message::messages(from).flatten().take_while(|m| m.seq < seq);
+        earlier.filter_map(|m| Fields::of(&m).get(3)).map(|list| attrs(list).count()).sum()
     }
 
     /// Verb and object of an operation, in words.

@@ -7,7 +7,8 @@ pub use list::Listing;
 
 use crate::{
     Batch,
-    data::{Family, Name},
+    batch::Present,
+    data::{DataType, Family, Name},
     error::{Error, Rejection, Result},
     model::{Chain, Generation, Set, Table},
     proto::{Acks, Commit, Dump, DumpEvent, Get, Outcome, World, request_cause},
@@ -286,10 +287,24 @@ impl Client {
 }
 
 impl World for Client {
-    fn set(&mut self, family: Family, table: &Name, name: &Name) -> Option<Set> {
-        Client::set(self, &Table::new(family, table), name).ok().flatten()
-    }
     fn table(&mut self, family: Family, name: &Name) -> Option<Table> {
         Client::table(self, family, name).ok().flatten()
+    }
+    fn chain(&mut self, table: &Table, name: &Name) -> Option<Chain> {
+        Client::chain(self, table, name).ok().flatten()
+    }
+    fn set(&mut self, table: &Table, name: &Name) -> Option<Set> {
+        Client::set(self, table, name).ok().flatten()
+    }
+    fn present(&mut self, table: &Table) -> Option<Present> {
+        let mut present = Present { chains: self.chains(table).snapshot().ok()?, ..Present::default() };
+        for chain in &present.chains {
+            present.rules.extend(self.rules(chain).snapshot().ok()?);
+        }
+        for map in self.sets(table).snapshot().ok()?.iter().filter(|s| s.data_type == Some(DataType::VERDICT)) {
+            let elements = self.elements(map).snapshot().ok()?;
+            present.routes.extend(elements.into_iter().map(|element| (map.name.clone(), element)));
+        }
+        Some(present)
     }
 }

@@ -60,6 +60,7 @@ pub use range::{Range, RangeOp};
 pub use redir::Redir;
 pub use reject::{Reject, RejectType};
 
+use crate::data::Name;
 use crate::wire::{Choice, Codec, DecodeError, Malformed, Scope, Spec, Table, Writer, attrs};
 #[cfg(test)]
 use proptest::prelude::*;
@@ -192,6 +193,16 @@ impl Expr {
     const NAME: u16 = 1;
     const DATA: u16 = 2;
     const SCOPE: Scope = Scope::Choice(&Choice { data: Self::DATA, peek: Self::peek });
+
+    /// The set or map that it uses: its name, and its number in a batch.
+    pub(crate) fn set(&self) -> Option<(&Name, Option<u32>)> {
+        match self {
+            Self::Lookup(e) => Some((&e.set, e.set_id)),
+            Self::Dynset(e) => Some((&e.set, e.set_id)),
+            Self::Objref(e) => Some((e.set.as_ref()?, e.set_id)),
+            _ => None,
+        }
+    }
 
     /// Name and data of an expression nest; `None` if it is not made of exactly these.
     fn parts(nest: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -187,8 +187,8 @@ pub struct List<C>(PhantomData<C>);
 impl<T: std::fmt::Debug + 'static, C: Codec<T>> Codec<Vec<T>> for List<C> {
     const SCOPE: Scope = Scope::List(&C::SCOPE);
     fn put(value: &Vec<T>, out: &mut Writer) {
-        for item in value {
-            out.nest(1, "element", |out| C::put(item, out));
+        for (index, item) in value.iter().enumerate() {
+            out.entry(index, |out| out.nest(1, "element", |out| C::put(item, out)));
         }
     }
     fn get(payload: &[u8]) -> Result<Vec<T>, DecodeError> {

@@ -71,6 +71,13 @@ impl Path {
         self.0.insert(0, step);
     }
 
+    /// Puts a number in the place of the outermost step.
+    pub(crate) fn number(&mut self, index: usize) {
+        if let Some(step) = self.0.first_mut() {
+            *step = Step::Index(index);
+        }
+    }
+
     pub(crate) fn inner(&mut self, step: Step) {
         self.0.push(step);
     }
@@ -78,6 +85,14 @@ impl Path {
     /// Whether `field` is the last attribute named.
     pub(crate) fn ends_at(&self, field: &str) -> bool {
         matches!(self.0.last(), Some(Step::Field(f)) if *f == field)
+    }
+
+    /// Adds to the list index directly below `field`.
+    pub(crate) fn shift(&mut self, field: &str, by: usize) {
+        let below = self.0.iter().position(|step| matches!(step, Step::Field(f) if *f == field));
+        if let Some(Step::Index(n)) = below.and_then(|at| self.0.get_mut(at + 1)) {
+            *n += by;
+        }
     }
 
     /// The list index directly below `field`.

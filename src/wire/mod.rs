@@ -118,6 +118,17 @@ impl Writer {
         }
     }
 
+    /// Writes one entry of a list: what cannot be written in it is told by its number.
+    #[inline]
+    pub(crate) fn entry<R>(&mut self, index: usize, body: impl FnOnce(&mut Self) -> R) -> R {
+        let healthy = self.error.is_none();
+        let result = body(self);
+        if healthy && let Some(error) = &mut self.error {
+            error.path.number(index);
+        }
+        result
+    }
+
     /// Like [`attr`](Self::attr), for a payload that is attributes itself.
     #[inline]
     pub(crate) fn nest(&mut self, kind: u16, name: &'static str, body: impl FnOnce(&mut Self)) {
