@@ -4,7 +4,17 @@ pub mod wire;
 pub mod data;
 pub mod expr;
 pub mod model;
+pub mod stmt;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub use data::{Family, Priority, Hook, Policy};
-pub use model::{Table, Chain};
+pub use model::{Chain, Table};
+#[doc(inline)]
+pub use data::Mark;
+#[doc(inline)]
+pub use stmt::{
+    Action, AddrSet, Element, Key, Keyed, Map, MapRef, Match, Pattern, RejectWith, Rule, Set, SetKey, SetRef, To,
+    counter, counter_named,
+    fields::{addr, arp, ct, ether, icmp, icmpv6, ip, ip6, meta, tcp, th, udp},
+    limit, limit_named, log, notrack, quota, quota_named,
+};
