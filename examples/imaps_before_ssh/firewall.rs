@@ -66,7 +66,7 @@ pub fn rules(mails: &[IpAddr], window: Duration) -> Vec<(Chain, Rule)> {
         Rule::new()
             .when(meta::l4proto().is(Protocol::TCP))
             .comment("to everybody else it looks closed")
-            .reject_with(oxitables::Reject::TcpReset),
+            .reject_with(oxitables::RejectWith::TcpReset),
     ];
     learn.chain(local.map(|rule| (input.clone(), rule))).collect()
 }
@@ -83,7 +83,7 @@ pub fn batch(nft: &mut Client, mails: &[IpAddr], window: Duration) -> Result<Bat
         batch.add(chain.rule(rule));
     }
     // Windows of an earlier run that no rule asks about any more.
-    for stale in mobile.stale_sets(&nft.sets(&table()).snapshot()?) {
+    for stale in nft.recent(&mobile).stale_sets()? {
         batch.delete(stale);
     }
     Ok(batch)

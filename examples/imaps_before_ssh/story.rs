@@ -103,11 +103,15 @@ fn show_ruleset(nft: &mut Client, mails: &[IpAddr]) -> Done {
         let installed = nft.rules(&chain).snapshot()?;
         println!("  chain {} ({} rules in the kernel)", chain.name, installed.len());
         for (_, rule) in rules.iter().filter(|(of, _)| of.name == chain.name) {
-            println!("    {rule}");
+            rule.text(table.family).iter().for_each(|text| println!("    {text}"));
         }
     }
     println!();
     Ok(())
+}
+
+fn say(seen: &str, what: &str) {
+    println!("  {seen:<42}  {what}");
 }
 
 /// The story in one family.
@@ -126,7 +130,7 @@ impl Family<'_> {
         self.show()?;
         let mut ssh = self.opened("SSH opens", alice, lan, 22)?;
         self.refused("another address is still refused", bob, lan)?;
-        println!("  … {} s pass, nothing is sent", WINDOW.as_secs() + 1);
+        println!("    … {} s pass, nothing is sent", WINDOW.as_secs() + 1);
         sleep(WINDOW + Duration::from_secs(1));
         self.show()?;
         self.refused("the window has passed: no new SSH", alice, lan)?;
@@ -150,14 +154,14 @@ impl Family<'_> {
     fn opened(&self, what: &str, from: &str, to: &str, port: u16) -> Result<TcpStream, Box<dyn std::error::Error>> {
         let mut stream = self.connect(from, to, port)?.map_err(|e| format!("{what}: {e}"))?;
         tcp::ping(&mut stream).map_err(|e| format!("{what}: {e}"))?;
-        println!("  {from} -> {to} port {port}: open        {what}");
+        say(&format!("{from} -> {to} port {port}: open"), what);
         Ok(stream)
     }
 
     fn refused(&self, what: &str, from: &str, to: &str) -> Done {
         match self.connect(from, to, 22)? {
             Err(e) if e.kind() == ErrorKind::ConnectionRefused => {
-                println!("  {from} -> {to} port 22: refused     {what}");
+                say(&format!("{from} -> {to} port 22: refused"), what);
                 Ok(())
             }
             Err(e) => Err(format!("{what}: {e} instead of a reset").into()),
@@ -167,7 +171,7 @@ impl Family<'_> {
 
     fn alive(&self, what: &str, stream: &mut TcpStream) -> Done {
         tcp::ping(stream).map_err(|e| format!("{what}: {e}"))?;
-        println!("  a byte there and back               {what}");
+        say("a byte there and back", what);
         Ok(())
     }
 
@@ -176,7 +180,7 @@ impl Family<'_> {
         let list = firewall::installed(self.nft)?.ok_or("the list is gone")?;
         for _ in 0..50 {
             if self.nft.recent(&list).contains(address.parse()?)? == known {
-                println!("  {address} {} {what}", if known { "is listed             " } else { "is forgotten          " });
+                say(&format!("{address} is {}", if known { "listed" } else { "not listed" }), what);
                 return Ok(());
             }
             sleep(Duration::from_millis(20));
@@ -188,7 +192,7 @@ impl Family<'_> {
         let list = firewall::installed(self.nft)?.ok_or("the list is gone")?;
         let entries = self.nft.recent(&list).entries()?;
         let shown = entries.iter().map(|e| format!("{} seen {:.1} s ago", e.address, e.age.as_secs_f64()));
-        println!("  list {}: [{}]", list.name(), shown.collect::<Vec<_>>().join(", "));
+        println!("    list {}: [{}]", list.name(), shown.collect::<Vec<_>>().join(", "));
         Ok(())
     }
 }

@@ -113,6 +113,13 @@ impl Item for Set {
     #[allow(private_interfaces)]
     fn put(&self, verb: Verb, _: Place, batch: &mut Batch) {
         batch.operation(verb);
+        self.write(verb, batch);
+    }
+}
+
+impl Set {
+    /// Writes the message; a typed rule brings its anonymous sets along.
+    pub(crate) fn write(&self, verb: Verb, batch: &mut Batch) {
         let name = SetName { family: self.family, table: &self.table, name: &self.name, id: None };
         match verb {
             Verb::Delete => batch.message(11, 0, self.family, |out| name.write(out)),

@@ -9,17 +9,17 @@ mod item;
 pub(crate) use describe::{Fields, describe};
 pub(crate) use graph::{Present, place_of};
 pub use item::{Add, Create, Delete, Elements, Flush, Insert};
-pub(crate) use item::{Place, SetName};
+pub(crate) use item::{Item, Place, SetName};
 
 use crate::{
     data::{Family, Name},
-    model::{Generation, Set},
+    model::{Chain, Generation, Set},
     wire::{
         EncodeError, Form, Malformed, Path, Step, Writer, attrs,
         message::{self, F_CREATE, F_EXCL, F_REQUEST, SUBSYSTEM},
     },
 };
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 /// Changes that the kernel makes all at once, or not at all.
 ///
@@ -48,6 +48,8 @@ pub struct Batch {
     last: usize,
     /// Ids given to anonymous sets.
     ids: u32,
+    /// Chains that rules brought along.
+    made: HashSet<(Family, Name, Name)>,
     expected: Option<Generation>,
     /// Operations that have no form on the wire, and why.
     refused: Vec<(usize, EncodeError)>,
@@ -117,6 +119,7 @@ impl Batch {
             ids: 0,
             expected: None,
             refused: Vec::new(),
+            made: HashSet::new(),
         }
     }
 
@@ -220,6 +223,11 @@ impl Batch {
         self.ids
     }
 
+    /// Whether a chain that rules bring along is not in this batch yet.
+    pub(crate) fn is_first(&mut self, chain: &Chain) -> bool {
+        self.made.insert((chain.family, chain.table.clone(), chain.name.clone()))
+    }
+
     /// Starts an operation; the messages that follow are its.
     pub(crate) fn operation(&mut self, verb: Verb) {
         self.operations.push(Operation { verb, seq: self.messages + 1, offset: self.out.len() });
@@ -258,6 +266,18 @@ impl Batch {
         verb: Verb,
         set: &SetName<'_>,
         items: impl IntoIterator<Item = T>,
+        write: impl FnMut(&T, &mut Writer) -> Result<(), Malformed>,
+    ) {
+        self.operation(verb);
+        self.element_messages(verb, set, items, write);
+    }
+
+    /// The same within the current operation.
+    pub(crate) fn element_messages<T>(
+        &mut self,
+        verb: Verb,
+        set: &SetName<'_>,
+        items: impl IntoIterator<Item = T>,
         mut write: impl FnMut(&T, &mut Writer) -> Result<(), Malformed>,
     ) {
         let (kind, flags) = match verb {
@@ -266,7 +286,6 @@ impl Batch {
             Verb::Destroy => (30, 0),
             _ => (12, F_CREATE),
         };
-        self.operation(verb);
         let mut items = items.into_iter().enumerate().peekable();
         while items.peek().is_some() {
             let mut wrong = None;

@@ -1,9 +1,11 @@
 //! Talks to the kernel: blocking, over one socket that stays open.
 
 mod list;
+mod recent;
 mod socket;
 
 pub use list::Listing;
+pub use recent::{RecentAdmin, RecentEntry};
 
 use crate::{
     Batch,

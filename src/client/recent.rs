@@ -6,7 +6,7 @@ use crate::{
     data::{Name, Value},
     error::Result,
     model::{Element, Set, Table},
-    stmt::recent::{MEMORY, Recent, Twin},
+    stmt::{MEMORY, Recent, Twin},
 };
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -58,7 +58,14 @@ impl Client {
     /// # Errors
     /// As of a [`Listing`](crate::client::Listing).
     pub fn find_recent(&mut self, table: &Table, name: &str) -> Result<Option<Recent>> {
-        Ok(Recent::from_sets(table, name, &self.sets(table).snapshot()?))
+        Ok(Recent::from_sets(table, name, &self.sets_if_any(table)?))
+    }
+
+    fn sets_if_any(&mut self, table: &Table) -> Result<Vec<Set>> {
+        match self.sets(table).snapshot() {
+            Err(e) if e.is_not_found() => Ok(Vec::new()),
+            sets => sets,
+        }
     }
 }
 
@@ -101,6 +108,17 @@ impl RecentAdmin<'_> {
         }
         entries.sort_by_key(|e| (e.age, e.address));
         Ok(entries)
+    }
+
+    /// The sets that the list had when it was made with other windows or hits, and has no more.
+    ///
+    /// They are left behind when a list is added again; delete them after the rules that used them, in the same batch.
+    ///
+    /// # Errors
+    /// As of a [`Listing`](crate::client::Listing).
+    pub fn stale_sets(&mut self) -> Result<Vec<Set>> {
+        let sets = self.client.sets_if_any(self.list.table())?;
+        Ok(self.list.stale_sets(sets))
     }
 
     /// Whether the list knows the address, of whatever age.

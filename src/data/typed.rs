@@ -1,13 +1,33 @@
+//! Typed values: what a packet field, a piece of metadata or a set key can be.
+//!
+//! Each knows its nft data type, its width and its byte order, so that nobody who writes a rule has to.
+
+mod bits;
+mod names;
+#[macro_use]
+mod number;
+mod numbers;
+mod plain;
+
+pub use bits::{CtEvents, CtLabels, CtState, CtStatus, TcpFlags};
+pub use names::{HelperName, IfKind, IfName, MacAddr};
+pub use numbers::*;
+
+use super::Value;
+use std::fmt::{self, Write};
+
 /// nft's number for the type of a set key or value: six bits for each field of a concatenation, the first the highest.
 ///
 /// The kernel keeps it for user space, which prints elements by it.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct DataType(u32);
 
 impl DataType {
     /// A verdict.
     #[doc(alias = "NFT_DATA_VERDICT")]
     pub const VERDICT: Self = Self(0xffff_ff00);
+    /// A number of no further meaning.
+    pub const INTEGER: Self = Self(4);
 
     /// Register content in words: addresses, ports and marks as such, the rest in hexadecimal.
     pub(crate) fn show(self, value: &[u8]) -> String {
@@ -65,4 +85,172 @@ impl From<DataType> for u32 {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold("0x".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+/// The order in which the bytes of a value lie in a register.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum ByteOrder {
+    /// That of the network, most significant byte first: packet fields.
+    Network,
+    /// That of the machine: what the kernel says about a packet.
+    Host,
+    /// Text, which has no order but counts as the machine's.
+    Text,
+    /// A single byte of which nft says neither.
+    Byte,
+}
+
+/// How a value is written down.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Style {
+    /// In nft's words: `established,related`.
+    Words,
+    /// Bits as an expression: `established | related`.
+    Expression,
+    /// As a number, where words would run into something else.
+    Number,
+}
+
+/// What is known of a typed value without having one.
+#[derive(Clone, Copy, Debug)]
+pub struct FieldType {
+    pub(crate) datatype: DataType,
+    pub(crate) len: u8,
+    pub(crate) order: ByteOrder,
+    pub(crate) bits: bool,
+    pub(crate) show: fn(&[u8], Style, &mut String),
+}
+
+impl FieldType {
+    /// nft's number for the type.
+    pub const fn datatype(&self) -> DataType {
+        self.datatype
+    }
+
+    /// Bytes of the value; the most, for an address of either family.
+    pub const fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether it has no bytes, which none has.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Order of its bytes.
+    pub const fn order(&self) -> ByteOrder {
+        self.order
+    }
+}
+
+/// Some bits of a value: those in the mask count, the others do not.
+///
+/// As a condition, the masked bits of the field must be those of the value; as an assignment, they become those of
+/// the value and the others stay.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Masked<T> {
+    pub(crate) value: T,
+    pub(crate) mask: T,
+}
+
+impl<T> Masked<T> {
+    /// The bits of `value` that `mask` has.
+    pub const fn new(value: T, mask: T) -> Self {
+        Self { value, mask }
+    }
+}
+
+/// A value of a packet field, of metadata, or of one field of a set key.
+///
+/// Implemented by this crate only: a type that nft does not know cannot be printed by it.
+pub trait Typed: Copy + fmt::Debug + sealed::Sealed + 'static {
+    /// Type, width and order.
+    const FIELD: FieldType;
+    /// Whether it is of either IP family, so that each needs a rule and a set of its own.
+    const DUAL: bool = false;
+
+    /// The bytes, most significant first whatever the order of the type.
+    fn image(&self) -> Value;
+
+    /// The value with these bytes; `None` if there is none.
+    fn from_image(bytes: &[u8]) -> Option<Self>;
+}
+
+/// A [`Typed`] value that has an order: `<`, ranges and masks make sense for it.
+pub trait Ordered: Typed {}
+
+/// A [`Typed`] value that is a set of bits.
+pub trait Bits: Ordered {}
+
+pub(crate) mod sealed {
+    /// Keeps the traits of typed values to this crate.
+    pub trait Sealed {}
+}
+
+/// Writes an unsigned big-endian number; in hex if it is wider than nft would write as decimal.
+pub(crate) fn show_number(bytes: &[u8], out: &mut String) {
+    let _ = write!(out, "{}", be(bytes));
+}
+
+/// The number that up to 16 big-endian bytes are.
+pub(crate) fn be(bytes: &[u8]) -> u128 {
+    bytes.iter().take(16).fold(0, |n, b| n << 8 | u128::from(*b))
+}
+
+/// Bytes that are known to fit.
+pub(crate) fn image(bytes: &[u8]) -> Value {
+    Value::new(bytes).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+    fn survives<T: Typed + PartialEq>(bytes: &[u8]) {
+        if let Some(value) = T::from_image(bytes) {
+            assert_eq!(T::from_image(&value.image()), Some(value));
+            for style in [Style::Words, Style::Expression, Style::Number] {
+                let mut out = String::new();
+                (T::FIELD.show)(&value.image(), style, &mut out);
+                assert!(!out.is_empty(), "{value:?}");
+            }
+        }
+        let mut out = String::new();
+        (T::FIELD.show)(bytes, Style::Words, &mut out);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_value_or_none(bytes in prop::collection::vec(any::<u8>(), 0..20)) {
+            survives::<Port>(&bytes);
+            survives::<Protocol>(&bytes);
+            survives::<Mark>(&bytes);
+            survives::<IfName>(&bytes);
+            survives::<MacAddr>(&bytes);
+            survives::<IpAddr>(&bytes);
+            survives::<Ipv4Addr>(&bytes);
+            survives::<Ipv6Addr>(&bytes);
+            survives::<CtState>(&bytes);
+            survives::<CtLabels>(&bytes);
+            survives::<TcpFlags>(&bytes);
+            survives::<TimeLeft>(&bytes);
+            survives::<TrafficClass>(&bytes);
+            survives::<u64>(&bytes);
+            survives::<bool>(&bytes);
+        }
+    }
+
+    #[test]
+    fn words_are_nfts() {
+        assert_eq!(Protocol::TCP.to_string(), "tcp");
+        assert_eq!(Protocol::from(99).to_string(), "99");
+        assert_eq!((CtState::RELATED | CtState::ESTABLISHED).to_string(), "established,related");
+        assert_eq!(TcpFlags::empty().to_string(), "0x0");
+        assert_eq!(IfName::from("eth*").to_string(), "\"eth*\"");
+        assert_eq!(TimeLeft::from_millis(90_061_001).to_string(), "1d1h1m1s1ms");
+        assert_eq!(Mark::from(16).to_string(), "0x00000010");
+        assert_eq!(TrafficClass::new(0xff, 1).to_string(), "00ff:0001");
+    }
 }

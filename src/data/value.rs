@@ -39,6 +39,11 @@ impl Value {
         Some(())
     }
 
+    /// Turns the order of the bytes round.
+    pub(crate) fn reverse(&mut self) {
+        self.bytes[..usize::from(self.len)].reverse();
+    }
+
     /// Pads with zeros up to the next multiple of four bytes.
     pub(crate) fn align(&mut self) {
         self.len = self.len.next_multiple_of(4);

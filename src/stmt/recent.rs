@@ -4,13 +4,20 @@
 //! `--update` without `--seconds` still knows an address after the window. One list here is a *seen* set, one *window* set
 //! for every window that is asked about, and a *ring* of sets for every number of hits; all for IPv4 and for IPv6.
 
+use super::{
+    field::Twin,
+    lower::{Lowering, Statement, refused},
+};
 use crate::{
-    data::{DataType, Name, Register, Userdata, Value, Verdict},
+    data::{DataType, Name, Register, Typed, Userdata, Value, Verdict},
     expr::{Bitwise, Dynset, DynsetOp, Expr, Immediate, Limit, Lookup, Payload, PayloadBase},
     model::{Set, SetDesc, SetFlags, Table},
     wire::Malformed,
 };
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
 
 /// A list of recently seen addresses, IPv4 and IPv6, as iptables' `recent` match keeps it.
 ///
@@ -65,32 +72,20 @@ pub enum Side {
     Destination,
 }
 
-/// One of the two families that a list has sets for.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(crate) enum Twin {
-    V4,
-    V6,
-}
-
 /// How long an address that nobody touches is known: what "for ever" is here, so that its age can be told.
 pub(crate) const MEMORY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 const SIZE: u32 = 65_535;
 
 impl Twin {
-    pub(crate) const BOTH: [Self; 2] = [Self::V4, Self::V6];
+    const BOTH: [Self; 2] = [Self::V4, Self::V6];
 
     fn suffix(self) -> &'static str {
-        match self {
-            Self::V4 => "ip",
-            Self::V6 => "ip6",
-        }
+        if self.is_v4() { "ip" } else { "ip6" }
     }
 
-    fn key(self) -> (DataType, u32) {
-        match self {
-            Self::V4 => (DataType::from(7), 4),
-            Self::V6 => (DataType::from(8), 16),
-        }
+    /// Type of the key.
+    fn datatype(self) -> DataType {
+        if self.is_v4() { Ipv4Addr::FIELD.datatype() } else { Ipv6Addr::FIELD.datatype() }
     }
 
     pub(crate) fn of(address: IpAddr) -> Self {
@@ -280,15 +275,11 @@ impl Recent {
     }
 
     /// Those of `sets` that belong to a list of this name and have no use in this one.
-    ///
-    /// A list that is applied again with other windows leaves the sets of the earlier ones behind: delete these after the
-    /// rules that used them.
-    pub fn stale_sets<'a>(&self, sets: &'a [Set]) -> Vec<&'a Set> {
-        let name = self.name.as_str();
-        let Some(installed) = Self::from_sets(&self.table, name, sets) else { return Vec::new() };
+    pub(crate) fn stale_sets(&self, sets: Vec<Set>) -> Vec<Set> {
+        let Some(installed) = Self::from_sets(&self.table, &self.name, &sets) else { return Vec::new() };
         let names = |list: &Self| list.twins().iter().flat_map(|twin| list.all_sets(*twin)).collect::<Vec<_>>();
         let (before, now) = (names(&installed), names(self));
-        sets.iter().filter(|set| before.contains(&set.name) && !now.contains(&set.name)).collect()
+        sets.into_iter().filter(|set| before.contains(&set.name) && !now.contains(&set.name)).collect()
     }
 
     /// The sets as they are to be made.
@@ -321,13 +312,12 @@ impl Recent {
     }
 
     fn model(&self, name: Name, twin: Twin, timeout: Duration, note: &str) -> Set {
-        let (key_type, key_len) = twin.key();
         let mut userdata = Userdata::default();
         userdata.set(Set::KEY_BYTEORDER, &2u32.to_ne_bytes());
         let set = Set {
             flags: Some(SetFlags::EVAL | SetFlags::TIMEOUT),
-            key_type: Some(key_type),
-            key_len: Some(key_len),
+            key_type: Some(twin.datatype()),
+            key_len: Some(twin.address_len() as u32),
             timeout: Some(timeout),
             userdata: Some(userdata),
             desc: Some(SetDesc { size: Some(self.size), ..SetDesc::default() }),
@@ -357,14 +347,6 @@ pub struct RecentOp {
     invert: bool,
     /// Bits of the address that count, for IPv4 and for IPv6.
     prefix: (u8, u8),
-}
-
-/// What a [`RecentOp`] becomes in one family.
-pub(crate) struct RecentSteps {
-    /// Before the verdict.
-    pub(crate) exprs: Vec<Expr>,
-    /// The chains that the verdict has to go through to stamp the rings, last one first.
-    pub(crate) chains: Vec<RecentChain>,
 }
 
 /// A chain that stamps a ring and then goes on.
@@ -399,64 +381,51 @@ impl RecentOp {
         self
     }
 
-    /// Whether it can fail to match.
-    pub(crate) fn twins(&self) -> &'static [Twin] {
-        self.list.twins()
+    /// Whether the rule has to go through chains that stamp rings.
+    pub(crate) fn stamps_rings(&self) -> bool {
+        matches!(self.op, Op::Set | Op::Update) && !self.list.rings.is_empty()
     }
 
-    fn refuse<T>(text: String) -> Result<T, Malformed> {
-        Err(Malformed::Refused(text.into()))
-    }
-
-    /// The expressions in one family, for a rule that ends with `verdict`, whose words are `label`.
-    ///
-    /// Where chains come back, the rule has to go into the last of them instead: by goto, or by jump if it has no verdict.
-    pub(crate) fn lower(&self, twin: Twin, verdict: &[Expr], label: &str) -> Result<RecentSteps, Malformed> {
-        let list = &self.list;
-        let checks = self.checks(twin)?;
-        if self.prefix.0 > 32 || self.prefix.1 > 128 {
-            return Self::refuse(format!("an address has 32 or 128 bits, not /{} and /{}", self.prefix.0, self.prefix.1));
-        }
-        if self.invert && (self.op != Op::Rcheck || checks.len() > 1) {
-            return Self::refuse("of recent only a check of one hit can be inverted".into());
-        }
-        let mut exprs = Vec::new();
-        for set in checks {
-            exprs.extend(self.key(twin));
-            let lookup = Lookup::new(set, Register::R1);
-            exprs.push(if self.invert { lookup.inverted() } else { lookup }.into());
-        }
-        let each = |exprs: &mut Vec<Expr>, op: DynsetOp, sets: Vec<Name>| {
-            for set in sets {
-                exprs.extend(self.key(twin));
-                exprs.push(Dynset::new(set, op, Register::R1).into());
-            }
+    /// The chains that stamp the rings, one after the other, and then do what `verdict` says, whose words are `label`. The
+    /// last of them is the one to start with.
+    pub(crate) fn chains(&self, twin: Twin, verdict: &[Expr], label: &str) -> Result<Vec<RecentChain>, Malformed> {
+        let mut then = match verdict {
+            [] => vec![Immediate::new(Register::VERDICT, Verdict::return_()).into()],
+            verdict => verdict.to_vec(),
         };
         let mut chains = Vec::new();
-        match self.op {
-            Op::Rcheck => {}
-            Op::OverRate => {
-                let Some(limit) = &list.rate else {
-                    return Self::refuse(format!("recent list {} has no rate: declare it with with_rate", list.name));
-                };
-                exprs.extend(self.key(twin));
-                exprs.push(Dynset::new(list.bucket(twin), DynsetOp::Update, Register::R1).with_expr(limit.clone()).into());
-            }
-            Op::Remove => each(&mut exprs, DynsetOp::Delete, list.all_sets(twin)),
-            Op::Set | Op::Update => {
-                each(&mut exprs, DynsetOp::Update, list.plain(twin));
-                let mut then = match verdict {
-                    [] => vec![Immediate::new(Register::VERDICT, Verdict::return_()).into()],
-                    verdict => verdict.to_vec(),
-                };
-                for ring in list.rings.iter().rev() {
-                    let chain = self.ring_chain(*ring, twin, &then, label);
-                    then = vec![Immediate::new(Register::VERDICT, Verdict::goto(chain.name.clone())).into()];
-                    chains.push(chain);
-                }
-            }
+        for ring in self.list.rings.iter().rev() {
+            let chain = self.ring_chain(*ring, twin, &then, label)?;
+            then = vec![Immediate::new(Register::VERDICT, Verdict::goto(chain.name.clone())).into()];
+            chains.push(chain);
         }
-        Ok(RecentSteps { exprs, chains })
+        Ok(chains)
+    }
+
+    /// How a rule goes into the chains: for good if they do what it ended with, else to come back.
+    pub(crate) fn way(&self, chains: &[RecentChain], ended: bool) -> Expr {
+        let name = chains.last().map_or_else(|| Name::from(""), |chain| chain.name.clone());
+        Immediate::new(Register::VERDICT, if ended { Verdict::goto(name) } else { Verdict::jump(name) }).into()
+    }
+
+    /// The sets that it changes, and how.
+    fn changes(&self, twin: Twin) -> Vec<(DynsetOp, Name)> {
+        let (op, sets) = match self.op {
+            Op::Set | Op::Update => (DynsetOp::Update, self.list.plain(twin)),
+            Op::Remove => (DynsetOp::Delete, self.list.all_sets(twin)),
+            Op::Rcheck | Op::OverRate => return Vec::new(),
+        };
+        sets.into_iter().map(|set| (op, set)).collect()
+    }
+
+    fn rate(&self) -> Result<Option<&Limit>, Malformed> {
+        match (&self.list.rate, self.op) {
+            (None, Op::OverRate) => {
+                refused(format!("recent list {} has no rate: declare it with with_rate", self.list.name))
+            }
+            (rate, Op::OverRate) => Ok(rate.as_ref()),
+            _ => Ok(None),
+        }
     }
 
     /// The sets that the address has to be in.
@@ -468,13 +437,13 @@ impl RecentOp {
             (_, 0 | 1, Some(window)) if list.windows.contains(&window) => vec![list.window(window, twin)],
             (_, 0 | 1, Some(window)) => {
                 let (name, window) = (&list.name, words(window));
-                return Self::refuse(format!("recent list {name} keeps no window of {window}: declare it with with_window"));
+                return refused(format!("recent list {name} keeps no window of {window}: declare it with with_window"));
             }
             (_, hits, within) => {
                 let ring = Ring { hits, within };
                 if !list.rings.contains(&ring) {
                     let (name, within) = (&list.name, within.map_or("ever".into(), words));
-                    return Self::refuse(format!(
+                    return refused(format!(
                         "recent list {name} does not count {hits} hits in {within}: declare it with with_hits"
                     ));
                 }
@@ -483,25 +452,37 @@ impl RecentOp {
         })
     }
 
+    /// The bits of the address that count, if they are not all.
+    fn mask(&self, twin: Twin) -> Option<Value> {
+        let len = twin.address_len();
+        let prefix = u32::from(if twin.is_v4() { self.prefix.0 } else { self.prefix.1 });
+        let mask = u128::MAX.checked_shl(128 - prefix.min(128)).unwrap_or(0).to_be_bytes();
+        (prefix as usize != len * 8).then(|| Value::new(&mask[..len]).unwrap_or_default())
+    }
+
+    fn mask_text(&self, twin: Twin) -> String {
+        self.mask(twin).map_or(String::new(), |mask| format!(" & {}", twin.datatype().show(&mask)))
+    }
+
     /// The address, under the mask, in register 1.
     fn key(&self, twin: Twin) -> Vec<Expr> {
-        let (offset, len, prefix) = match (twin, self.side) {
-            (Twin::V4, Side::Source) => (12, 4, self.prefix.0),
-            (Twin::V4, Side::Destination) => (16, 4, self.prefix.0),
-            (Twin::V6, Side::Source) => (8, 16, self.prefix.1),
-            (Twin::V6, Side::Destination) => (24, 16, self.prefix.1),
+        let offset = match (twin, self.side) {
+            (Twin::V4, Side::Source) => 12,
+            (Twin::V4, Side::Destination) => 16,
+            (Twin::V6, Side::Source) => 8,
+            (Twin::V6, Side::Destination) => 24,
         };
-        let load = Payload::load(PayloadBase::Network, offset, len, Register::R1).into();
-        if u32::from(prefix) == len * 8 {
-            return vec![load];
-        }
-        let mask = (u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0)).to_be_bytes();
-        let mask = Value::new(&mask[..len as usize]).unwrap_or_default();
-        vec![load, Bitwise::mask(Register::R1, Register::R1, mask).into()]
+        let load = Payload::load(PayloadBase::Network, offset, twin.address_len() as u32, Register::R1);
+        let mask = self.mask(twin).map(|mask| Bitwise::mask(Register::R1, Register::R1, mask).into());
+        [load.into()].into_iter().chain(mask).collect()
+    }
+
+    fn with_key(&self, twin: Twin, expr: Expr) -> Vec<Expr> {
+        self.key(twin).into_iter().chain([expr]).collect()
     }
 
     /// The chain that stamps a ring: the slot whose turn it is, and then the next one's turn.
-    fn ring_chain(&self, ring: Ring, twin: Twin, then: &[Expr], label: &str) -> RecentChain {
+    fn ring_chain(&self, ring: Ring, twin: Twin, then: &[Expr], label: &str) -> Result<RecentChain, Malformed> {
         let list = &self.list;
         let side = if self.side == Side::Source { "" } else { "_daddr" };
         let bits = match twin {
@@ -510,52 +491,90 @@ impl RecentOp {
             _ => String::new(),
         };
         let name = format!("{}{side}{bits}_{label}", list.ring_name(ring, twin)).into();
-        let step = |exprs: &mut Vec<Expr>, expr: Expr| {
-            exprs.extend(self.key(twin));
-            exprs.push(expr);
-        };
-        let change = |op, set| Expr::from(Dynset::new(set, op, Register::R1));
+        let change = |op, set| self.with_key(twin, Dynset::new(set, op, Register::R1).into());
         // Slot 0 last: its turn it is when no other's is.
-        let rules = (1..ring.hits)
-            .chain([0])
-            .map(|slot| {
-                let mut exprs = Vec::new();
-                if slot > 0 {
-                    step(&mut exprs, Lookup::new(list.turn(ring, twin, slot), Register::R1).into());
-                }
-                step(&mut exprs, change(DynsetOp::Update, list.stamp(ring, twin, slot)));
-                if slot > 0 {
-                    step(&mut exprs, change(DynsetOp::Delete, list.turn(ring, twin, slot)));
-                }
-                if slot + 1 < ring.hits {
-                    step(&mut exprs, change(DynsetOp::Add, list.turn(ring, twin, slot + 1)));
-                }
-                exprs.extend_from_slice(then);
-                exprs
-            })
-            .collect();
-        RecentChain { name, rules }
+        let slots = (1..ring.hits).chain([0]);
+        let rules = slots.map(|slot| {
+            let mut cx = Lowering::new(list.table.family, Some(twin));
+            // Known to be true by now, but without it nft prints the address as raw bytes.
+            cx.need_family(twin)?;
+            if slot > 0 {
+                cx.push_match(self.with_key(twin, Lookup::new(list.turn(ring, twin, slot), Register::R1).into()));
+            }
+            cx.push_act(change(DynsetOp::Update, list.stamp(ring, twin, slot)));
+            if slot > 0 {
+                cx.push_act(change(DynsetOp::Delete, list.turn(ring, twin, slot)));
+            }
+            if slot + 1 < ring.hits {
+                cx.push_act(change(DynsetOp::Add, list.turn(ring, twin, slot + 1)));
+            }
+            cx.push_act(then.to_vec());
+            Ok(cx.finish(None).exprs)
+        });
+        Ok(RecentChain { name, rules: rules.collect::<Result<_, Malformed>>()? })
     }
 }
 
-/// In iptables' words, which nft has none for.
-impl fmt::Display for RecentOp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (op, side) = match (self.op, self.side) {
-            (Op::Set, side) => ("set", side),
-            (Op::Rcheck, side) => ("rcheck", side),
-            (Op::Update, side) => ("update", side),
-            (Op::Remove, side) => ("remove", side),
-            (Op::OverRate, side) => ("over-rate", side),
-        };
-        let not = if self.invert { "! " } else { "" };
-        write!(f, "recent {not}{op} {} {}", self.list.name, if side == Side::Source { "saddr" } else { "daddr" })?;
-        if let Some(window) = self.within {
-            write!(f, " within {}", words(window))?;
+impl Statement for RecentOp {
+    fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
+        let Some(twin) = cx.twin else { return refused("a recent list needs packets of IPv4 or IPv6") };
+        let checks = self.checks(twin)?;
+        if self.prefix.0 > 32 || self.prefix.1 > 128 {
+            return refused(format!("an address has 32 or 128 bits, not /{} and /{}", self.prefix.0, self.prefix.1));
         }
-        if self.hits > 1 {
-            write!(f, " hits {}", self.hits)?;
+        if self.invert && (self.op != Op::Rcheck || checks.len() > 1) {
+            return refused("of recent only a check of one hit can be inverted");
+        }
+        cx.need_family(twin)?;
+        let with_key = |expr| self.with_key(twin, expr);
+        for set in checks {
+            let lookup = Lookup::new(set, Register::R1);
+            cx.push_match(with_key(if self.invert { lookup.inverted() } else { lookup }.into()));
+        }
+        for (op, set) in self.changes(twin) {
+            cx.push_act(with_key(Dynset::new(set, op, Register::R1).into()));
+        }
+        if let Some(limit) = self.rate()? {
+            let bucket = Dynset::new(self.list.bucket(twin), DynsetOp::Update, Register::R1);
+            cx.push_match(with_key(bucket.with_expr(limit.clone()).into()));
         }
         Ok(())
+    }
+
+    fn text(&self, twin: Option<Twin>) -> String {
+        let twin = twin.unwrap_or(Twin::V4);
+        let side = if self.side == Side::Source { "saddr" } else { "daddr" };
+        let key = format!("{} {side}{}", twin.suffix(), self.mask_text(twin));
+        let not = if self.invert { "!= " } else { "" };
+        let checks = self.checks(twin).unwrap_or_default();
+        let checks = checks.into_iter().map(|set| format!("{key} {not}@{set}"));
+        let changes = self.changes(twin).into_iter().map(|(op, set)| {
+            let verb = if op == DynsetOp::Delete { "delete" } else { "update" };
+            format!("{verb} @{set} {{ {key} }}")
+        });
+        let rate = self.rate().ok().flatten().map(|limit| {
+            let (set, rate, unit) = (self.list.bucket(twin), limit.rate, unit(limit.unit));
+            format!("update @{set} {{ {key} limit rate over {rate}/{unit} burst {} packets }}", limit.burst.unwrap_or(5))
+        });
+        checks.chain(changes).chain(rate).collect::<Vec<_>>().join(" ")
+    }
+
+    fn is_dual(&self) -> bool {
+        true
+    }
+
+    fn as_recent(&self) -> Option<&RecentOp> {
+        Some(self)
+    }
+}
+
+/// nft's word for the unit of a rate, in seconds.
+fn unit(seconds: u64) -> &'static str {
+    match seconds {
+        60 => "minute",
+        3600 => "hour",
+        86_400 => "day",
+        604_800 => "week",
+        _ => "second",
     }
 }

@@ -1,0 +1,245 @@
+use super::{Bits, ByteOrder, DataType, FieldType, Ordered, Style, Typed, be, image, sealed::Sealed};
+use crate::data::Value;
+use std::{
+    fmt::{self, Write},
+    ops::BitOr,
+};
+
+/// Defines sets of bits with nft's words for them, in the order in which nft prints them.
+macro_rules! bit_types {
+    ($(
+        $(#[$($meta:tt)*])*
+        $name:ident($int:ty) = $datatype:literal, $order:ident {
+            $( $(#[$($fmeta:tt)*])* $flag:ident = $value:literal $word:literal, )*
+        }
+    )*) => { $(
+        bitflags::bitflags! {
+            $(#[$($meta)*])*
+            #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+            pub struct $name: $int {
+                $( $(#[$($fmeta)*])* const $flag = $value; )*
+                // Bits of later kernels survive.
+                const _ = !0;
+            }
+        }
+
+        impl From<$int> for $name {
+            fn from(bits: $int) -> Self {
+                Self::from_bits_retain(bits)
+            }
+        }
+
+        impl From<$name> for $int {
+            fn from(bits: $name) -> Self {
+                bits.bits()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let mut out = String::new();
+                show_bits(self.bits().into(), &[$( ($value, $word), )*], Style::Words, &mut out);
+                f.pad(&out)
+            }
+        }
+
+        impl Sealed for $name {}
+        impl Ordered for $name {}
+        impl Bits for $name {}
+        impl Typed for $name {
+            const FIELD: FieldType = FieldType {
+                datatype: DataType($datatype),
+                len: size_of::<$int>() as u8,
+                order: ByteOrder::$order,
+                bits: true,
+                show: |bytes, style, out| show_bits(be(bytes), &[$( ($value, $word), )*], style, out),
+            };
+            fn image(&self) -> Value {
+                image(&self.bits().to_be_bytes())
+            }
+            fn from_image(bytes: &[u8]) -> Option<Self> {
+                Some(Self::from_bits_retain(<$int>::from_be_bytes(bytes.try_into().ok()?)))
+            }
+        }
+    )* };
+}
+
+/// Bits by name; those without one as a single number.
+fn show_bits(bits: u128, names: &[(u128, &str)], style: Style, out: &mut String) {
+    if bits == 0 || style == Style::Number {
+        let _ = write!(out, "{bits:#x}");
+        return;
+    }
+    let between = if style == Style::Expression { " | " } else { "," };
+    let mut rest = bits;
+    let mut first = true;
+    let mut part = |text: &str| {
+        if !std::mem::take(&mut first) {
+            out.push_str(between);
+        }
+        out.push_str(text);
+    };
+    for (bit, word) in names {
+        if rest & bit == *bit {
+            part(word);
+            rest &= !bit;
+        }
+    }
+    if rest != 0 {
+        part(&format!("{rest:#x}"));
+    }
+}
+
+bit_types! {
+    /// State of a packet in its connection. A packet has exactly one of these.
+    ///
+    /// ```
+    /// use oxitables::data::CtState;
+    /// assert_eq!((CtState::RELATED | CtState::ESTABLISHED).to_string(), "established,related");
+    /// ```
+    CtState(u32) = 26, Host {
+        /// Belongs to no connection and starts none that makes sense.
+        INVALID = 1 "invalid",
+        /// Belongs to a connection that has seen packets both ways.
+        ESTABLISHED = 2 "established",
+        /// Starts a connection that another one announced, or is an ICMP error about one.
+        RELATED = 4 "related",
+        /// Starts a connection.
+        NEW = 8 "new",
+        /// Exempt from tracking.
+        UNTRACKED = 64 "untracked",
+    }
+
+    /// What has happened to a connection (`IPS_*`).
+    CtStatus(u32) = 28, Host {
+        /// Another one announced it.
+        EXPECTED = 1 "expected",
+        /// Packets have come both ways.
+        SEEN_REPLY = 2 "seen-reply",
+        /// Enough has come both ways that it is not dropped early.
+        ASSURED = 4 "assured",
+        /// Its first packet has left this host.
+        CONFIRMED = 8 "confirmed",
+        /// Its source is translated.
+        SNAT = 16 "snat",
+        /// Its destination is translated.
+        DNAT = 32 "dnat",
+        /// TCP sequence numbers are shifted.
+        SEQ_ADJUST = 64 "seq-adjust",
+        /// Source translation was considered.
+        SNAT_DONE = 128 "snat-done",
+        /// Destination translation was considered.
+        DNAT_DONE = 256 "dnat-done",
+        /// On its way out.
+        DYING = 512 "dying",
+        /// Its timeout does not change.
+        FIXED_TIMEOUT = 1024 "fixed-timeout",
+        // nft has words for the rest, but with wrong numbers: so they show as numbers.
+    }
+
+    /// What conntrack tells its listeners about a connection.
+    CtEvents(u32) = 40, Host {
+        /// It is new.
+        NEW = 1 "new",
+        /// It is related to another one.
+        RELATED = 2 "related",
+        /// It is gone.
+        DESTROY = 4 "destroy",
+        /// The first answer came.
+        REPLY = 8 "reply",
+        /// It is assured.
+        ASSURED = 16 "assured",
+        /// The protocol's state changed.
+        PROTOINFO = 32 "protoinfo",
+        /// It has a helper.
+        HELPER = 64 "0x40",
+        /// Its mark changed.
+        MARK = 128 "mark",
+        /// Its sequence numbers are shifted.
+        SEQADJ = 256 "seqadj",
+        /// Its security mark changed.
+        SECMARK = 512 "secmark",
+        /// Its labels changed.
+        LABEL = 1024 "label",
+    }
+
+    /// Flags of a TCP segment.
+    ///
+    /// ```
+    /// use oxitables::{data::TcpFlags, tcp};
+    /// let fin = tcp::flags().masked(TcpFlags::FIN).is(TcpFlags::FIN);
+    /// assert_eq!(fin.to_string(), "tcp flags & fin == fin");
+    /// ```
+    TcpFlags(u8) = 15, Network {
+        /// The sender is done.
+        FIN = 1 "fin",
+        /// Opens the connection.
+        SYN = 2 "syn",
+        /// Breaks the connection.
+        RST = 4 "rst",
+        /// Do not wait for more before passing it on.
+        PSH = 8 "psh",
+        /// Acknowledges.
+        ACK = 16 "ack",
+        /// Has urgent data.
+        URG = 32 "urg",
+        /// Congestion was met (ECE).
+        ECN = 64 "ecn",
+        /// The sender slowed down.
+        CWR = 128 "cwr",
+    }
+}
+
+/// Labels of a connection: 128 bits, named by their numbers.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct CtLabels(u128);
+
+impl CtLabels {
+    /// The label with a number, 0 to 127; none for a higher one.
+    pub const fn bit(number: u8) -> Self {
+        Self(if number < 128 { 1 << number } else { 0 })
+    }
+}
+
+impl BitOr for CtLabels {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+fn show_labels(labels: u128, style: Style, out: &mut String) {
+    if labels == 0 || style == Style::Number {
+        let _ = write!(out, "{labels:#x}");
+        return;
+    }
+    let bits: Vec<_> = (0..128).filter(|n| labels >> n & 1 == 1).map(|n| n.to_string()).collect();
+    out.push_str(&bits.join(if style == Style::Expression { " | " } else { "," }));
+}
+
+impl fmt::Display for CtLabels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = String::new();
+        show_labels(self.0, Style::Words, &mut out);
+        f.pad(&out)
+    }
+}
+
+impl Sealed for CtLabels {}
+impl Ordered for CtLabels {}
+impl Bits for CtLabels {}
+impl Typed for CtLabels {
+    const FIELD: FieldType = FieldType {
+        datatype: DataType(30),
+        len: 16,
+        order: ByteOrder::Host,
+        bits: true,
+        show: |bytes, style, out| show_labels(be(bytes), style, out),
+    };
+    fn image(&self) -> Value {
+        image(&self.0.to_be_bytes())
+    }
+    fn from_image(bytes: &[u8]) -> Option<Self> {
+        Some(Self(u128::from_be_bytes(bytes.try_into().ok()?)))
+    }
+}

@@ -1,0 +1,481 @@
+number_types! {
+    /// Port of TCP, UDP and their like.
+    ///
+    /// ```
+    /// use oxitables::data::Port;
+    /// assert_eq!(Port::from(22).to_string(), "22");
+    /// ```
+    Port(u16) = 13, Network, "{}" {}
+
+    /// Transport protocol, as IPv4 and IPv6 number it.
+    Protocol(u8) = 12, Byte, "{}" {
+        /// Internet Control Message Protocol.
+        ICMP = 1 "icmp",
+        /// Internet Group Management Protocol.
+        IGMP = 2 "igmp",
+        /// Transmission Control Protocol.
+        TCP = 6 "tcp",
+        /// User Datagram Protocol.
+        UDP = 17 "udp",
+        /// Datagram Congestion Control Protocol.
+        DCCP = 33 "dccp",
+        /// Generic routing encapsulation.
+        GRE = 47 "gre",
+        /// IPsec, encrypted.
+        ESP = 50 "esp",
+        /// IPsec, authenticated.
+        AH = 51 "ah",
+        /// ICMP for IPv6.
+        ICMPV6 = 58 "icmpv6",
+        /// IPsec, compressed.
+        COMP = 108 "comp",
+        /// Stream Control Transmission Protocol.
+        SCTP = 132 "sctp",
+        /// UDP with a partial checksum.
+        UDPLITE = 136 "udplite",
+    }
+
+    /// Protocol above Ethernet.
+    EtherType(u16) = 10, Network, "{:#06x}" {
+        /// IPv4.
+        IP = 0x0800 "ip",
+        /// Address resolution for IPv4.
+        ARP = 0x0806 "arp",
+        /// IPv6.
+        IP6 = 0x86dd "ip6",
+        /// A VLAN tag follows, 802.1Q.
+        VLAN = 0x8100 "vlan",
+        /// An outer VLAN tag follows, 802.1ad.
+        VLAN_OUTER = 0x88a8 "8021ad",
+    }
+
+    /// Address family of a packet, as netfilter numbers it.
+    NfProto(u8) = 2, Byte, "{}" {
+        /// IPv4.
+        IPV4 = 2 "ipv4",
+        /// IPv6.
+        IPV6 = 10 "ipv6",
+    }
+
+    /// What an ARP packet wants.
+    ArpOp(u16) = 11, Network, "{}" {
+        /// Who has this address?
+        REQUEST = 1 "request",
+        /// I have it.
+        REPLY = 2 "reply",
+        /// Reverse ARP: which address have I?
+        RREQUEST = 3 "rrequest",
+        /// Reverse ARP: you have this one.
+        RREPLY = 4 "rreply",
+        /// Inverse ARP: who is at this circuit?
+        INREQUEST = 8 "inrequest",
+        /// Inverse ARP: I am.
+        INREPLY = 9 "inreply",
+        /// Refused.
+        NAK = 10 "nak",
+    }
+
+    /// Type of an ICMP message.
+    IcmpType(u8) = 14, Network, "{}" {
+        /// Answer to a ping.
+        ECHO_REPLY = 0 "echo-reply",
+        /// The packet did not arrive; the code says why.
+        DESTINATION_UNREACHABLE = 3 "destination-unreachable",
+        /// Send slower; obsolete.
+        SOURCE_QUENCH = 4 "source-quench",
+        /// There is a better gateway.
+        REDIRECT = 5 "redirect",
+        /// Ping.
+        ECHO_REQUEST = 8 "echo-request",
+        /// A router says that it is there.
+        ROUTER_ADVERTISEMENT = 9 "router-advertisement",
+        /// Is a router there?
+        ROUTER_SOLICITATION = 10 "router-solicitation",
+        /// Too many hops, or fragments that never came.
+        TIME_EXCEEDED = 11 "time-exceeded",
+        /// A header makes no sense.
+        PARAMETER_PROBLEM = 12 "parameter-problem",
+        /// What time is it?
+        TIMESTAMP_REQUEST = 13 "timestamp-request",
+        /// The time.
+        TIMESTAMP_REPLY = 14 "timestamp-reply",
+        /// Which network is this? Obsolete.
+        INFO_REQUEST = 15 "info-request",
+        /// This one. Obsolete.
+        INFO_REPLY = 16 "info-reply",
+        /// Which mask has this network? Obsolete.
+        ADDRESS_MASK_REQUEST = 17 "address-mask-request",
+        /// This one. Obsolete.
+        ADDRESS_MASK_REPLY = 18 "address-mask-reply",
+    }
+
+    /// Type of an ICMPv6 message.
+    Icmpv6Type(u8) = 29, Network, "{}" {
+        /// The packet did not arrive; the code says why.
+        DESTINATION_UNREACHABLE = 1 "destination-unreachable",
+        /// Send smaller packets. Never drop these.
+        PACKET_TOO_BIG = 2 "packet-too-big",
+        /// Too many hops, or fragments that never came.
+        TIME_EXCEEDED = 3 "time-exceeded",
+        /// A header makes no sense.
+        PARAMETER_PROBLEM = 4 "parameter-problem",
+        /// Ping.
+        ECHO_REQUEST = 128 "echo-request",
+        /// Answer to a ping.
+        ECHO_REPLY = 129 "echo-reply",
+        /// Who listens to which group?
+        MLD_LISTENER_QUERY = 130 "mld-listener-query",
+        /// I listen.
+        MLD_LISTENER_REPORT = 131 "mld-listener-report",
+        /// I listen no more.
+        MLD_LISTENER_DONE = 132 "mld-listener-done",
+        /// Is a router there?
+        ND_ROUTER_SOLICIT = 133 "nd-router-solicit",
+        /// A router says that it is there, with the prefixes of the link.
+        ND_ROUTER_ADVERT = 134 "nd-router-advert",
+        /// Who has this address? IPv6's ARP request.
+        ND_NEIGHBOR_SOLICIT = 135 "nd-neighbor-solicit",
+        /// I have it. IPv6's ARP reply.
+        ND_NEIGHBOR_ADVERT = 136 "nd-neighbor-advert",
+        /// There is a better gateway.
+        ND_REDIRECT = 137 "nd-redirect",
+        /// Routers change their prefixes.
+        ROUTER_RENUMBERING = 138 "router-renumbering",
+        /// Which address has this link address?
+        IND_NEIGHBOR_SOLICIT = 141 "ind-neighbor-solicit",
+        /// This one.
+        IND_NEIGHBOR_ADVERT = 142 "ind-neighbor-advert",
+        /// I listen, version 2.
+        MLD2_LISTENER_REPORT = 143 "mld2-listener-report",
+    }
+
+    /// Code of an ICMP message; it means something together with the type only. The names are those of
+    /// [`IcmpType::DESTINATION_UNREACHABLE`].
+    IcmpCode(u8) = 32, Network, "{}" {
+        /// No way to the network.
+        NET_UNREACHABLE = 0 "net-unreachable",
+        /// No way to the host.
+        HOST_UNREACHABLE = 1 "host-unreachable",
+        /// The host does not speak the protocol.
+        PROT_UNREACHABLE = 2 "prot-unreachable",
+        /// Nothing listens on the port.
+        PORT_UNREACHABLE = 3 "port-unreachable",
+        /// Too big, and not to be fragmented.
+        FRAG_NEEDED = 4 "frag-needed",
+        /// The network is forbidden.
+        NET_PROHIBITED = 9 "net-prohibited",
+        /// The host is forbidden.
+        HOST_PROHIBITED = 10 "host-prohibited",
+        /// A firewall forbids it.
+        ADMIN_PROHIBITED = 13 "admin-prohibited",
+    }
+
+    /// Code of an ICMPv6 message; the names are those of [`Icmpv6Type::DESTINATION_UNREACHABLE`].
+    Icmpv6Code(u8) = 33, Network, "{}" {
+        /// No route.
+        NO_ROUTE = 0 "no-route",
+        /// A firewall forbids it.
+        ADMIN_PROHIBITED = 1 "admin-prohibited",
+        /// Nobody has the address.
+        ADDR_UNREACHABLE = 3 "addr-unreachable",
+        /// Nothing listens on the port.
+        PORT_UNREACHABLE = 4 "port-unreachable",
+        /// The source address is forbidden.
+        POLICY_FAIL = 5 "policy-fail",
+        /// The route says so.
+        REJECT_ROUTE = 6 "reject-route",
+    }
+
+    /// Why a packet of either family was rejected; the kernel translates it to the code of the packet's family.
+    IcmpxCode(u8) = 34, Network, "{}" {
+        /// No route.
+        NO_ROUTE = 0 "no-route",
+        /// Nothing listens on the port.
+        PORT_UNREACHABLE = 1 "port-unreachable",
+        /// No way to the host.
+        HOST_UNREACHABLE = 2 "host-unreachable",
+        /// A firewall forbids it.
+        ADMIN_PROHIBITED = 3 "admin-prohibited",
+    }
+
+    /// Packet mark or connection mark: 32 bits that mean what the rules make them mean.
+    ///
+    /// ```
+    /// use oxitables::{Mark, meta};
+    /// let alone = meta::mark().set(Mark::from(0x10));
+    /// let some_bits = meta::mark().set(Mark::bits(0x0100, 0xff00));
+    /// assert_eq!(some_bits.to_string(), "meta mark set meta mark & 0xffff00ff | 0x00000100");
+    /// ```
+    Mark(u32) = 19, Host, "{:#010x}" {}
+
+    /// Index of an interface, as `ip link` numbers it. It changes when the interface is made anew; its name does not.
+    IfIndex(u32) = 20, Host, "{}" {}
+
+    /// Hardware type of an interface.
+    IfType(u16) = 21, Host, "{}" {
+        /// Ethernet and what looks like it, such as veth and Wi-Fi.
+        ETHER = 1 "ether",
+        /// PPP.
+        PPP = 512 "ppp",
+        /// Tunnel over IPv4.
+        IPIP = 768 "ipip",
+        /// Tunnel over IPv6.
+        IPIP6 = 769 "ipip6",
+        /// Loopback.
+        LOOPBACK = 772 "loopback",
+        /// IPv6 over IPv4.
+        SIT = 776 "sit",
+        /// GRE over IPv4.
+        IPGRE = 778 "ipgre",
+    }
+
+    /// Group of interfaces, as `ip link set group` sets it.
+    IfGroup(u32) = 35, Host, "{}" {
+        /// Where every interface starts.
+        DEFAULT = 0 "0",
+    }
+
+    /// Routing realm.
+    Realm(u32) = 22, Host, "{}" {}
+
+    /// User that owns the socket of a packet sent here.
+    Uid(u32) = 24, Host, "{}" {}
+
+    /// Group that owns the socket of a packet sent here.
+    Gid(u32) = 25, Host, "{}" {}
+
+    /// Direction of a packet in its connection.
+    CtDirection(u8) = 27, Byte, "{}" {
+        /// That of the first packet.
+        ORIGINAL = 0 "original",
+        /// The other.
+        REPLY = 1 "reply",
+    }
+
+    /// Who a packet is for, on its link.
+    PktType(u8) = 31, Host, "{}" {
+        /// For this host.
+        HOST = 0 "host",
+        /// For all.
+        BROADCAST = 1 "broadcast",
+        /// For a group.
+        MULTICAST = 2 "multicast",
+        /// For somebody else.
+        OTHER = 3 "other",
+    }
+
+    /// Differentiated services code point: how routers shall treat a packet; 6 bits.
+    Dscp(u8) = 36, Network, "{:#04x}" {
+        /// Best effort.
+        CS0 = 0x00 "cs0",
+        /// Lower effort.
+        LEPHB = 0x01 "lephb",
+        /// Class 1.
+        CS1 = 0x08 "cs1",
+        /// Assured forwarding, class 1, low drop.
+        AF11 = 0x0a "af11",
+        /// Assured forwarding, class 1, medium drop.
+        AF12 = 0x0c "af12",
+        /// Assured forwarding, class 1, high drop.
+        AF13 = 0x0e "af13",
+        /// Class 2.
+        CS2 = 0x10 "cs2",
+        /// Assured forwarding, class 2, low drop.
+        AF21 = 0x12 "af21",
+        /// Assured forwarding, class 2, medium drop.
+        AF22 = 0x14 "af22",
+        /// Assured forwarding, class 2, high drop.
+        AF23 = 0x16 "af23",
+        /// Class 3.
+        CS3 = 0x18 "cs3",
+        /// Assured forwarding, class 3, low drop.
+        AF31 = 0x1a "af31",
+        /// Assured forwarding, class 3, medium drop.
+        AF32 = 0x1c "af32",
+        /// Assured forwarding, class 3, high drop.
+        AF33 = 0x1e "af33",
+        /// Class 4.
+        CS4 = 0x20 "cs4",
+        /// Assured forwarding, class 4, low drop.
+        AF41 = 0x22 "af41",
+        /// Assured forwarding, class 4, medium drop.
+        AF42 = 0x24 "af42",
+        /// Assured forwarding, class 4, high drop.
+        AF43 = 0x26 "af43",
+        /// Class 5.
+        CS5 = 0x28 "cs5",
+        /// Voice, admitted. (The name is newer than some nft.)
+        VOICE_ADMIT = 0x2c "0x2c",
+        /// Expedited forwarding.
+        EF = 0x2e "ef",
+        /// Class 6: routing protocols.
+        CS6 = 0x30 "cs6",
+        /// Class 7.
+        CS7 = 0x38 "cs7",
+    }
+
+    /// Explicit congestion notification; 2 bits.
+    Ecn(u8) = 37, Network, "{}" {
+        /// The ends do not speak it.
+        NOT_ECT = 0 "not-ect",
+        /// The ends speak it, code 1.
+        ECT1 = 1 "ect1",
+        /// The ends speak it, code 0.
+        ECT0 = 2 "ect0",
+        /// Congestion was met.
+        CE = 3 "ce",
+    }
+
+    /// Day of the week, in UTC.
+    Weekday(u8) = 45, Host, "{}" {
+        /// Sunday.
+        SUNDAY = 0 "Sunday",
+        /// Monday.
+        MONDAY = 1 "Monday",
+        /// Tuesday.
+        TUESDAY = 2 "Tuesday",
+        /// Wednesday.
+        WEDNESDAY = 3 "Wednesday",
+        /// Thursday.
+        THURSDAY = 4 "Thursday",
+        /// Friday.
+        FRIDAY = 5 "Friday",
+        /// Saturday.
+        SATURDAY = 6 "Saturday",
+    }
+
+    /// Second of the day, in UTC. nft shows and reads it in local time, but as a plain number it stays what it is.
+    SecondOfDay(u32) = 44, Host, "{}" {}
+}
+
+impl Mark {
+    /// Some bits of a mark: those in `mask` have the value `value`, the others do not matter (or stay as they are).
+    pub fn bits(value: u32, mask: u32) -> Masked<Self> {
+        Masked::new(Self(value), Self(mask))
+    }
+}
+
+/// Traffic control class: `major:minor`, 16 bits each.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct TrafficClass(u32);
+
+/// What is left of a connection's life, in milliseconds; up to 49 days.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct TimeLeft(u32);
+
+/// A moment, in whole seconds since 1970.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Moment(u64);
+
+use super::{ByteOrder, DataType, FieldType, Masked, Ordered, Style, Typed, image, sealed::Sealed, show_number};
+use crate::data::Value;
+use std::{
+    fmt::{self, Write},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+impl TrafficClass {
+    /// The class `major:minor`.
+    pub const fn new(major: u16, minor: u16) -> Self {
+        Self((major as u32) << 16 | minor as u32)
+    }
+}
+
+impl From<u32> for TrafficClass {
+    fn from(n: u32) -> Self {
+        Self(n)
+    }
+}
+
+impl fmt::Display for TrafficClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04x}:{:04x}", self.0 >> 16, self.0 & 0xffff)
+    }
+}
+
+impl TimeLeft {
+    /// So many milliseconds.
+    pub const fn from_millis(ms: u32) -> Self {
+        Self(ms)
+    }
+}
+
+impl From<Duration> for TimeLeft {
+    fn from(duration: Duration) -> Self {
+        Self(u32::try_from(duration.as_millis()).unwrap_or(u32::MAX))
+    }
+}
+
+impl fmt::Display for TimeLeft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&show_duration(Duration::from_millis(self.0.into())))
+    }
+}
+
+impl Moment {
+    const NANOS: u64 = 1_000_000_000;
+
+    /// So many seconds after 1970 began.
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(seconds)
+    }
+}
+
+impl From<SystemTime> for Moment {
+    fn from(time: SystemTime) -> Self {
+        Self(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A duration as nft writes it, such as `1h30m`.
+pub(crate) fn show_duration(duration: Duration) -> String {
+    let ms = duration.as_nanos().div_ceil(1_000_000);
+    let mut out = String::new();
+    let mut rest = ms;
+    for (unit, size) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)] {
+        if rest >= size {
+            let _ = write!(out, "{}{unit}", rest / size);
+            rest %= size;
+        }
+    }
+    if out.is_empty() { "0s".into() } else { out }
+}
+
+macro_rules! host_order {
+    ($($name:ident: $int:ty = $datatype:literal, |$v:ident| $to:expr, |$n:ident| $from:expr, $number:expr;)*) => { $(
+        impl Sealed for $name {}
+        impl Ordered for $name {}
+        impl Typed for $name {
+            const FIELD: FieldType = FieldType {
+                datatype: DataType($datatype),
+                len: size_of::<$int>() as u8,
+                order: ByteOrder::Host,
+                bits: false,
+                show: |bytes, style, out| match Self::from_image(bytes) {
+                    Some(value) if style != Style::Number || !$number => drop(write!(out, "{value}")),
+                    _ => show_number(bytes, out),
+                },
+            };
+            fn image(&self) -> Value {
+                let $v = self.0;
+                image(&($to).to_be_bytes())
+            }
+            fn from_image(bytes: &[u8]) -> Option<Self> {
+                let $n = <$int>::from_be_bytes(bytes.try_into().ok()?);
+                Some(Self($from))
+            }
+        }
+    )* };
+}
+
+host_order! {
+    TrafficClass: u32 = 23, |n| n, |n| n, false;
+    TimeLeft: u32 = 18, |ms| ms, |ms| ms, false;
+    Moment: u64 = 43, |s| s.saturating_mul(Self::NANOS), |ns| ns / Self::NANOS, false;
+}

@@ -1,0 +1,294 @@
+//! Elements of named sets and maps.
+
+use super::{
+    field::Twin,
+    key::{Key, MapValue, SetKey, swapped},
+    limit::Stateful,
+    lookup::{after, before, interval_end, len_in, open_interval, stretched, twin_name},
+    lower::refused,
+    pattern::{FieldPattern, Pattern, Shape},
+    set::SetRef,
+};
+use crate::{
+    data::*,
+    expr::Expr,
+    model,
+    wire::Malformed,
+};
+use std::{marker::PhantomData, time::Duration};
+
+/// An element of a set or a map.
+///
+/// ```
+/// use oxitables::{Family, Set, Table};
+/// use std::{net::Ipv4Addr, time::Duration};
+/// let blocked = Set::<Ipv4Addr>::new(&Table::new(Family::Inet, "agent"), "blocked").timeouts();
+/// let ban = blocked.element([192, 0, 2, 1]).timeout(Duration::from_secs(600)).comment("too many tries");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Element<K> {
+    set: Name,
+    interval: bool,
+    key: Option<Pattern<K>>,
+    data: Option<Data>,
+    timeout: Option<Duration>,
+    permanent: bool,
+    expires: Option<Duration>,
+    exprs: Vec<Expr>,
+    comment: Option<String>,
+    kind: PhantomData<K>,
+}
+
+/// An element as the kernel takes it: in a set of intervals of one field, its start and the first value after it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LoweredElement {
+    pub set: Name,
+    pub element: model::Element,
+    /// The end of the interval, or the same element for the other set of a pair.
+    pub second: Option<(Name, model::Element)>,
+}
+
+impl<K: Key> Element<K> {
+    pub(crate) fn new(set: &SetRef<K>, key: Pattern<K>) -> Self {
+        Self { key: Some(key), ..Self::catch_all(set) }
+    }
+
+    pub(crate) fn catch_all(set: &SetRef<K>) -> Self {
+        Self {
+            set: set.name.clone(),
+            interval: set.interval,
+            key: None,
+            data: None,
+            timeout: None,
+            permanent: false,
+            expires: None,
+            exprs: Vec::new(),
+            comment: None,
+            kind: PhantomData,
+        }
+    }
+
+    pub(crate) fn with_data(mut self, data: Data) -> Self {
+        self.data = Some(data);
+        self
+    }
+
+    /// How long it lives; that of the set if not given.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Lets it live for ever, whatever the set says.
+    pub fn permanent(mut self) -> Self {
+        self.permanent = true;
+        self
+    }
+
+    /// What is left of its life, if that is not all of it.
+    pub fn expires(mut self, left: Duration) -> Self {
+        self.expires = Some(left);
+        self
+    }
+
+    /// Sets the comment, up to 128 bytes.
+    pub fn comment(mut self, text: impl Into<String>) -> Self {
+        self.comment = Some(text.into());
+        self
+    }
+
+    /// Gives it something to count; as many and of the same kinds as the set has, if it has some.
+    pub fn with_expr(mut self, stateful: impl Stateful) -> Self {
+        self.exprs.push(stateful.into_expr());
+        self
+    }
+
+    /// What it stands for; `None` for the catch-all element.
+    pub fn pattern(&self) -> Option<Pattern<K>> {
+        self.key
+    }
+
+    /// The lowest and the highest key it stands for; `None` for the catch-all element.
+    pub fn bounds(&self) -> Option<(K, K)> {
+        self.key?.bounds()
+    }
+
+    /// The key, if it stands for a single one.
+    pub fn key(&self) -> Option<K> {
+        let pattern = self.key?;
+        let single = pattern.raw.fields().all(|f| f.shape == Shape::One);
+        pattern.bounds().filter(|_| single).map(|(key, _)| key)
+    }
+
+    /// What a map has for it.
+    pub fn value<V: MapValue>(&self) -> Option<V> {
+        V::from_data(self.data.as_ref()?)
+    }
+
+    /// Its comment.
+    pub fn comment_text(&self) -> Option<&str> {
+        self.comment.as_deref()
+    }
+
+    /// Its own timeout, if it has one.
+    pub fn timeout_value(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// What is left of its life, if it ends.
+    pub fn expires_value(&self) -> Option<Duration> {
+        self.expires
+    }
+
+    /// Its stateful expressions.
+    pub fn exprs(&self) -> &[Expr] {
+        &self.exprs
+    }
+
+    /// The family whose set of a pair it belongs to; `None` if there is no pair, or for both.
+    fn twin(&self) -> Option<Twin> {
+        let raw = self.key?.raw;
+        let v4 = K::FIELDS.iter().zip(raw.fields()).find_map(|(field, part)| {
+            (K::DUAL && field.datatype == std::net::Ipv6Addr::FIELD.datatype).then_some(part.lo.len() == 4)
+        })?;
+        Some(if v4 { Twin::V4 } else { Twin::V6 })
+    }
+
+    /// What it has besides key and value.
+    fn dressed(&self, mut element: model::Element) -> Result<model::Element, Malformed> {
+        if self.timeout.is_some_and(|t| t.is_zero()) || self.expires.is_some_and(|t| t.is_zero()) {
+            return refused("a zero timeout would never expire: use permanent()");
+        }
+        element.timeout = if self.permanent { Some(Duration::ZERO) } else { self.timeout };
+        element.expiration = self.expires;
+        element.data = self.data.clone();
+        match &self.exprs[..] {
+            [] => {}
+            [one] => element.expr = Some(Box::new(one.clone())),
+            many => element.exprs = Some(many.to_vec()),
+        }
+        Ok(match &self.comment {
+            Some(comment) => element.with_comment(comment),
+            None => element,
+        })
+    }
+
+    /// The element as the kernel takes it.
+    pub(crate) fn lower(&self) -> Result<LoweredElement, Malformed> {
+        let name = |twin| twin_name(&self.set, K::DUAL, twin);
+        let Some(key) = &self.key else {
+            let element = self.dressed(model::Element::catch_all())?;
+            let second = K::DUAL.then(|| (name(Some(Twin::V6)), element.clone()));
+            return Ok(LoweredElement { set: name(Some(Twin::V4)), element, second });
+        };
+        let twin = self.twin();
+        if !key.raw.is_sound() || key.raw.len() != K::FIELDS.len() {
+            return refused("an element whose bounds do not belong together");
+        }
+        let concat = K::FIELDS.len() > 1;
+        let (mut lo, mut hi) = (Value::default(), Value::default());
+        for (field, part) in K::FIELDS.iter().zip(key.raw.fields()) {
+            let (l, h) = bounds(field, len_in(field, K::DUAL, twin), &part)?;
+            if l != h && !self.interval {
+                return refused(format!("a range or prefix in {}, which is no set of intervals", self.set));
+            }
+            let (l, h) = (swapped(field, &l, self.interval), swapped(field, &h, self.interval));
+            if lo.append(&l).and(hi.append(&h)).is_none() {
+                return refused("the fields together are longer than 64 bytes");
+            }
+            if concat {
+                lo.align();
+                hi.align();
+            }
+        }
+        let mut element = model::Element::new(lo);
+        let mut second = None;
+        match (self.interval, concat) {
+            (false, _) => {}
+            (true, true) => element.key_end = Some(hi),
+            (true, false) => match after(&hi) {
+                Some(end) => second = Some((name(twin), interval_end(end))),
+                None => element.userdata = Some(open_interval()),
+            },
+        }
+        Ok(LoweredElement { set: name(twin), element: self.dressed(element)?, second })
+    }
+
+    /// An element as the kernel holds it, from `lo` to `hi`.
+    fn read(set: &SetRef<K>, element: &model::Element, lo: &Value, hi: &Value) -> Option<Self> {
+        let key = Pattern::from_registers(lo, hi, set.interval)?;
+        // What no value of the type looks like is none of its elements.
+        key.bounds()?;
+        Some(Self { key: Some(key), ..Self::undressed(set, element) })
+    }
+
+    fn undressed(set: &SetRef<K>, element: &model::Element) -> Self {
+        let exprs = match (&element.exprs, &element.expr) {
+            (Some(many), _) => many.clone(),
+            (None, one) => one.iter().map(|e| (**e).clone()).collect(),
+        };
+        Self {
+            data: element.data.clone(),
+            permanent: element.timeout.is_some_and(|t| t.is_zero()),
+            timeout: element.timeout.filter(|t| !t.is_zero()),
+            expires: element.expiration.filter(|t| !t.is_zero()),
+            exprs,
+            comment: element.comment(),
+            ..Self::catch_all(set)
+        }
+    }
+}
+
+/// Bounds of a field, most significant byte first.
+fn bounds(field: &FieldType, len: usize, part: &FieldPattern<'_>) -> Result<(Value, Value), Malformed> {
+    if part.shape == Shape::Masked {
+        return refused("masked bits cannot stand in a set");
+    }
+    if part.lo > part.hi {
+        return refused("a range that ends before it starts");
+    }
+    if field.order == ByteOrder::Text {
+        // A name of 16 bytes ends with a zero; a shorter one is the start of names.
+        return match part.lo.len() {
+            1..16 => Ok((stretched(part.lo, 0, len), stretched(part.lo, 0xff, len))),
+            16 if part.lo[0] != 0 && (part.lo[15] == 0 || part.lo != part.hi) => Ok((image(part.lo), image(part.hi))),
+            _ => refused("a name has 1 to 15 bytes"),
+        };
+    }
+    if part.lo.len() != len {
+        return refused("an element of another width than the set's key");
+    }
+    Ok((image(part.lo), image(part.hi)))
+}
+
+impl<K: SetKey> SetRef<K> {
+    /// The elements out of a listing of the set, in the order of their keys: what the kernel holds as starts and ends
+    /// is put together again. Elements that are none of this type are left out, and so are ends without a start.
+    pub fn read(&self, elements: &[model::Element]) -> Vec<Element<K>> {
+        let mut all: Vec<Element<K>> =
+            elements.iter().filter(|e| e.is_catch_all()).map(|e| Element::undressed(self, e)).collect();
+        let mut keyed: Vec<(&Value, &model::Element)> =
+            elements.iter().filter_map(|e| Some((e.key.as_ref()?, e))).collect();
+        if !self.interval || K::FIELDS.len() > 1 {
+            all.extend(keyed.iter().filter_map(|(lo, e)| Element::read(self, e, lo, e.key_end.as_ref().unwrap_or(lo))));
+            return all;
+        }
+        // At one place, the end of what lies before comes first.
+        keyed.sort_by(|a, b| a.0.cmp(b.0).then(b.1.is_interval_end().cmp(&a.1.is_interval_end())));
+        let mut open: Option<(&Value, &model::Element)> = None;
+        for (key, element) in keyed {
+            if let Some((start, first)) = open.take()
+                && let Some(last) = before(key)
+            {
+                all.extend(Element::read(self, first, start, &last));
+            }
+            if !element.is_interval_end() {
+                open = Some((key, element));
+            }
+        }
+        if let Some((start, first)) = open {
+            all.extend(Element::read(self, first, start, &stretched(&[], 0xff, start.len())));
+        }
+        all
+    }
+}

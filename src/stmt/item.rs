@@ -1,0 +1,213 @@
+//! What of this layer a batch takes.
+
+use super::{
+    element::{Element, LoweredElement},
+    key::{MapValue, SetKey},
+    lower::Lowered,
+    recent::Recent,
+    rule::Rule,
+    set::{Map, Set, SetRef},
+};
+use crate::{
+    batch::{Add, Batch, Create, Delete, Flush, Insert, Item, Place, SetName, Verb},
+    expr::Expr,
+    model,
+    wire::{EncodeError, Malformed, Path},
+};
+use std::time::Duration;
+
+/// A typed rule in its chain; from [`Chain::rule`](model::Chain::rule).
+#[derive(Clone, Debug)]
+pub struct ChainRule<'a> {
+    chain: &'a model::Chain,
+    rule: Rule,
+}
+
+impl model::Chain {
+    /// A rule of this chain, for a batch. One that speaks of addresses of either family becomes two.
+    ///
+    /// ```
+    /// use oxitables::{Batch, Family, Rule, Table, tcp};
+    /// let input = Table::new(Family::Inet, "host").chain("input");
+    /// Batch::new().add(input.rule(Rule::new().when(tcp::dport().is(22)).accept()));
+    /// ```
+    pub fn rule(&self, rule: impl Into<Rule>) -> ChainRule<'_> {
+        ChainRule { chain: self, rule: rule.into() }
+    }
+}
+
+fn refusal(why: Malformed) -> EncodeError {
+    EncodeError { path: Path::default(), why }
+}
+
+impl Add for ChainRule<'_> {}
+impl Insert for ChainRule<'_> {}
+impl Item for ChainRule<'_> {
+    #[allow(private_interfaces)]
+    fn put(&self, verb: Verb, place: Place, batch: &mut Batch) {
+        let mut lowered = match self.rule.lower(self.chain.family) {
+            Ok(lowered) => lowered,
+            Err(why) => {
+                // The operation keeps its place and its name among the others.
+                model::Rule::new(self.chain, Vec::<Expr>::new()).put(verb, place, batch);
+                return batch.refuse(refusal(why));
+            }
+        };
+        match place {
+            Place::Back => {}
+            // Each goes before the one that was put there last.
+            Place::Front | Place::After(_) => lowered.reverse(),
+            Place::Before(_) => {}
+            Place::Of(handle) => {
+                // The first takes the place, the others follow it.
+                for rest in lowered.drain(1..).rev().collect::<Vec<_>>() {
+                    self.put_one(rest, Verb::Add, Place::After(handle), batch);
+                }
+            }
+        }
+        for one in lowered {
+            self.put_one(one, verb, place, batch);
+        }
+    }
+}
+
+impl ChainRule<'_> {
+    fn put_one(&self, lowered: Lowered, verb: Verb, place: Place, batch: &mut Batch) {
+        let (family, table) = (self.chain.family, &self.chain.table);
+        for way in &lowered.chains {
+            let chain = model::Table::new(family, table).chain(&way.name);
+            if batch.is_first(&chain) {
+                batch.add(&chain).flush(&chain);
+                for exprs in &way.rules {
+                    batch.add(model::Rule::new(&chain, exprs.clone()));
+                }
+            }
+        }
+        batch.operation(verb);
+        let ids: Vec<u32> = lowered
+            .sets
+            .into_iter()
+            .map(|anonymous| {
+                let id = batch.new_id();
+                let set = model::Set { family, table: table.clone(), id: Some(id), ..anonymous.set };
+                set.write(Verb::Add, batch);
+                let name = SetName { family, table, name: &set.name, id: Some(id) };
+                batch.element_messages(Verb::Add, &name, anonymous.elements, |element, out| {
+                    element.write(Verb::Add, out);
+                    Ok(())
+                });
+                id
+            })
+            .collect();
+        let mut exprs = lowered.exprs;
+        for expr in &mut exprs {
+            if let Expr::Lookup(lookup) = expr {
+                lookup.set_id = lookup.set_id.and_then(|index| ids.get(index as usize).copied());
+            }
+        }
+        let rule = model::Rule { userdata: lowered.userdata, ..model::Rule::new(self.chain, exprs) };
+        rule.write(verb, place, batch);
+    }
+}
+
+macro_rules! sets {
+    ($([$($generics:tt)*] $set:ty;)*) => { $(
+        impl<$($generics)*> Add for $set {}
+        impl<$($generics)*> Create for $set {}
+        impl<$($generics)*> Delete for $set {}
+        impl<$($generics)*> Flush for $set {}
+        impl<$($generics)*> Item for $set {
+            #[allow(private_interfaces)]
+            fn put(&self, verb: Verb, place: Place, batch: &mut Batch) {
+                for model in self.models() {
+                    model.put(verb, place, batch);
+                }
+            }
+        }
+    )* };
+}
+
+sets! {
+    [K: SetKey] Set<K>;
+    [K: SetKey, V: MapValue] Map<K, V>;
+    [] Recent;
+}
+
+impl Recent {
+    fn models(&self) -> Vec<model::Set> {
+        self.sets()
+    }
+}
+
+/// Typed elements of one set or map, for a batch; from [`SetRef::elements`].
+#[derive(Clone, Debug)]
+pub struct Elements<'a, K, I> {
+    set: &'a SetRef<K>,
+    elements: I,
+}
+
+impl<K: SetKey> SetRef<K> {
+    /// Elements of this set, for a batch: a slice or an iterator of what [`SetRef::element`] makes.
+    ///
+    /// ```
+    /// use oxitables::{Batch, Family, SetRef};
+    /// use std::net::Ipv4Addr;
+    /// let blocked = SetRef::<Ipv4Addr>::new(Family::Inet, "agent", "blocked");
+    /// let all = (1..=254).map(|n| blocked.element([192, 0, 2, n]));
+    /// Batch::new().add(blocked.elements(all));
+    /// ```
+    pub fn elements<I>(&self, elements: I) -> Elements<'_, K, I>
+    where
+        I: IntoIterator<Item = Element<K>> + Clone,
+    {
+        Elements { set: self, elements }
+    }
+}
+
+impl<K: SetKey, I: IntoIterator<Item = Element<K>> + Clone> Add for Elements<'_, K, I> {}
+impl<K: SetKey, I: IntoIterator<Item = Element<K>> + Clone> Create for Elements<'_, K, I> {}
+impl<K: SetKey, I: IntoIterator<Item = Element<K>> + Clone> Delete for Elements<'_, K, I> {}
+impl<K: SetKey, I: IntoIterator<Item = Element<K>> + Clone> Item for Elements<'_, K, I> {
+    #[allow(private_interfaces)]
+    fn put(&self, verb: Verb, _: Place, batch: &mut Batch) {
+        for name in self.set.names() {
+            let set = SetName { family: self.set.family, table: &self.set.table, name: &name, id: None };
+            batch.elements(verb, &set, self.elements.clone(), |element, out| {
+                let LoweredElement { set, element, second } = element.lower()?;
+                // Of a pair of sets each takes its own.
+                if set == name {
+                    element.write(verb, out);
+                }
+                if let Some((_, second)) = second.filter(|(set, _)| *set == name) {
+                    second.write(verb, out);
+                }
+                Ok(())
+            });
+        }
+    }
+}
+
+impl Batch {
+    /// Puts an element into a set for `timeout` from now on, whether or not it is there already.
+    ///
+    /// [`add`](Batch::add) leaves the running time of an element alone, and on kernels before 6.12 nothing else restarts it:
+    /// so the element is removed and made again, in one transaction. What it counted starts at zero.
+    ///
+    /// ```
+    /// use oxitables::{Batch, Family, SetRef};
+    /// use std::{net::Ipv4Addr, time::Duration};
+    /// let blocked = SetRef::<Ipv4Addr>::new(Family::Inet, "agent", "blocked");
+    /// Batch::new().refresh(&blocked, [192, 0, 2, 7], Duration::from_secs(600));
+    /// ```
+    pub fn refresh<K: SetKey>(
+        &mut self,
+        set: &SetRef<K>,
+        key: impl Into<super::Pattern<K>>,
+        timeout: Duration,
+    ) -> &mut Self {
+        let element = [set.element(key).timeout(timeout)];
+        let elements = set.elements(element);
+        // Made first, so that there is something to remove.
+        self.add(&elements).delete(&elements).add(&elements)
+    }
+}

@@ -1,0 +1,43 @@
+//! Rules as people write them: fields, conditions, actions, verdicts, typed sets.
+//!
+//! All of it is *lowered* onto the registers of the kernel's machine when it is put into a batch: implied protocol
+//! matches, byte order, masks and the choice of registers are this layer's business, and come out as nft would make
+//! them.
+
+mod action;
+mod condition;
+mod element;
+mod field;
+pub mod fields;
+mod key;
+mod limit;
+mod lookup;
+mod lower;
+mod nat;
+mod item;
+mod pattern;
+mod recent;
+mod reject;
+mod rule;
+mod select;
+mod set;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+pub use action::{Action, Source, Update, counter, counter_named, log, notrack};
+pub use condition::Match;
+pub use element::Element;
+pub use key::{Key, MapValue, SetKey};
+pub use limit::{ByteQuota, Rate, RateLimit, Stateful, limit, limit_named, quota, quota_named};
+pub use nat::To;
+pub use item::{ChainRule, Elements};
+pub use pattern::Pattern;
+pub(crate) use field::Twin;
+pub(crate) use recent::MEMORY;
+pub use recent::{Recent, RecentOp, Side};
+pub use reject::RejectWith;
+pub use rule::{Ended, Open, Rule};
+pub use select::{Keyed, Mapped, One, Selector, Settable, Target};
+pub use set::{AddrSet, Map, MapRef, Set, SetRef};
+pub use verdict::Decision;

@@ -1,0 +1,335 @@
+//! Rules as people write them.
+
+use super::{
+    action::Action,
+    condition::Match,
+    field::Twin,
+    lower::{Holds, Lowered, Lowering, Statement, refused},
+    nat::{Kind, To, Translate},
+    recent::RecentOp,
+    reject::RejectWith,
+    verdict::Decision,
+};
+use crate::{
+    data::{Family, Name, Userdata, Verdict},
+    wire::Malformed,
+};
+use std::{fmt, marker::PhantomData, sync::Arc};
+
+/// State of a [`Rule`] that can still grow.
+#[derive(Clone, Copy, Debug)]
+pub enum Open {}
+
+/// State of a [`Rule`] that has its verdict.
+#[derive(Clone, Copy, Debug)]
+pub enum Ended {}
+
+/// A rule: conditions, actions, and how it ends.
+///
+/// ```
+/// use oxitables::{Family, Mark, Rule, SetRef, ct, ip, tcp, data::CtState};
+/// use std::net::Ipv4Addr;
+///
+/// let admins = SetRef::<Ipv4Addr>::new(Family::Inet, "host", "admins");
+/// let rule = Rule::new()
+///     .when(ct::state().any(CtState::NEW))
+///     .when(tcp::dport().is(22))
+///     .when(ip::saddr().is_in(&admins))
+///     .then(ct::mark().set(Mark::from(0x10)))
+///     .comment("admin ssh")
+///     .accept();
+/// assert_eq!(
+///     rule.to_string(),
+///     "ct state new tcp dport 22 ip saddr @admins ct mark set 0x00000010 accept comment \"admin ssh\"",
+/// );
+/// ```
+///
+/// What matches is said with [`when`](Rule::when), what is done with [`then`](Rule::then), in the order in which the
+/// kernel goes through them: what stands behind a condition is done for the packets that meet it. A verdict ends the
+/// rule, and the type with it:
+///
+/// ```compile_fail
+/// # use oxitables::{Rule, tcp};
+/// Rule::new().accept().when(tcp::dport().is(22));
+/// ```
+///
+/// Protocols that a field needs are matched by themselves, as nft does.
+pub struct Rule<S = Ended> {
+    statements: Vec<Arc<dyn Statement>>,
+    comment: Option<String>,
+    /// The last statement is how it ends.
+    ended: bool,
+    state: PhantomData<S>,
+}
+
+impl Rule<Open> {
+    /// A rule that matches every packet and does nothing.
+    pub fn new() -> Self {
+        Self { statements: Vec::new(), comment: None, ended: false, state: PhantomData }
+    }
+
+    /// Goes on only for packets that meet a condition.
+    pub fn when(mut self, condition: impl Into<Match>) -> Self {
+        self.statements.push(condition.into().0);
+        self
+    }
+
+    /// Does something and goes on.
+    pub fn then(mut self, action: impl Into<Action>) -> Self {
+        self.statements.push(action.into().0);
+        self
+    }
+
+    /// Asks or changes a recent list; says which packets go on, as iptables' match does.
+    pub fn recent(mut self, op: RecentOp) -> Self {
+        self.statements.push(Arc::new(op));
+        self
+    }
+
+    fn end(mut self, last: Arc<dyn Statement>) -> Rule<Ended> {
+        self.statements.push(last);
+        self.ended = true;
+        self.into()
+    }
+
+    /// Ends with a verdict, or with the one that a map has for the packet.
+    pub fn verdict(self, decision: impl Into<Decision>) -> Rule<Ended> {
+        self.end(decision.into().0)
+    }
+
+    /// Lets the packet pass this base chain.
+    pub fn accept(self) -> Rule<Ended> {
+        self.verdict(Verdict::accept())
+    }
+
+    /// Drops the packet.
+    pub fn drop(self) -> Rule<Ended> {
+        self.verdict(Verdict::drop())
+    }
+
+    /// Goes on with the next rule.
+    pub fn continue_(self) -> Rule<Ended> {
+        self.verdict(Verdict::continue_())
+    }
+
+    /// Goes back to the calling chain.
+    pub fn return_(self) -> Rule<Ended> {
+        self.verdict(Verdict::return_())
+    }
+
+    /// Goes into a chain, and comes back after it.
+    pub fn jump(self, chain: impl Into<Name>) -> Rule<Ended> {
+        self.verdict(Verdict::jump(chain))
+    }
+
+    /// Goes into a chain, and does not come back.
+    pub fn goto(self, chain: impl Into<Name>) -> Rule<Ended> {
+        self.verdict(Verdict::goto(chain))
+    }
+
+    /// Drops the packet and tells its sender that nothing listens on the port.
+    pub fn reject(self) -> Rule<Ended> {
+        self.reject_with(RejectWith::PortUnreachable)
+    }
+
+    /// Drops the packet and tells its sender why.
+    pub fn reject_with(self, reason: impl Into<RejectWith>) -> Rule<Ended> {
+        self.end(Arc::new(reason.into()))
+    }
+
+    fn translate(self, kind: Kind, to: To) -> Rule<Ended> {
+        self.end(Arc::new(Translate { kind, to }))
+    }
+
+    /// Translates the source of the connection.
+    pub fn snat(self, to: impl Into<To>) -> Rule<Ended> {
+        self.translate(Kind::Snat, to.into())
+    }
+
+    /// Translates the destination of the connection.
+    pub fn dnat(self, to: impl Into<To>) -> Rule<Ended> {
+        self.translate(Kind::Dnat, to.into())
+    }
+
+    /// Translates the source to the address of the outgoing interface.
+    pub fn masquerade(self) -> Rule<Ended> {
+        self.translate(Kind::Masquerade, To::same())
+    }
+
+    /// The same with a choice of ports.
+    pub fn masquerade_to(self, to: impl Into<To>) -> Rule<Ended> {
+        self.translate(Kind::Masquerade, to.into())
+    }
+
+    /// Translates the destination to this host.
+    pub fn redirect(self) -> Rule<Ended> {
+        self.translate(Kind::Redirect, To::same())
+    }
+
+    /// Translates the destination to a port of this host.
+    pub fn redirect_to(self, to: impl Into<To>) -> Rule<Ended> {
+        self.translate(Kind::Redirect, to.into())
+    }
+}
+
+impl Default for Rule<Open> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl From<Rule<Open>> for Rule<Ended> {
+    fn from(rule: Rule<Open>) -> Self {
+        Self { statements: rule.statements, comment: rule.comment, ended: rule.ended, state: PhantomData }
+    }
+}
+
+impl<S> Rule<S> {
+    /// Sets the comment, up to 128 bytes.
+    pub fn comment(mut self, text: impl Into<String>) -> Self {
+        self.comment = Some(text.into());
+        self
+    }
+
+    fn is_dual(&self) -> bool {
+        self.statements.iter().any(|s| s.is_dual())
+    }
+
+    /// The families for each of which a rule is made; one that is no family for a rule that speaks of neither.
+    fn twins(&self, family: Family) -> Result<Vec<Option<Twin>>, Malformed> {
+        if !self.is_dual() {
+            return Ok(vec![None]);
+        }
+        let twins: &[Twin] = match family {
+            Family::Ip => &[Twin::V4],
+            Family::Ip6 => &[Twin::V6],
+            Family::Inet | Family::Bridge | Family::Netdev => &[Twin::V4, Twin::V6],
+            Family::Arp | Family::Unknown(_) => {
+                return refused(format!("IP addresses in a table of family {family}"));
+            }
+        };
+        let holds = |twin: &Twin| !self.statements.iter().any(|s| s.holds(*twin) == Holds::Never);
+        let twins: Vec<_> = twins.iter().copied().filter(holds).map(Some).collect();
+        if twins.is_empty() {
+            return refused(format!("a rule that no packet of a table of family {family} can match"));
+        }
+        Ok(twins)
+    }
+
+    /// The registers of the rule in a table of `family`: one rule, or one for each IP family.
+    pub(crate) fn lower(&self, family: Family) -> Result<Vec<Lowered>, Malformed> {
+        let userdata = self.comment.as_ref().map(|comment| {
+            let mut userdata = Userdata::default();
+            userdata.set_text(0, comment);
+            userdata
+        });
+        self.twins(family)?
+            .into_iter()
+            .map(|twin| {
+                let mut cx = Lowering::new(family, twin);
+                let (mut ring, mut matches) = (None, 0);
+                for (at, statement) in self.statements.iter().enumerate() {
+                    let last = self.ended && at + 1 == self.statements.len();
+                    if last && ring.is_some() && cx.matches() > matches {
+                        return refused("a recent list that counts hits is stamped last: no condition behind it");
+                    }
+                    match twin {
+                        // What is always true of one family still has to say which one it is.
+                        Some(twin) if statement.holds(twin) == Holds::Always => cx.need_family(twin)?,
+                        _ => statement.lower(&mut cx)?,
+                    }
+                    if let Some(op) = statement.as_recent().filter(|op| op.stamps_rings()) {
+                        matches = cx.matches();
+                        if ring.replace(op).is_some() {
+                            return refused("a rule can stamp one recent list that counts hits");
+                        }
+                    }
+                }
+                let mut chains = Vec::new();
+                if let (Some(op), Some(twin)) = (ring, twin) {
+                    let verdict = if self.ended { cx.pop_act() } else { Vec::new() };
+                    chains = op.chains(twin, &verdict, &self.label(Some(twin)))?;
+                    cx.push_act(vec![op.way(&chains, self.ended)]);
+                }
+                Ok(Lowered { chains, ..cx.finish(userdata.clone()) })
+            })
+            .collect()
+    }
+
+    /// How it ends, as part of a name.
+    fn label(&self, twin: Option<Twin>) -> String {
+        match self.statements.last() {
+            Some(last) if self.ended => last.text(twin).replace(|c: char| !c.is_ascii_alphanumeric(), "_"),
+            _ => "continue".into(),
+        }
+    }
+
+    /// The rule in nft's syntax in a table of `family`: one text for each rule that it becomes.
+    ///
+    /// ```
+    /// use oxitables::{Family, Rule, addr, tcp};
+    /// let local = Rule::new().when(addr::saddr().is_not(std::net::Ipv4Addr::LOCALHOST)).drop();
+    /// assert_eq!(local.text(Family::Inet), ["ip saddr != 127.0.0.1 drop", "meta nfproto ipv6 drop"]);
+    /// assert_eq!(local.text(Family::Ip), ["ip saddr != 127.0.0.1 drop"]);
+    /// ```
+    ///
+    /// Of a rule that has no meaning in the family there is none.
+    pub fn text(&self, family: Family) -> Vec<String> {
+        let twins = self.twins(family).unwrap_or_default();
+        twins.into_iter().map(|twin| self.twin_text(family, twin)).collect()
+    }
+
+    fn twin_text(&self, family: Family, twin: Option<Twin>) -> String {
+        let mut parts = Vec::new();
+        for statement in &self.statements {
+            match twin {
+                Some(twin) if statement.holds(twin) == Holds::Always => match (family, twin) {
+                    (Family::Inet, Twin::V4) => parts.push("meta nfproto ipv4".into()),
+                    (Family::Inet, Twin::V6) => parts.push("meta nfproto ipv6".into()),
+                    (Family::Bridge | Family::Netdev, Twin::V4) => parts.push("meta protocol ip".into()),
+                    (Family::Bridge | Family::Netdev, Twin::V6) => parts.push("meta protocol ip6".into()),
+                    _ => {}
+                },
+                _ => parts.push(statement.text(twin)),
+            }
+        }
+        let ring = self.statements.iter().find_map(|s| s.as_recent().filter(|op| op.stamps_rings()));
+        if let (Some(op), Some(twin)) = (ring, twin) {
+            let chains = op.chains(twin, &[], &self.label(Some(twin))).unwrap_or_default();
+            if self.ended {
+                parts.pop();
+            }
+            let verb = if self.ended { "goto" } else { "jump" };
+            parts.extend(chains.last().map(|chain| format!("{verb} {}", chain.name)));
+        }
+        if let Some(comment) = &self.comment {
+            // nft has no way to write a quote inside a comment.
+            parts.push(format!("comment \"{}\"", comment.replace('"', "'")));
+        }
+        parts.join(" ")
+    }
+}
+
+impl<S> Clone for Rule<S> {
+    fn clone(&self) -> Self {
+        Self {
+            statements: self.statements.clone(),
+            comment: self.comment.clone(),
+            ended: self.ended,
+            state: PhantomData,
+        }
+    }
+}
+
+impl<S> fmt::Debug for Rule<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rule").field("statements", &self.statements).field("comment", &self.comment).finish()
+    }
+}
+
+/// nft's syntax; a rule for both families as the two that it becomes in an inet table, a line each.
+impl<S> fmt::Display for Rule<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(Family::Inet).join("\n"))
+    }
+}

@@ -1,0 +1,429 @@
+//! What people write: a field, and what they say of it.
+
+use super::{
+    action::{Action, Assign, Source, Update},
+    condition::{Compare, Match, Member, Op, Test},
+    field::{Field, Twin},
+    key::{Key, MapValue},
+    lookup::{Lookup, Use},
+    pattern::{Pattern, RawPattern},
+    set::{MapRef, SetRef},
+    verdict::Decision,
+};
+use crate::data::*;
+use crate::expr::DynsetOp;
+use std::{fmt, marker::PhantomData, ops::Deref};
+
+/// A field, the bits of it that count, and the type of its values.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    pub field: Field,
+    pub mask: Option<Value>,
+    pub ty: FieldType,
+    pub dual: bool,
+}
+
+impl Part {
+    /// The part in one family.
+    pub fn resolve(self, twin: Option<Twin>) -> Self {
+        let (field, ty) = self.field.resolve(twin);
+        Self { field, ty: ty.unwrap_or(self.ty), ..self }
+    }
+
+    /// nft text: the field, and its mask.
+    pub fn text(&self) -> String {
+        let mut out = self.field.words();
+        if let Some(mask) = &self.mask {
+            mask_text(&self.ty, mask, &mut out);
+        }
+        out
+    }
+
+    /// nft text of several, as a key.
+    pub fn texts(parts: &[Self]) -> String {
+        parts.iter().map(Self::text).collect::<Vec<_>>().join(" . ")
+    }
+}
+
+/// nft text of a mask behind a field.
+pub(crate) fn mask_text(ty: &FieldType, mask: &[u8], out: &mut String) {
+    let mut text = String::new();
+    (ty.show)(mask, Style::Expression, &mut text);
+    out.push_str(" & ");
+    match text.contains(' ') {
+        true => out.push_str(&format!("({text})")),
+        false => out.push_str(&text),
+    }
+}
+
+/// A field of a packet, or what the kernel knows of it, with values of type `T`.
+///
+/// ```
+/// use oxitables::{data::TcpFlags, ip, meta, tcp};
+/// use std::net::Ipv4Addr;
+/// assert_eq!(tcp::dport().is(22).to_string(), "tcp dport 22");
+/// assert_eq!(tcp::dport().is_not(1024..=65535).to_string(), "tcp dport != 1024-65535");
+/// assert_eq!(meta::length().gt(1000).to_string(), "meta length > 1000");
+/// assert_eq!(tcp::flags().none(TcpFlags::SYN | TcpFlags::ACK).to_string(), "tcp flags ! syn,ack");
+/// let host = Ipv4Addr::new(0, 0, 0, 255);
+/// assert_eq!(ip::saddr().masked(host).is([0, 0, 0, 1]).to_string(), "ip saddr & 0.0.0.255 == 0.0.0.1");
+/// ```
+///
+/// The type keeps apart what does not belong together:
+///
+/// ```compile_fail
+/// # use oxitables::{tcp, ip};
+/// tcp::dport().is(std::net::Ipv4Addr::LOCALHOST);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Selector<T> {
+    part: Part,
+    kind: PhantomData<T>,
+}
+
+impl<T: Typed> Selector<T> {
+    pub(crate) fn new(field: Field) -> Self {
+        Self { part: Part { field, mask: None, ty: T::FIELD, dual: T::DUAL }, kind: PhantomData }
+    }
+
+    fn compare(self, op: Op, pattern: Pattern<T>) -> Match {
+        Match::new(Compare { part: self.part, op, pattern: pattern.raw })
+    }
+
+    /// The field is this value, or in this range, or under this prefix, or has these bits under their mask.
+    pub fn is(self, pattern: impl Into<Pattern<T>>) -> Match {
+        self.compare(Op::Eq, pattern.into())
+    }
+
+    /// The field is not.
+    pub fn is_not(self, pattern: impl Into<Pattern<T>>) -> Match {
+        self.compare(Op::Ne, pattern.into())
+    }
+}
+
+/// The number alone: an ordering comparison knows no ranges.
+macro_rules! orderings {
+    ($($(#[$m:meta])* $name:ident = $op:ident;)*) => { $(
+        $(#[$m])*
+        pub fn $name(self, value: impl Into<Pattern<T>>) -> Match {
+            self.compare(Op::$op, value.into())
+        }
+    )* };
+}
+
+impl<T: Ordered> Selector<T> {
+    orderings! {
+        /// The field is less than a value.
+        lt = Lt;
+        /// The field is a value or less.
+        le = Le;
+        /// The field is greater than a value.
+        gt = Gt;
+        /// The field is a value or greater.
+        ge = Ge;
+    }
+
+    /// Only these bits of the field.
+    pub fn masked(mut self, mask: impl Into<Pattern<T>>) -> Self {
+        let mask: RawPattern = mask.into().raw;
+        self.part.mask = mask.fields().next().and_then(|field| Value::new(field.lo));
+        self
+    }
+}
+
+impl<T: Bits> Selector<T> {
+    /// At least one of these bits is set: nft's `ct state established,related`.
+    pub fn any(self, bits: T) -> Match {
+        Match::new(Test { part: self.part, bits: bits.image(), none: false })
+    }
+
+    /// None of these bits is set: nft's `tcp flags ! syn`.
+    pub fn none(self, bits: T) -> Match {
+        Match::new(Test { part: self.part, bits: bits.image(), none: true })
+    }
+}
+
+/// A [`Selector`] of a field that rules can also set.
+#[derive(Clone, Copy, Debug)]
+pub struct Settable<T>(Selector<T>);
+
+impl<T: Typed> Settable<T> {
+    pub(crate) fn new(field: Field) -> Self {
+        Self(Selector::new(field))
+    }
+
+    /// Sets the field: to a value, to some bits of it, from another field or from a map.
+    ///
+    /// ```
+    /// use oxitables::{Mark, ct, ip, meta, data::Dscp};
+    /// assert_eq!(meta::mark().set(ct::mark()).to_string(), "meta mark set ct mark");
+    /// assert_eq!(ip::dscp().set(Dscp::CS1).to_string(), "ip dscp set cs1");
+    /// let by_source = ip::saddr().map_of([(std::net::Ipv4Addr::LOCALHOST, Mark::from(1))]);
+    /// assert_eq!(meta::mark().set(by_source).to_string(), "meta mark set ip saddr map { 127.0.0.1 : 0x00000001 }");
+    /// ```
+    pub fn set(self, source: impl Into<Source<T>>) -> Action {
+        Action::new(Assign { field: self.0.part.field, ty: T::FIELD, source: source.into().raw })
+    }
+}
+
+impl<T> Deref for Settable<T> {
+    type Target = Selector<T>;
+    fn deref(&self) -> &Selector<T> {
+        &self.0
+    }
+}
+
+impl<T: Typed> From<Settable<T>> for Selector<T> {
+    fn from(field: Settable<T>) -> Self {
+        field.0
+    }
+}
+
+/// Something that rules can set but not read.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<T>(Settable<T>);
+
+impl<T: Typed> Target<T> {
+    pub(crate) fn new(field: Field) -> Self {
+        Self(Settable::new(field))
+    }
+
+    /// Sets it.
+    pub fn set(self, value: impl Into<Source<T>>) -> Action {
+        self.0.set(value)
+    }
+}
+
+/// One field of a tuple. Implemented by this crate only.
+pub trait One: Copy + sealed::Sealed {
+    /// Type of its values.
+    type Value: Typed + Key;
+    #[doc(hidden)]
+    fn one(self) -> Chosen;
+}
+
+/// A part, out of sight.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Chosen(pub(crate) Part);
+
+impl<T> sealed::Sealed for Selector<T> {}
+impl<T> sealed::Sealed for Settable<T> {}
+
+impl<T: Typed + Key> One for Selector<T> {
+    type Value = T;
+    fn one(self) -> Chosen {
+        Chosen(self.part)
+    }
+}
+
+impl<T: Typed + Key> One for Settable<T> {
+    type Value = T;
+    fn one(self) -> Chosen {
+        Chosen(self.0.part)
+    }
+}
+
+/// A field or a tuple of up to five: what can be looked up in a set and put into one.
+///
+/// Bring it into scope (`use oxitables::Keyed`) to say of tuples what can be said of single fields.
+///
+/// ```
+/// use oxitables::{Family, Keyed, SetRef, data::Port, ip, tcp};
+/// use std::net::Ipv4Addr;
+/// let seen = SetRef::<(Ipv4Addr, Port)>::new(Family::Inet, "host", "seen");
+/// assert_eq!((ip::saddr(), tcp::dport()).is_in(&seen).to_string(), "ip saddr . tcp dport @seen");
+/// ```
+///
+/// A set takes only what it is keyed by:
+///
+/// ```compile_fail
+/// # use oxitables::{Family, SetRef, tcp};
+/// let admins = SetRef::<std::net::Ipv4Addr>::new(Family::Inet, "host", "admins");
+/// tcp::dport().is_in(&admins);
+/// ```
+///
+/// Implemented by this crate only.
+pub trait Keyed: Copy + sealed::Sealed {
+    /// What the set is keyed by.
+    type Key: Key;
+
+    #[doc(hidden)]
+    fn chosen(self) -> Vec<Chosen>;
+
+    /// The set has an element for it.
+    fn is_in(self, set: &SetRef<Self::Key>) -> Match {
+        Match::new(Member { lookup: Lookup::named(self.chosen(), set), inverted: false })
+    }
+
+    /// The set has none.
+    fn is_not_in(self, set: &SetRef<Self::Key>) -> Match {
+        Match::new(Member { lookup: Lookup::named(self.chosen(), set), inverted: true })
+    }
+
+    /// It is one of these.
+    fn is_any<P: Into<Pattern<Self::Key>>>(self, patterns: impl IntoIterator<Item = P>) -> Match {
+        let lookup = Lookup::anonymous(self.chosen(), patterns.into_iter().map(|p| (p.into(), None)), Use::Set);
+        Match::new(Member { lookup, inverted: false })
+    }
+
+    /// It is none of these.
+    fn is_none_of<P: Into<Pattern<Self::Key>>>(self, patterns: impl IntoIterator<Item = P>) -> Match {
+        let lookup = Lookup::anonymous(self.chosen(), patterns.into_iter().map(|p| (p.into(), None)), Use::Set);
+        Match::new(Member { lookup, inverted: true })
+    }
+
+    /// The value that a map has for it; if it has none, the rule ends there.
+    fn map<V: MapValue>(self, map: &MapRef<Self::Key, V>) -> Mapped<V> {
+        Mapped::new(Lookup::named_map(self.chosen(), map))
+    }
+
+    /// The value that a map of this rule has for it.
+    fn map_of<P: Into<Pattern<Self::Key>>, V: MapValue>(self, pairs: impl IntoIterator<Item = (P, V)>) -> Mapped<V> {
+        Mapped::new(Lookup::anonymous(
+            self.chosen(),
+            pairs.into_iter().map(|(p, v)| (p.into(), Some(v.data()))),
+            Use::of::<V>(),
+        ))
+    }
+
+    /// The verdict that a map has for it; if it has none, the next rule decides.
+    fn vmap(self, map: &MapRef<Self::Key, Verdict>) -> Decision {
+        self.map(map).into()
+    }
+
+    /// The verdict that a map of this rule has for it.
+    fn vmap_of<P: Into<Pattern<Self::Key>>>(self, pairs: impl IntoIterator<Item = (P, Verdict)>) -> Decision {
+        self.map_of(pairs).into()
+    }
+
+    /// Adds it to a set; an element that is there already keeps its deadline.
+    fn add_to(self, set: &SetRef<Self::Key>) -> Update {
+        Update::new(self.chosen(), set, DynsetOp::Add)
+    }
+
+    /// Adds it to a set, or restarts the timeout of an element that is there already.
+    fn update_in(self, set: &SetRef<Self::Key>) -> Update {
+        Update::new(self.chosen(), set, DynsetOp::Update)
+    }
+
+    /// Removes it from a set; the rule goes on whether it was there or not. Since 5.4.
+    fn delete_from(self, set: &SetRef<Self::Key>) -> Update {
+        Update::new(self.chosen(), set, DynsetOp::Delete)
+    }
+}
+
+impl<T: Typed + Key> Keyed for Selector<T> {
+    type Key = T;
+    fn chosen(self) -> Vec<Chosen> {
+        vec![self.one()]
+    }
+}
+
+impl<T: Typed + Key> Keyed for Settable<T> {
+    type Key = T;
+    fn chosen(self) -> Vec<Chosen> {
+        vec![self.one()]
+    }
+}
+
+// The same without the trait in scope, for the common case.
+impl<T: Typed + Key> Selector<T> {
+    /// The set has an element for it.
+    pub fn is_in(self, set: &SetRef<T>) -> Match {
+        Keyed::is_in(self, set)
+    }
+
+    /// The set has none.
+    pub fn is_not_in(self, set: &SetRef<T>) -> Match {
+        Keyed::is_not_in(self, set)
+    }
+
+    /// It is one of these: values, or ranges, or prefixes.
+    pub fn is_any<P: Into<Pattern<T>>>(self, patterns: impl IntoIterator<Item = P>) -> Match {
+        Keyed::is_any(self, patterns)
+    }
+
+    /// It is none of these.
+    pub fn is_none_of<P: Into<Pattern<T>>>(self, patterns: impl IntoIterator<Item = P>) -> Match {
+        Keyed::is_none_of(self, patterns)
+    }
+
+    /// The value that a map has for it; if it has none, the rule ends there.
+    pub fn map<V: MapValue>(self, map: &MapRef<T, V>) -> Mapped<V> {
+        Keyed::map(self, map)
+    }
+
+    /// The value that a map of this rule has for it.
+    pub fn map_of<P: Into<Pattern<T>>, V: MapValue>(self, pairs: impl IntoIterator<Item = (P, V)>) -> Mapped<V> {
+        Keyed::map_of(self, pairs)
+    }
+
+    /// The verdict that a map has for it; if it has none, the next rule decides.
+    pub fn vmap(self, map: &MapRef<T, Verdict>) -> Decision {
+        Keyed::vmap(self, map)
+    }
+
+    /// The verdict that a map of this rule has for it.
+    pub fn vmap_of<P: Into<Pattern<T>>>(self, pairs: impl IntoIterator<Item = (P, Verdict)>) -> Decision {
+        Keyed::vmap_of(self, pairs)
+    }
+
+    /// Adds it to a set; an element that is there already keeps its deadline.
+    pub fn add_to(self, set: &SetRef<T>) -> Update {
+        Keyed::add_to(self, set)
+    }
+
+    /// Adds it to a set, or restarts the timeout of an element that is there already.
+    pub fn update_in(self, set: &SetRef<T>) -> Update {
+        Keyed::update_in(self, set)
+    }
+
+    /// Removes it from a set; the rule goes on whether it was there or not. Since 5.4.
+    pub fn delete_from(self, set: &SetRef<T>) -> Update {
+        Keyed::delete_from(self, set)
+    }
+}
+
+macro_rules! tuples {
+    ($( ($($t:ident $n:tt),*) )*) => { $(
+        impl<$($t: One),*> sealed::Sealed for ($($t,)*) {}
+        impl<$($t: One),*> Keyed for ($($t,)*) {
+            type Key = ($($t::Value,)*);
+            fn chosen(self) -> Vec<Chosen> {
+                vec![$(self.$n.one()),*]
+            }
+        }
+    )* };
+}
+
+tuples! {
+    (A 0, B 1)
+    (A 0, B 1, C 2)
+    (A 0, B 1, C 2, D 3)
+    (A 0, B 1, C 2, D 3, E 4)
+}
+
+/// The value that a map has for a field, as the source of an assignment, a translation or a verdict.
+#[derive(Clone, Debug)]
+pub struct Mapped<V> {
+    pub(crate) lookup: Lookup,
+    kind: PhantomData<V>,
+}
+
+impl<V> Mapped<V> {
+    fn new(lookup: Lookup) -> Self {
+        Self { lookup, kind: PhantomData }
+    }
+}
+
+impl<V> fmt::Display for Mapped<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.lookup.text(None, "map"))
+    }
+}
+
+pub(crate) mod sealed {
+    /// Keeps the traits of fields to this crate.
+    pub trait Sealed {}
+}
