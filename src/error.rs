@@ -57,6 +57,16 @@ pub enum Error {
         /// What it means here.
         cause: String,
     },
+    /// A set is not of the type that was asked for.
+    #[error("{what} holds {found}, not {expected}")]
+    Type {
+        /// Which set.
+        what: String,
+        /// Type of its keys, in nft's words.
+        found: String,
+        /// Type that was asked for.
+        expected: String,
+    },
     /// The ruleset changed while it was listed, each time it was tried.
     #[error("{what}: the ruleset changed while it was listed; list it again")]
     Interrupted {

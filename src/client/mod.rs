@@ -3,6 +3,7 @@
 mod list;
 mod recent;
 mod socket;
+mod typed;
 
 pub use list::Listing;
 pub use recent::{RecentAdmin, RecentEntry};

@@ -14,7 +14,10 @@ pub use names::{HelperName, IfKind, IfName, MacAddr};
 pub use numbers::*;
 
 use super::Value;
-use std::fmt::{self, Write};
+use std::{
+    fmt::{self, Write},
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 /// nft's number for the type of a set key or value: six bits for each field of a concatenation, the first the highest.
 ///
@@ -29,40 +32,41 @@ impl DataType {
     /// A number of no further meaning.
     pub const INTEGER: Self = Self(4);
 
-    /// Register content in words: addresses, ports and marks as such, the rest in hexadecimal.
+    /// The fields of a concatenation, or the one there is.
+    fn fields(self) -> impl Iterator<Item = Self> {
+        (0..5).rev().map(move |i| Self(self.0 >> (6 * i) & 0x3f)).skip_while(|field| field.0 == 0)
+    }
+
+    fn known(self) -> Option<&'static (&'static str, FieldType)> {
+        NAMED.iter().find(|(_, field)| field.datatype == self)
+    }
+
+    /// nft's name: `ipv4_addr . inet_service`.
+    pub(crate) fn words(self) -> String {
+        let word = |field: Self| field.known().map_or_else(|| format!("type {}", field.0), |(name, _)| (*name).into());
+        self.fields().map(word).collect::<Vec<_>>().join(" . ")
+    }
+
+    /// Register content in nft's words, or in hexadecimal where the type has none.
     pub(crate) fn show(self, value: &[u8]) -> String {
-        let fields: Vec<u32> = (0..5).rev().map(|i| self.0 >> (6 * i) & 0x3f).skip_while(|t| *t == 0).collect();
-        let lengths = fields.iter().map(|kind| match kind {
-            7 | 19 | 20 | 24 | 25 | 26 => Some(4),
-            8 | 41 => Some(16),
-            13 | 10 | 11 => Some(2),
-            9 => Some(6),
-            12 | 14 | 29 | 31 => Some(1),
-            _ => None,
-        });
+        let single = self.fields().count() == 1;
         let mut rest = value;
-        let mut words = Vec::new();
-        for (kind, len) in fields.iter().zip(lengths) {
-            let Some((field, tail)) = len.and_then(|len: usize| {
-                let padded = if fields.len() > 1 { len.next_multiple_of(4) } else { len };
-                let (field, _) = rest.split_at_checked(len)?;
-                Some((field, rest.get(padded..).unwrap_or_default()))
-            }) else {
-                break;
-            };
-            rest = tail;
-            words.push(match (kind, field) {
-                (7, &[a, b, c, d]) => std::net::Ipv4Addr::new(a, b, c, d).to_string(),
-                (8, field) => {
-                    <[u8; 16]>::try_from(field).map_or(String::new(), |b| std::net::Ipv6Addr::from(b).to_string())
-                }
-                (13, &[a, b]) => u16::from_be_bytes([a, b]).to_string(),
-                (19, &[a, b, c, d]) => format!("{:#010x}", u32::from_ne_bytes([a, b, c, d])),
-                (41, field) => String::from_utf8_lossy(field).trim_end_matches('\0').into(),
-                (_, field) => hex(field),
-            });
+        let words = self.fields().map(|field| {
+            let (_, field) = field.known()?;
+            let (bytes, _) = rest.split_at_checked(field.len())?;
+            rest = rest.get(if single { field.len() } else { field.len().next_multiple_of(4) }..).unwrap_or_default();
+            let mut bytes = image(bytes);
+            if field.order == ByteOrder::Host && cfg!(target_endian = "little") {
+                bytes.reverse();
+            }
+            let mut text = String::new();
+            (field.show)(&bytes, Style::Words, &mut text);
+            Some(text)
+        });
+        match words.collect::<Option<Vec<_>>>() {
+            Some(words) if !words.is_empty() => words.join(" . "),
+            _ => format!("{:?}", image(value)),
         }
-        if words.is_empty() || words.len() < fields.len() { hex(value) } else { words.join(" . ") }
     }
 
     /// The concatenation of this type with another field.
@@ -83,9 +87,30 @@ impl From<DataType> for u32 {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold("0x".to_owned(), |text, byte| text + &format!("{byte:02x}"))
-}
+/// nft's names of the types that keys are made of.
+const NAMED: &[(&str, FieldType)] = &[
+    ("ipv4_addr", Ipv4Addr::FIELD),
+    ("ipv6_addr", Ipv6Addr::FIELD),
+    ("ether_addr", MacAddr::FIELD),
+    ("ether_type", EtherType::FIELD),
+    ("arp_op", ArpOp::FIELD),
+    ("inet_proto", Protocol::FIELD),
+    ("inet_service", Port::FIELD),
+    ("icmp_type", IcmpType::FIELD),
+    ("icmpv6_type", Icmpv6Type::FIELD),
+    ("tcp_flag", TcpFlags::FIELD),
+    ("mark", Mark::FIELD),
+    ("iface_index", IfIndex::FIELD),
+    ("ifname", IfName::FIELD),
+    ("uid", Uid::FIELD),
+    ("gid", Gid::FIELD),
+    ("ct_state", CtState::FIELD),
+    ("ct_status", CtStatus::FIELD),
+    ("ct_dir", CtDirection::FIELD),
+    ("pkt_type", PktType::FIELD),
+    ("dscp", Dscp::FIELD),
+    ("ecn", Ecn::FIELD),
+];
 
 /// The order in which the bytes of a value lie in a register.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -206,7 +231,7 @@ pub(crate) fn image(bytes: &[u8]) -> Value {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+    use std::net::IpAddr;
 
     fn survives<T: Typed + PartialEq>(bytes: &[u8]) {
         if let Some(value) = T::from_image(bytes) {

@@ -214,6 +214,15 @@ impl<K: Key> Element<K> {
         Ok(LoweredElement { set: name(twin), element: self.dressed(element)?, second })
     }
 
+    /// The set it is in, of a pair, and the key to ask for.
+    pub(crate) fn position(&self) -> Result<(Name, Value), Malformed> {
+        let LoweredElement { set, element, .. } = self.lower()?;
+        match element.key {
+            Some(key) => Ok((set, key)),
+            None => refused("the catch-all element has no key"),
+        }
+    }
+
     /// An element as the kernel holds it, from `lo` to `hi`.
     fn read(set: &SetRef<K>, element: &model::Element, lo: &Value, hi: &Value) -> Option<Self> {
         let key = Pattern::from_registers(lo, hi, set.interval)?;

@@ -82,6 +82,13 @@ impl<K: Key> SetRef<K> {
     }
 }
 
+impl<K: Key> SetRef<K> {
+    /// The types of the keys of the set, or of the two sets.
+    pub(crate) fn types(&self) -> Vec<DataType> {
+        twins(K::DUAL).iter().map(|twin| key_type::<K>(*twin)).collect()
+    }
+}
+
 /// The families for each of which there is a set.
 fn twins(dual: bool) -> &'static [Option<Twin>] {
     if dual { &[Some(Twin::V4), Some(Twin::V6)] } else { &[None] }
@@ -97,6 +104,16 @@ impl<K> fmt::Debug for SetRef<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.family, self.table, self.name)
     }
+}
+
+/// The type of a key in one of two families.
+fn key_type<K: Key>(twin: Option<Twin>) -> DataType {
+    let v4 = twin.is_some_and(Twin::is_v4);
+    let types = K::FIELDS.iter().map(|field| match field.datatype {
+        ty if K::DUAL && v4 && ty == std::net::Ipv6Addr::FIELD.datatype => std::net::Ipv4Addr::FIELD.datatype,
+        ty => ty,
+    });
+    types.reduce(DataType::then).unwrap_or(DataType::from(0))
 }
 
 /// What is asked of a set, before it is one set or two.
@@ -134,12 +151,7 @@ impl Options {
         if flags.contains(SetFlags::INTERVAL) && concat {
             flags |= SetFlags::CONCAT;
         }
-        let v4 = twin.is_some_and(Twin::is_v4);
-        let types = K::FIELDS.iter().map(|field| match field.datatype {
-            ty if K::DUAL && v4 && ty == std::net::Ipv6Addr::FIELD.datatype => std::net::Ipv4Addr::FIELD.datatype,
-            ty => ty,
-        });
-        set.key_type = types.reduce(DataType::then);
+        set.key_type = Some(key_type::<K>(twin));
         set.key_len = Some(if concat { lens.clone().map(|l| l.next_multiple_of(4)).sum() } else { lens.clone().sum() });
         set.timeout = self.timeout;
         set.gc_interval = self.gc_interval;
