@@ -132,6 +132,8 @@ pub enum Style {
     Words,
     /// Bits as an expression: `established | related`.
     Expression,
+    /// Beside a mask, where only bits have names: `0x08`.
+    Masked,
     /// As a number, where words would run into something else.
     Number,
 }

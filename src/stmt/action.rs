@@ -392,12 +392,14 @@ impl Statement for Assign {
                     let and: Vec<u8> = field.lo.iter().zip(field.hi).map(|(a, b)| a & b).collect();
                     out.push_str(&super::lower::masked_text(&self.part(), &not));
                     out.push_str(" | ");
-                    (self.ty.show)(&and, Style::Expression, &mut out);
+                    (self.ty.show)(&and, Style::Masked, &mut out);
                 } else if matches!(self.ty.datatype, BOOLEAN) {
                     // `exists` and `missing` are for matches.
                     out.push_str(if field.lo == [0] { "0" } else { "1" });
                 } else {
-                    field.text(&self.ty, Style::Words, &mut out);
+                    // Here nft takes the names of protocols for the start of something else.
+                    let number = matches!(self.ty.datatype, PROTOCOL);
+                    field.text(&self.ty, if number { Style::Number } else { Style::Words }, &mut out);
                 }
             }
         }
@@ -421,6 +423,7 @@ impl Statement for Assign {
 }
 
 const BOOLEAN: DataType = bool::FIELD.datatype();
+const PROTOCOL: DataType = Protocol::FIELD.datatype();
 
 /// Adds, refreshes or removes a set element; give it a life of its own or things to count.
 ///

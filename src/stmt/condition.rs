@@ -213,7 +213,7 @@ impl Statement for Compare {
             out.push_str(self.op.text());
             out.push(' ');
         }
-        field.text(&part.ty, Style::Expression, &mut out);
+        field.text(&part.ty, if mask.is_some() { Style::Masked } else { Style::Expression }, &mut out);
         out
     }
 

@@ -1,7 +1,7 @@
 //! Membership in sets and values of maps, named or made for one rule.
 
 use super::{
-    field::{Header, Twin},
+    field::{Header, Load, Twin},
     key::{Key, MapValue, field_len, order_note},
     lower::{AnonymousSet, Holds, Loaded, Lowering, load, refused},
     pattern::{FieldPattern, Pattern, RawPattern, Shape},
@@ -287,7 +287,7 @@ fn blank(name: &str, shape: SetShape) -> model::Set {
         set.data_len = (map.len > 0).then_some(map.len as u32);
         userdata.set(model::Set::DATA_BYTEORDER, &map.order.to_ne_bytes());
     }
-    if interval && shape.concat.is_none() {
+    if interval && shape.concat.is_none() && shape.map.is_none() {
         userdata.set(model::Set::MERGE_ELEMENTS, &1u32.to_ne_bytes());
     }
     if shape.map.is_some() {
@@ -307,6 +307,15 @@ fn blank(name: &str, shape: SetShape) -> model::Set {
         set.desc = Some(model::SetDesc { concat: Some(fields), ..model::SetDesc::default() });
     }
     set
+}
+
+/// nft's note of the byte order of a single field, which it has even for one byte.
+fn anonymous_order(part: &Part) -> u32 {
+    match (part.field.spec.load, part.field.spec.order) {
+        (Load::Packet(..), ByteOrder::Byte) => order_note(ByteOrder::Network),
+        (_, ByteOrder::Byte) => order_note(ByteOrder::Host),
+        (_, order) => order_note(order),
+    }
 }
 
 /// One element before it is written: bounds and value.
@@ -340,7 +349,7 @@ fn anonymous_set(
         SetShape {
             key,
             len: if concat { lens.iter().map(|l| l.next_multiple_of(4)).sum() } else { lens.iter().sum() },
-            order: if concat { 0 } else { loaded.first().map_or(0, |_| order_note(parts[0].field.spec.order)) },
+            order: if concat { 0 } else { parts.first().map_or(0, anonymous_order) },
             flags,
             map,
             concat: concat.then_some(lens),

@@ -48,7 +48,7 @@ impl Part {
 /// nft text of a mask behind a field.
 pub(crate) fn mask_text(ty: &FieldType, mask: &[u8], out: &mut String) {
     let mut text = String::new();
-    (ty.show)(mask, Style::Expression, &mut text);
+    (ty.show)(mask, Style::Masked, &mut text);
     out.push_str(" & ");
     match text.contains(' ') {
         true => out.push_str(&format!("({text})")),

@@ -70,7 +70,7 @@ fn show_bits(bits: u128, names: &[(u128, &str)], style: Style, out: &mut String)
         let _ = write!(out, "{bits:#x}");
         return;
     }
-    let between = if style == Style::Expression { " | " } else { "," };
+    let between = if matches!(style, Style::Expression | Style::Masked) { " | " } else { "," };
     let mut rest = bits;
     let mut first = true;
     let mut part = |text: &str| {
@@ -214,7 +214,7 @@ fn show_labels(labels: u128, style: Style, out: &mut String) {
         return;
     }
     let bits: Vec<_> = (0..128).filter(|n| labels >> n & 1 == 1).map(|n| n.to_string()).collect();
-    out.push_str(&bits.join(if style == Style::Expression { " | " } else { "," }));
+    out.push_str(&bits.join(if matches!(style, Style::Expression | Style::Masked) { " | " } else { "," }));
 }
 
 impl fmt::Display for CtLabels {

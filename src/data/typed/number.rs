@@ -4,7 +4,7 @@
 macro_rules! number_types {
     ($(
         $(#[$meta:meta])*
-        $name:ident($int:ty) = $datatype:literal, $order:ident, $format:literal
+        $name:ident($int:ty) = $datatype:literal, $order:ident, $format:literal $(, $nameless:ident)?
         { $( $(#[$cmeta:meta])* $constant:ident = $value:literal $word:literal, )* }
     )*) => { $(
         $(#[$meta])*
@@ -57,7 +57,10 @@ macro_rules! number_types {
                 bits: false,
                 show: |bytes, style, out| {
                     use std::fmt::Write;
+                    // A number that means another thing in another message shows as one in matches.
+                    let nameless = false $( || stringify!($nameless) == "nameless" )?;
                     match <Self as $crate::data::Typed>::from_image(bytes) {
+                        Some(Self(number)) if nameless || style == $crate::data::Style::Masked => drop(write!(out, $format, number)),
                         Some(value) if style != $crate::data::Style::Number => drop(write!(out, "{value}")),
                         _ => $crate::data::typed::show_number(bytes, out),
                     }

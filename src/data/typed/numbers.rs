@@ -151,7 +151,7 @@ number_types! {
 
     /// Code of an ICMP message; it means something together with the type only. The names are those of
     /// [`IcmpType::DESTINATION_UNREACHABLE`].
-    IcmpCode(u8) = 32, Network, "{}" {
+    IcmpCode(u8) = 32, Network, "{}", nameless {
         /// No way to the network.
         NET_UNREACHABLE = 0 "net-unreachable",
         /// No way to the host.
@@ -171,7 +171,7 @@ number_types! {
     }
 
     /// Code of an ICMPv6 message; the names are those of [`Icmpv6Type::DESTINATION_UNREACHABLE`].
-    Icmpv6Code(u8) = 33, Network, "{}" {
+    Icmpv6Code(u8) = 33, Network, "{}", nameless {
         /// No route.
         NO_ROUTE = 0 "no-route",
         /// A firewall forbids it.

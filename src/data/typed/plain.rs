@@ -15,7 +15,10 @@ macro_rules! integers {
                 len: size_of::<$int>() as u8,
                 order: ByteOrder::Network,
                 bits: false,
-                show: |bytes, _, out| show_number(bytes, out),
+                show: |bytes, style, out| match super::be(bytes) {
+                    n if n > 0 && style == super::Style::Masked => out.push_str(&format!("{n:#x}")),
+                    _ => show_number(bytes, out),
+                },
             };
             fn image(&self) -> Value {
                 image(&self.to_be_bytes())

@@ -1,0 +1,119 @@
+//! Typed rules beside the nft rules they stand for: the table that the comparison with nft works on.
+//!
+//! A user of this module has an `api` beside it that is the crate.
+
+use super::api::{
+    Family::{self, *},
+    Keyed, Map, Mark, Pattern, RejectWith, Rule, Set, SetRef, Table, To, addr, arp, counter, counter_named, ct,
+    data::*,
+    ether,
+    expr::{LogFlags, LogLevel},
+    icmp, icmpv6, ip, ip6, limit, limit_named, log, meta, notrack, quota, quota_named, tcp, th, udp,
+};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+mod families;
+mod inet;
+
+/// One rule, where it stands, and the nft rules that make the same.
+pub struct Case {
+    pub family: Family,
+    /// What the chain is, in nft's words.
+    pub chain: &'static str,
+    pub rule: Rule,
+    /// One for each rule that it becomes.
+    pub words: Vec<&'static str>,
+}
+
+/// All of them.
+pub fn cases() -> Vec<Case> {
+    let mut cases = inet::cases();
+    cases.extend(inet::more());
+    cases.extend(families::cases());
+    cases
+}
+
+/// What the rules refer to, in nft's words, in a table of a family.
+pub fn declarations(family: Family) -> &'static str {
+    match family {
+        Arp => "set marks { type mark; } chain other { }",
+        _ => {
+            "set admins { type ipv4_addr; flags interval; }
+            set lan4 { type ipv4_addr; flags interval; }
+            set lan6 { type ipv6_addr; flags interval; }
+            set ports { type inet_service; }
+            set pairs { type ipv4_addr . inet_service; }
+            set nets { type ipv4_addr . inet_service; flags interval; }
+            set marks { type mark; flags interval; }
+            set markports { type mark . inet_service; flags interval; }
+            set ifaces { type ifname; flags interval; }
+            set classes { type dscp; }
+            set seen { type ipv4_addr; flags dynamic,timeout; }
+            set who4 { type ipv4_addr; flags dynamic,timeout; }
+            set who6 { type ipv6_addr; flags dynamic,timeout; }
+            set flows { type ipv4_addr . inet_service; flags dynamic,timeout; }
+            map services { type inet_service : verdict; }
+            map tags { type ipv4_addr : mark; }
+            map backends { type inet_service : ipv4_addr . inet_service; }
+            map targets { type inet_service : ipv4_addr; }
+            counter hits { }
+            quota most { 1 mbytes }
+            limit slow { rate 1/second }
+            chain other { }"
+        }
+    }
+}
+
+fn table() -> Table {
+    Table::new(Inet, "t")
+}
+
+fn set<K: super::api::SetKey>(name: &str) -> SetRef<K> {
+    SetRef::new(Inet, "t", name)
+}
+
+const FILTER: &str = "type filter hook input priority 0";
+const FORWARD: &str = "type filter hook forward priority 0";
+const PREROUTING: &str = "type filter hook prerouting priority -300";
+const DSTNAT: &str = "type nat hook prerouting priority -100";
+const SRCNAT: &str = "type nat hook postrouting priority 100";
+const INGRESS: &str = "type filter hook ingress device lo priority 0";
+
+fn v4(text: &str) -> Ipv4Addr {
+    text.parse().unwrap()
+}
+
+fn v6(text: &str) -> Ipv6Addr {
+    text.parse().unwrap()
+}
+
+fn net4(text: &str) -> Pattern<Ipv4Addr> {
+    text.parse::<ipnetwork::Ipv4Network>().unwrap().into()
+}
+
+fn net6(text: &str) -> Pattern<Ipv6Addr> {
+    text.parse::<ipnetwork::Ipv6Network>().unwrap().into()
+}
+
+fn net(text: &str) -> Pattern<IpAddr> {
+    text.parse::<ipnetwork::IpNetwork>().unwrap().into()
+}
+
+fn mac(last: u8) -> MacAddr {
+    MacAddr::new([0, 0x11, 0x22, 0x33, 0x44, last])
+}
+
+fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// Rows of a family and a kind of chain.
+macro_rules! rows {
+    ($cases:ident, $family:ident, $chain:expr; $( $rule:expr => $($words:literal)|+; )*) => {
+        $( $cases.push(Case { family: $family, chain: $chain, rule: $rule.into(), words: vec![$($words),+] }); )*
+    };
+}
+pub(self) use rows;
