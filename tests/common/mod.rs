@@ -8,6 +8,7 @@ use std::{
     },
     path::PathBuf,
     process::Command,
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 /// An ordinary user on every system.
@@ -25,7 +26,9 @@ impl Copy {
     pub fn new() -> io::Result<Self> {
         let program = env::current_exe()?;
         let name = program.file_name().unwrap_or_default().to_string_lossy();
-        let folder = env::temp_dir().join(format!("oxitables-{name}-{}", std::process::id()));
+        static COPIES: AtomicU32 = AtomicU32::new(0);
+        let n = COPIES.fetch_add(1, Ordering::Relaxed);
+        let folder = env::temp_dir().join(format!("oxitables-{name}-{}-{n}", std::process::id()));
         fs::create_dir(&folder)?;
         let copy = Self(folder);
         fs::copy(&program, copy.0.join("tests"))?;

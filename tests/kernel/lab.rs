@@ -122,13 +122,6 @@ pub fn assert_listed(lines: &[&str]) {
     }
 }
 
-/// Runs `nft` with a script; `None` if there is no nft.
-pub fn nft_does(script: &str) -> Option<()> {
-    let output = Command::new(testing::program("nft")?).arg(script).output().unwrap();
-    assert!(output.status.success(), "nft {script}: {}", String::from_utf8_lossy(&output.stderr));
-    Some(())
-}
-
 /// An interval: its start, and the first address behind it.
 pub fn range(from: Value, behind: Value) -> [Element; 2] {
     let mut end = element(behind);
