@@ -1,6 +1,18 @@
 //! Against the real kernel: each test in a network namespace of its own.
 
+mod common;
+
 mod kernel {
+    mod batch;
+    mod bulk;
+    mod chains;
+    mod elements;
     mod errors;
     mod lab;
+    mod listing;
+    mod owner;
+    mod rules;
+    mod sets;
+    mod tables;
+    mod users;
 }

@@ -1,17 +1,15 @@
 //! The sandbox itself: packets pass where they should, nothing leaks out, and it works for any user.
 
+mod common;
+
+use common::{Copy, NOBODY, is_root};
 use std::{
     env,
     error::Error,
     fs,
     io::ErrorKind,
     net::{IpAddr, SocketAddr},
-    os::unix::{
-        fs::{MetadataExt, PermissionsExt},
-        process::CommandExt,
-    },
     panic::catch_unwind,
-    path::PathBuf,
     process::{Command, Output},
     thread,
     time::{Duration, Instant},
@@ -22,7 +20,6 @@ use oxitables::testing::{self, Host, Sandbox, SandboxError, tcp};
 type Outcome = Result<(), Box<dyn Error>>;
 
 const PATIENCE: Duration = Duration::from_secs(3);
-const NOBODY: u32 = 65534;
 
 /// Connects and exchanges a byte.
 fn talk(client: &Host, from: &str, to: &str) -> Result<(), Box<dyn Error>> {
@@ -245,48 +242,18 @@ fn an_error_that_the_body_returns_fails_the_test() {
     });
 }
 
-/// A copy of this test binary that any user may run, wherever the target directory is.
-struct Copy(PathBuf);
-
-impl Copy {
-    fn new() -> Result<Self, Box<dyn Error>> {
-        let folder = env::temp_dir().join(format!("oxitables-sandbox-{}", std::process::id()));
-        fs::create_dir(&folder)?;
-        let copy = Self(folder);
-        fs::copy(env::current_exe()?, copy.0.join("tests"))?;
-        for path in [copy.0.clone(), copy.0.join("tests")] {
-            fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
-        }
-        Ok(copy)
-    }
-
-    fn command(&self) -> Command {
-        let mut command = Command::new(self.0.join("tests"));
-        command.current_dir("/").env_remove("OXITABLES_REQUIRE_KERNEL");
-        command
-    }
-}
-
-impl Drop for Copy {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 fn text(output: &Output) -> (String, String) {
     (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 #[test]
 fn all_of_this_works_as_an_ordinary_user() -> Outcome {
-    if fs::metadata("/proc/self")?.uid() != 0 {
+    if !is_root() {
         // Then all of this just did.
         return Ok(());
     }
     let copy = Copy::new()?;
-    let as_nobody = |arguments: &[&str]| {
-        copy.command().args(arguments).env("RUST_MIN_STACK", "3000000").uid(NOBODY).gid(NOBODY).output()
-    };
+    let as_nobody = |arguments: &[&str]| copy.as_nobody().args(arguments).env("RUST_MIN_STACK", "3000000").output();
     let output = match as_nobody(&["--skip", "all_of_this_works", "--nocapture"]) {
         Ok(output) => output,
         Err(error) => {

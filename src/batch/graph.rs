@@ -6,7 +6,7 @@
 use super::{Batch, Fields};
 use crate::{
     data::{ChainType, Data, Family, Hook, Name, Register, Verdict},
-    expr::{Expr, MetaKey, NatType},
+    expr::{Expr, Meta, MetaKey, NatType},
     model::{Chain, Element, Rule, Set, SetFlags},
     wire::{
         attrs,
@@ -305,27 +305,42 @@ pub(crate) fn place_of(family: Family, expr: &Expr) -> Option<(bool, &'static [H
             (true, &[Postrouting, Input], "snat is for nat chains at postrouting and input")
         }
         Expr::Nat(_) => (true, &[Prerouting, Output], "dnat is for nat chains at prerouting and output"),
-        Expr::Meta(e) if e.sreg.is_some() && e.key == MetaKey::Pkttype => match family {
-            Family::Netdev => (false, &[Ingress], "in family netdev the packet type is set at ingress"),
-            _ => (false, &[Prerouting], "the packet type is set at prerouting"),
-        },
-        Expr::Meta(e) if e.sreg.is_some() && e.key == MetaKey::BriBroute => {
-            (false, &[Prerouting], "broute is set at prerouting")
-        }
-        Expr::Meta(e) if e.key == MetaKey::Secpath => match family {
-            Family::Netdev => (false, &[Ingress], "in family netdev ipsec is known at ingress"),
-            _ => (false, &[Prerouting, Input, Forward], "ipsec is known at prerouting, input and forward"),
-        },
-        Expr::Meta(e) if matches!(e.key, MetaKey::Sdif | MetaKey::Sdifname) => {
-            (false, &[Input, Forward], "sdif and sdifname are known at input and forward")
-        }
+        Expr::Meta(e) => return meta_place(family, e),
         Expr::Reject(_) if family == Family::Netdev => (false, &[Ingress], "in family netdev reject is for ingress"),
         Expr::Reject(_) if family == Family::Bridge => {
             (false, &[Prerouting, Input], "in family bridge reject is for prerouting and input")
         }
+        Expr::Reject(_) if family == Family::Inet => (
+            false,
+            &[Ingress, Prerouting, Input, Forward, Output],
+            "reject is for ingress, prerouting, input, forward and output",
+        ),
         Expr::Reject(_) => {
             (false, &[Prerouting, Input, Forward, Output], "reject is for prerouting, input, forward and output")
         }
+        _ => return None,
+    })
+}
+
+fn meta_place(family: Family, e: &Meta) -> Option<(bool, &'static [Hook], &'static str)> {
+    use Hook::*;
+    let layer3 = matches!(family, Family::Ip | Family::Ip6 | Family::Inet);
+    Some(match (e.key, e.sreg.is_some()) {
+        (MetaKey::Pkttype, true) if family == Family::Netdev => {
+            (false, &[Ingress], "the packet type is set at ingress")
+        }
+        (MetaKey::Pkttype, true) if family == Family::Arp => (false, &[], "the packet type is not set in family arp"),
+        (MetaKey::Pkttype, true) => (false, &[Prerouting], "the packet type is set at prerouting"),
+        (MetaKey::BriBroute, true) => (false, &[Prerouting], "broute is set at prerouting"),
+        (MetaKey::Secpath, false) if family == Family::Netdev => (false, &[Ingress], "ipsec is known at ingress"),
+        (MetaKey::Secpath, false) if layer3 => {
+            (false, &[Prerouting, Input, Forward], "ipsec is known at prerouting, input and forward")
+        }
+        (MetaKey::Secpath, false) => (false, &[], "ipsec is not known in this family"),
+        (MetaKey::Sdif | MetaKey::Sdifname, false) if layer3 => {
+            (false, &[Input, Forward], "sdif and sdifname are known at input and forward")
+        }
+        (MetaKey::Sdif | MetaKey::Sdifname, false) => (false, &[], "sdif and sdifname are not known in this family"),
         _ => return None,
     })
 }

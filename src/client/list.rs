@@ -4,7 +4,7 @@ use super::{Client, Received};
 use crate::{
     data::{Family, Name, Value},
     error::{Error, Result},
-    model::{Chain, Element, Rule, Set, SetFlags, Table},
+    model::{Chain, Element, Generation, Rule, Set, SetFlags, Table},
     proto::{Dump, DumpEvent, Get},
     wire::{Codec, DecodeError, Form, Nest, Text, Writer, attrs},
 };
@@ -15,6 +15,9 @@ use std::{
 };
 
 /// Objects as they come from the kernel.
+///
+/// The kernel marks some of the listings that a commit tears, not all: none where it comes while the last piece is put
+/// together. So the generation is read before and after.
 ///
 /// A listing of up to a mebibyte is read whole before its first item is handed out, and read again when the ruleset changed
 /// meanwhile: such a listing is of one generation. A longer one is streamed; if the ruleset changes under it, its last item
@@ -34,7 +37,11 @@ pub struct Listing<'c, T> {
     read: usize,
     attempts: u32,
     handed_out: bool,
+    /// Of the set whose elements are listed.
+    set: Option<(Family, Name, Name)>,
     doubles: Option<Doubles>,
+    /// That before the listing.
+    generation: Option<Generation>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -77,6 +84,18 @@ struct Doubles {
 }
 
 impl Doubles {
+    /// For a set whose listings have to be watched.
+    fn expected_of(set: &Set) -> Option<Self> {
+        let flags = set.flags();
+        let moving = flags.intersects(SetFlags::TIMEOUT | SetFlags::EVAL);
+        // Only the table that grows by itself is rearranged: not trees, not those of a given size.
+        (!flags.contains(SetFlags::INTERVAL) && (moving || set.size().is_none())).then(|| Self {
+            // Elements that packets add or that expire make any count stale.
+            count: set.count.filter(|_| !moving),
+            ..Self::default()
+        })
+    }
+
     fn watch(&mut self, element: &Element) {
         if let Some(key) = &element.key {
             let mut hasher = DefaultHasher::new();
@@ -109,7 +128,9 @@ impl<'c, T: Watched> Listing<'c, T> {
             read: 0,
             attempts: 0,
             handed_out: false,
+            set: None,
             doubles: None,
+            generation: None,
         }
     }
 
@@ -127,8 +148,14 @@ impl<'c, T: Watched> Listing<'c, T> {
     fn start(&mut self) -> Result<()> {
         self.queue.clear();
         self.read = 0;
-        if let Some(doubles) = &mut self.doubles {
-            *doubles = Doubles { count: doubles.count, ..Doubles::default() };
+        self.generation = Some(self.client.generation().map_err(|error| match error {
+            Error::Request { errno, cause, .. } => Error::Request { what: self.plan.what.clone(), errno, cause },
+            error => error,
+        })?);
+        if let Some((family, table, name)) = &self.set {
+            // Anew for each attempt: the count has to be that of the listing.
+            let set = self.client.set(&Table::new(*family, table), name)?;
+            self.doubles = set.as_ref().and_then(Doubles::expected_of);
         }
         let Plan { kind, family, what, names, .. } = &self.plan;
         let get = Get::all(*kind, *family, self.client.next_seq(), what.clone(), |out| out.bytes(names));
@@ -171,6 +198,7 @@ impl<'c, T: Watched> Listing<'c, T> {
         let what = || self.plan.what.clone();
         let event = match event {
             Ok(DumpEvent::Complete) if self.doubles.as_ref().is_some_and(Doubles::is_wrong) => DumpEvent::Torn,
+            Ok(DumpEvent::Complete) if Some(self.client.generation()?) != self.generation => DumpEvent::Torn,
             Ok(event) => event,
             Err(source) => {
                 self.state = State::Done;
@@ -366,19 +394,10 @@ impl Client {
     }
 
     fn elements_by(&mut self, kind: u8, set: &Set) -> Listing<'_, Element> {
-        let flags = set.flags();
-        let moving = flags.intersects(SetFlags::TIMEOUT | SetFlags::EVAL);
-        let tree = flags.contains(SetFlags::INTERVAL);
-        // Only the table that grows by itself is rearranged: not trees, not those of a given size.
-        let doubles = (!tree && (moving || set.size().is_none())).then(|| Doubles {
-            // Elements that packets add or that expire make any count stale.
-            count: set.count.filter(|_| !moving),
-            ..Doubles::default()
-        });
         let what = format!("elements of {} {} {}", set.family, set.table, set.name);
         let names = names(&[(1, &set.table), (2, &set.name)]);
         let mut listing = self.listing(kind, Some(set.family), names, what, decode_elements, |_| true);
-        listing.doubles = doubles;
+        listing.set = Some((set.family, set.table.clone(), set.name.clone()));
         listing
     }
 

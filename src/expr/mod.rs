@@ -61,7 +61,7 @@ pub use redir::Redir;
 pub use reject::{Reject, RejectType};
 
 use crate::data::Name;
-use crate::wire::{Choice, Codec, DecodeError, Malformed, Scope, Spec, Table, Writer, attrs};
+use crate::wire::{Attr, Choice, Codec, DecodeError, Form, Malformed, Scope, Spec, Table, Writer, attrs};
 #[cfg(test)]
 use proptest::prelude::*;
 use std::borrow::Cow;
@@ -104,7 +104,7 @@ macro_rules! expressions {
                             out.nest(Self::DATA, $name, |out| e.encode(out));
                         }
                     } )*
-                    Self::Unknown(e) => out.bytes(&e.raw),
+                    Self::Unknown(e) => e.encode(out),
                 }
             }
 
@@ -181,6 +181,29 @@ impl UnknownExpr {
     /// The name the kernel knows it by; empty if it has none.
     pub fn name(&self) -> Cow<'_, str> {
         Expr::parts(&self.raw).map_or(Cow::Borrowed(""), |(name, _)| String::from_utf8_lossy(name))
+    }
+
+    fn encode(&self, out: &mut Writer) {
+        if out.form() == Form::Exact || attrs(self.data()).flatten().all(|a| self.is_taken_back(&a)) {
+            return out.bytes(&self.raw);
+        }
+        out.attr(Expr::NAME, "name", |out| out.bytes(&[self.name().as_bytes(), &[0]].concat()));
+        out.nest(Expr::DATA, "data", |out| {
+            attrs(self.data()).flatten().filter(|a| self.is_taken_back(a)).for_each(|a| out.bytes(a.raw));
+        });
+    }
+
+    /// Whether the kernel takes an attribute back that it reports. Some zeros that it reports it refuses to be told.
+    fn is_taken_back(&self, attr: &Attr<'_>) -> bool {
+        let is_zero = attr.payload.iter().all(|byte| *byte == 0);
+        let has = |kind| attrs(self.data()).flatten().any(|a| a.kind == kind);
+        match (&*self.name(), attr.kind) {
+            // NFTA_OSF_FLAGS, NFTA_EXTHDR_FLAGS
+            ("osf", 3) | ("exthdr", 5) => !is_zero,
+            // NFTA_EXTHDR_OFFSET and _LEN, which removing an option is without; it has neither register.
+            ("exthdr", 3 | 4) => has(1) || has(7),
+            _ => true,
+        }
     }
 
     /// Its attributes, undecoded.
@@ -273,7 +296,7 @@ mod tests {
     use super::*;
     use crate::{
         data::Register,
-        wire::{Form, Step, locate},
+        wire::{Step, locate},
     };
 
     const LIST: Scope = <ExprList as Codec<Vec<Expr>>>::SCOPE;

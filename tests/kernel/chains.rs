@@ -1,0 +1,147 @@
+//! Chains: hooks, priorities, policies, devices, and every verb.
+
+use super::lab::*;
+use oxitables::{Batch, Chain, Error, Family, Hook, Policy, Priority, Table, data::*, model::*, testing};
+
+#[test]
+fn base_chains_of_every_kind() {
+    use {ChainType::*, Hook::*};
+    let cases: [(Family, ChainType, Hook, Priority, &str); 16] = [
+        (Family::Inet, Filter, Input, Priority::FILTER, "type filter hook input priority filter; policy drop;"),
+        (Family::Inet, Filter, Prerouting, Priority::RAW, "type filter hook prerouting priority raw; policy drop;"),
+        (
+            Family::Inet,
+            Filter,
+            Forward,
+            Priority::FILTER + 10,
+            "type filter hook forward priority filter + 10; policy drop;",
+        ),
+        (Family::Inet, Filter, Output, Priority::SECURITY, "type filter hook output priority security; policy drop;"),
+        (
+            Family::Inet,
+            Filter,
+            Postrouting,
+            (-7).into(),
+            "type filter hook postrouting priority filter - 7; policy drop;",
+        ),
+        (Family::Inet, Nat, Prerouting, Priority::DSTNAT, "type nat hook prerouting priority dstnat; policy drop;"),
+        (Family::Ip, Nat, Postrouting, Priority::SRCNAT, "type nat hook postrouting priority srcnat; policy drop;"),
+        (Family::Ip6, Nat, Input, 1234.into(), "type nat hook input priority 1234; policy drop;"),
+        (Family::Ip, Nat, Output, (-199).into(), "type nat hook output priority -199; policy drop;"),
+        (Family::Ip, Route, Output, Priority::MANGLE, "type route hook output priority mangle; policy drop;"),
+        (Family::Ip6, Filter, Input, i32::MIN.into(), "type filter hook input priority -2147483648; policy drop;"),
+        (Family::Ip6, Filter, Input, i32::MAX.into(), "type filter hook input priority 2147483647; policy drop;"),
+        (Family::Arp, Filter, Input, 0.into(), "type filter hook input priority filter; policy drop;"),
+        (Family::Arp, Filter, Output, 5.into(), "type filter hook output priority filter + 5; policy drop;"),
+        (Family::Bridge, Filter, Forward, Priority::FILTER, "type filter hook forward priority filter; policy drop;"),
+        (
+            Family::Bridge,
+            Filter,
+            Prerouting,
+            Priority::DSTNAT,
+            "type filter hook prerouting priority dstnat; policy drop;",
+        ),
+    ];
+    testing::in_namespace(|| -> Result<(), Error> {
+        let mut nft = open();
+        for (n, (family, kind, hook, priority, line)) in cases.into_iter().enumerate() {
+            let table = Table::new(family, format!("t{n}"));
+            let chain = table.chain("c").with_hook(hook, priority).with_type(kind.clone()).with_policy(Policy::Drop);
+            apply(&mut nft, |b| b.add(&table).create(&chain))?;
+            let back = nft.chain(&table, "c")?.unwrap();
+            assert_eq!((back.kind.as_ref(), back.policy), (Some(&kind), Some(Policy::Drop)), "{line}");
+            assert_eq!(back.base(), Some((hook, priority.number(family))), "{line}");
+            assert_eq!(back.flags, Some(ChainFlags::BASE));
+            assert_listed(&[line]);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn devices_one_several_none() {
+    testing::isolated(|lab| -> Outcome {
+        let router = lab.host("router")?;
+        router.dummy("wan")?;
+        router.dummy("lan")?;
+        router.run(|| -> Result<(), Error> {
+            let mut nft = open();
+            let (netdev, inet) = (Table::new(Family::Netdev, "n"), host());
+            let chain = |table: &Table, name: &str, hook, devices: &[&str]| {
+                devices.iter().fold(table.chain(name).with_hook(hook, -1), |chain, device| chain.with_device(*device))
+            };
+            let chains = [
+                chain(&netdev, "one", Hook::Ingress, &["wan"]),
+                chain(&netdev, "two", Hook::Ingress, &["wan", "lan"]),
+                chain(&netdev, "out", Hook::Egress, &["lan"]),
+                chain(&inet, "inet", Hook::Ingress, &["lan", "wan"]),
+            ];
+            apply(&mut nft, |b| chains.iter().fold(b.add(&netdev).add(&inet), Batch::add))?;
+            for chain in &chains {
+                let table = if chain.family == Family::Netdev { &netdev } else { &inet };
+                let back = nft.chain(table, &chain.name)?.unwrap();
+                assert_eq!((back.base(), back.devices()), (chain.base(), chain.devices()), "{}", chain.name);
+            }
+            assert_listed(&[
+                "type filter hook ingress device \"wan\" priority filter - 1; policy accept;",
+                "type filter hook egress device \"lan\" priority filter - 1; policy accept;",
+            ]);
+            for text in nft_lists() {
+                assert!(text.contains("hook ingress devices = { ") && text.contains("\"lan\""), "{text}");
+            }
+            Ok(())
+        })?;
+        Ok(())
+    });
+}
+
+#[test]
+fn every_verb() {
+    testing::in_namespace(|| -> Result<(), Error> {
+        let mut nft = open();
+        let (input, limits) = (input(), host().chain("limits").with_comment("called by input"));
+        let names = |nft: &mut oxitables::Client| -> Result<Vec<String>, Error> {
+            Ok(nft.chains(&host()).snapshot()?.iter().map(|c| c.name.to_string()).collect())
+        };
+        apply(&mut nft, |b| b.add(host()).create(&input).create(&limits).add(&limits))?;
+        apply(&mut nft, |b| b.add(does(&input, Verdict::jump("limits"))).add(does(&limits, Verdict::return_())))?;
+        let back = nft.chain(&host(), "limits")?.unwrap();
+        assert_eq!((back.comment().as_deref(), back.base(), back.hook.as_ref()), (Some("called by input"), None, None));
+        assert_eq!(back.used, Some(2), "a jump and a rule");
+        assert_listed(&["chain limits {", "comment \"called by input\"", "jump limits", "return"]);
+
+        // The policy is what can be changed.
+        apply(&mut nft, |b| b.add(input.clone().with_policy(Policy::Drop)))?;
+        assert_eq!(nft.chain(&host(), "input")?.unwrap().policy, Some(Policy::Drop));
+
+        apply(&mut nft, |b| b.flush(&limits))?;
+        assert_eq!(nft.rules(&limits).snapshot()?, []);
+        assert!(apply(&mut nft, |b| b.delete(&limits)).unwrap_err().is_busy());
+        apply(&mut nft, |b| b.flush(&input).delete(&limits))?;
+        assert_eq!(names(&mut nft)?, ["input"]);
+        apply(&mut nft, |b| b.destroy(&limits).destroy(&input))?;
+        assert_eq!(names(&mut nft)?, [] as [&str; 0]);
+
+        // Deleting and making it again in one batch is how a hook is changed.
+        let output: Chain = host().chain("input").with_hook(Hook::Output, Priority::FILTER);
+        apply(&mut nft, |b| b.add(&input))?;
+        apply(&mut nft, |b| b.delete(&input).add(&output))?;
+        assert_eq!(nft.chain(&host(), "input")?.unwrap().base(), Some((Hook::Output, 0)));
+        Ok(())
+    });
+}
+
+#[test]
+fn listed_are_those_of_one_table() {
+    testing::in_namespace(|| -> Result<(), Error> {
+        let mut nft = open();
+        let (ours, theirs) = (host(), Table::new(Family::Inet, "theirs"));
+        apply(&mut nft, |b| {
+            b.add(&ours).add(&theirs).add(ours.chain("a")).add(theirs.chain("b")).add(theirs.chain("c"))
+        })?;
+        assert_eq!(nft.chains(&ours).snapshot()?.len(), 1);
+        assert_eq!(nft.chains(&theirs).snapshot()?.len(), 2);
+        assert_eq!(nft.chain(&ours, "b")?, None);
+        Ok(())
+    });
+}

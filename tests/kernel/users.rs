@@ -1,0 +1,70 @@
+//! The same for an ordinary user, who is root in a namespace of his own, and what he is told outside of it.
+
+use super::lab::*;
+use crate::common::{Copy, is_root};
+use oxitables::{Client, Error, testing};
+use std::process::Command;
+
+fn as_nobody(arguments: &[&str]) -> Option<String> {
+    let copy = Copy::new().unwrap();
+    let mut command: Command = copy.as_nobody();
+    match command.args(arguments).output() {
+        Ok(output) => {
+            let said =
+                format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            assert!(output.status.success(), "as an ordinary user: {said}");
+            Some(said)
+        }
+        Err(error) => {
+            testing::skip(&format!("cannot become an ordinary user: {error}: run as root outside of a user namespace"));
+            None
+        }
+    }
+}
+
+#[test]
+fn all_of_this_works_as_an_ordinary_user() {
+    // Else all of this just did.
+    if is_root()
+        && let Some(said) = as_nobody(&["--skip", "ordinary_user"])
+        && let Some(line) = said.lines().find(|line| line.starts_with("SKIPPED ") && line.contains("no sandbox"))
+    {
+        testing::skip(&format!("as an ordinary user: {line}"));
+    }
+}
+
+#[test]
+fn an_ordinary_user_is_told_what_he_lacks() {
+    if is_root() {
+        as_nobody(&["--exact", "kernel::users::without_privilege", "--ignored", "--nocapture"]);
+    } else {
+        without_privilege();
+    }
+}
+
+#[test]
+#[ignore = "run by the test above"]
+fn without_privilege() {
+    // Nothing that this tries may ever succeed: it is not in a sandbox.
+    assert!(!is_root());
+    let mut nft = Client::open().unwrap();
+    let batch = filled(|b| b.delete(oxitables::Table::new(oxitables::Family::Inet, "oxitables-no-such-table")));
+    let errors: [Error; 4] = [
+        nft.apply(&batch).unwrap_err(),
+        nft.check(&batch).unwrap_err(),
+        nft.tables().snapshot().unwrap_err(),
+        nft.generation().unwrap_err(),
+    ];
+    for error in errors {
+        let said = error.to_string();
+        assert!(error.is_permission(), "{said}");
+        for word in [
+            "EPERM",
+            "no privilege to ",
+            "the firewall of this network namespace",
+            "run as root or with CAP_NET_ADMIN (setcap cap_net_admin+ep PROGRAM), or in a namespace of your own (unshare -Urn)",
+        ] {
+            assert!(said.contains(word), "no {word:?} in: {said}");
+        }
+    }
+}
