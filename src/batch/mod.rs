@@ -16,7 +16,7 @@ use crate::{
     error::Failure,
     model::{Generation, Set},
     wire::{
-        EncodeError, Form, Malformed, Path, Step, Writer,
+        EncodeError, Form, Malformed, Step, Writer,
         message::{self, F_CREATE, F_EXCL, F_REQUEST, SUBSYSTEM},
     },
 };
@@ -99,6 +99,21 @@ impl fmt::Display for Verb {
 
 /// `NFTA_SET_ELEM_LIST_ELEMENTS` is an attribute: its length has 16 bits.
 const LIST_MAX: usize = u16::MAX as usize - 4;
+
+/// Where the parts of a message with a list of elements start.
+#[derive(Clone, Copy)]
+struct List {
+    message: usize,
+    list: usize,
+    first: usize,
+}
+
+impl List {
+    fn close(self, out: &mut Writer) {
+        out.close(self.list);
+        message::finish(out, self.message);
+    }
+}
 
 impl Default for Batch {
     fn default() -> Self {
@@ -228,14 +243,7 @@ impl Batch {
     /// Writes one message of the current operation.
     pub(crate) fn message(&mut self, kind: u8, flags: u16, family: Family, body: impl FnOnce(&mut Writer)) {
         let mut out = Writer::reuse(std::mem::take(&mut self.out), Form::Request);
-        self.messages += 1;
-        self.last = out.len();
-        let kind = SUBSYSTEM << 8 | u16::from(kind);
-        let start = message::begin(&mut out, kind, F_REQUEST | flags, self.messages, family.into(), 0);
-        if matches!(family, Family::Unknown(_)) {
-            // Family 0 would mean every family: a delete would go through all of them.
-            out.refuse(Malformed::Refused("the family of a change has to be named".into()));
-        }
+        let start = self.begin_message(&mut out, kind, flags, family);
         body(&mut out);
         message::finish(&mut out, start);
         let (buf, error) = out.into_parts();
@@ -243,6 +251,19 @@ impl Batch {
         if let Some(error) = error {
             self.refuse(error);
         }
+    }
+
+    fn begin_message(&mut self, out: &mut Writer, kind: u8, flags: u16, family: Family) -> usize {
+        self.messages += 1;
+        self.last = out.len();
+        // For the first message of a small batch, instead of growing from nothing to eight bytes, to sixteen…
+        out.reserve(256);
+        let kind = SUBSYSTEM << 8 | u16::from(kind);
+        if matches!(family, Family::Unknown(_)) {
+            // Family 0 would mean every family: a delete would go through all of them.
+            out.refuse(Malformed::Refused("the family of a change has to be named".into()));
+        }
+        message::begin(out, kind, F_REQUEST | flags, self.messages, family.into(), 0)
     }
 
     /// Records that the current operation has no form on the wire.
@@ -269,35 +290,38 @@ impl Batch {
             _ => (12, F_CREATE),
         };
         self.operation(verb);
-        let mut items = items.into_iter().enumerate().peekable();
-        while items.peek().is_some() {
-            let mut wrong = None;
-            self.message(kind, flags, set.family, |out| {
-                set.write(out);
-                out.nest(3, "elements", |out| {
-                    let start = out.len();
-                    while let Some((index, item)) = items.peek() {
-                        let before = out.len();
-                        if let Err(why) = write(item, out) {
-                            out.truncate(before);
-                            wrong = Some((*index, why));
-                        } else if out.len() - start > LIST_MAX && before > start {
-                            // Full: this item starts the next message.
-                            out.truncate(before);
-                            break;
-                        }
-                        items.next();
-                        if wrong.is_some() {
-                            break;
-                        }
-                    }
-                });
-            });
-            if let Some((index, why)) = wrong {
-                let path = Path::from_iter([Step::Field("elements"), Step::Index(index)]);
-                self.refuse(EncodeError { path, why });
+        let mut out = Writer::reuse(std::mem::take(&mut self.out), Form::Request);
+        let mut wrong = Vec::new();
+        let mut open = |out: &mut Writer, wrong: &mut Vec<EncodeError>| {
+            let message = self.begin_message(out, kind, flags, set.family);
+            set.write(out);
+            wrong.extend(out.take_error());
+            let list = out.open(out.nested(3));
+            List { message, list, first: out.len() }
+        };
+        let mut list = None;
+        for (index, item) in items.into_iter().enumerate() {
+            let current = list.unwrap_or_else(|| open(&mut out, &mut wrong));
+            list = Some(current);
+            let before = out.len();
+            let written = write(&item, &mut out);
+            if let Some(error) = written.err().map(EncodeError::from).or_else(|| out.take_error()) {
+                out.truncate(before);
+                wrong.push(error.within(Step::Index(index)).within(Step::Field("elements")));
+            } else if out.len() - current.first > LIST_MAX && before > current.first {
+                // Full: this item starts the next message.
+                let item = out.split_off(before);
+                current.close(&mut out);
+                list = Some(open(&mut out, &mut wrong));
+                out.bytes(&item);
             }
         }
+        if let Some(list) = list {
+            list.close(&mut out);
+        }
+        let (buf, error) = out.into_parts();
+        self.out = buf;
+        wrong.into_iter().chain(error).for_each(|error| self.refuse(error));
     }
 
     const END_LEN: usize = message::ATTRIBUTES;

@@ -140,6 +140,13 @@ impl Set {
     pub(crate) const DATA_INTERVAL: u8 = 6;
     const COMMENT: u8 = 7;
 
+    /// A set of `table` with keys of so many bytes; the type is for those who list it.
+    pub fn new(table: &super::Table, name: impl Into<Name>, key_type: DataType, key_len: u32) -> Self {
+        let mut set = Self::required(table.family, table.name.clone(), name.into());
+        (set.key_type, set.key_len) = (Some(key_type), Some(key_len));
+        set
+    }
+
     /// Sets the comment, up to 128 bytes.
     pub fn with_comment(mut self, text: &str) -> Self {
         self.userdata.get_or_insert_default().set_text(Self::COMMENT, text);
