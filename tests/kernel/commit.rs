@@ -15,8 +15,8 @@ fn a_table_with_a_chain_and_rules_is_committed_and_read_back() {
             ["one", "two"].map(|c| model::Rule::new(&input, [verdict(Verdict::accept())]).with_comment(c)).into();
         let mut batch = Batch::new();
         batch.add(&host).add(&input).add(&rules[0]).add(&rules[1]);
-        let committed = nft.apply(&batch)?;
-        assert_eq!(committed.generation.number(), before.number() + 1);
+        nft.apply(&batch)?;
+        assert_eq!(nft.generation()?.number(), before.number() + 1);
         let tables = nft.tables().collect::<Result<Vec<_>, _>>()?;
         assert_eq!(tables[0].comment().as_deref(), Some("ours"));
         let chains = nft.chains(&host).snapshot()?;
@@ -24,6 +24,29 @@ fn a_table_with_a_chain_and_rules_is_committed_and_read_back() {
         let back = nft.rules(&input).snapshot()?;
         assert_eq!(back.iter().map(|r| r.comment().unwrap()).collect::<Vec<_>>(), ["one", "two"]);
         assert_eq!(back[0].exprs(), rules[0].exprs());
+        Ok(())
+    });
+}
+
+#[test]
+fn the_generation_of_a_bound_commit_is_its_own() {
+    testing::in_namespace(|| -> oxitables::Result<()> {
+        let (mut nft, mut other) = (Client::open()?, Client::open()?);
+        let host = Table::new(Family::Inet, "host");
+        let before = nft.generation()?;
+        let mut batch = Batch::new();
+        batch.add(&host).expect(before);
+        let made = nft.apply(&batch)?.generation.unwrap();
+        assert_eq!(made.number(), before.number() + 1);
+        assert!(nft.apply(&batch).unwrap_err().is_stale());
+        // The table is there already: no commit of its own.
+        batch.expect(made);
+        assert_eq!(nft.apply(&batch)?.generation, Some(made));
+        let mut chain = Batch::new();
+        chain.add(host.chain("theirs"));
+        assert_eq!(other.apply(&chain)?.generation, None);
+        assert_eq!(nft.generation()?.number(), made.number() + 1);
+        assert_eq!(nft.tables().snapshot()?.len(), 1);
         Ok(())
     });
 }
