@@ -1,9 +1,9 @@
 //! The recent lists beside iptables' own recent match: the same traces, the same packets, the same answers.
 
-#[path = "../examples/imaps_before_ssh/firewall.rs"]
-mod firewall;
 #[path = "recent/administration.rs"]
 mod administration;
+#[path = "../examples/imaps_before_ssh/firewall.rs"]
+mod firewall;
 #[path = "recent/hits.rs"]
 mod hits;
 #[path = "recent/iptables.rs"]

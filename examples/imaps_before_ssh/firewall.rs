@@ -1,8 +1,7 @@
 //! The firewall: a mail client with an established IMAPS connection may open SSH for a while.
 
 use oxitables::{
-    Batch, Chain, Client, Family, Hook, Priority, Recent, Result, Rule, Side, Table,
-    addr, ct,
+    Batch, Chain, Client, Family, Hook, Priority, Recent, Result, Rule, Side, Table, addr, ct,
     data::{CtState, Protocol, TcpFlags},
     meta, tcp,
 };

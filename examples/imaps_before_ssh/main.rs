@@ -13,7 +13,8 @@ mod story;
 use oxitables::{Client, Recent};
 use std::{error::Error, net::IpAddr, process::ExitCode, time::Duration};
 
-const USAGE: &str = "usage: imaps_before_ssh [apply --mail ADDR [--mail ADDR] --window 60s | list | add ADDR | del ADDR | flush]";
+const USAGE: &str =
+    "usage: imaps_before_ssh [apply --mail ADDR [--mail ADDR] --window 60s | list | add ADDR | del ADDR | flush]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,14 +28,10 @@ fn main() -> ExitCode {
             }
             Ok(())
         }),
-        ["add", address] => {
-            with_address(address, |nft, list, address| Ok(nft.recent(list).add(address)?))
-        }
-        ["del", address] => with_address(address, |nft, list, address| {
-            match nft.recent(list).remove(address)? {
-                true => Ok(()),
-                false => Err(format!("{address} is not in the list").into()),
-            }
+        ["add", address] => with_address(address, |nft, list, address| Ok(nft.recent(list).add(address)?)),
+        ["del", address] => with_address(address, |nft, list, address| match nft.recent(list).remove(address)? {
+            true => Ok(()),
+            false => Err(format!("{address} is not in the list").into()),
         }),
         ["flush"] => with_list(|nft, list| Ok(nft.recent(list).flush()?)),
         _ => Err(USAGE.into()),

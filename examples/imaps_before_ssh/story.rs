@@ -146,7 +146,12 @@ impl Family<'_> {
         Ok(())
     }
 
-    fn connect(&self, from: &str, to: &str, port: u16) -> Result<std::io::Result<TcpStream>, Box<dyn std::error::Error>> {
+    fn connect(
+        &self,
+        from: &str,
+        to: &str,
+        port: u16,
+    ) -> Result<std::io::Result<TcpStream>, Box<dyn std::error::Error>> {
         let (from, to) = (from.parse()?, SocketAddr::new(to.parse()?, port));
         Ok(self.client.run(|| tcp::connect(from, to, PATIENCE)))
     }

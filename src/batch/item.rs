@@ -9,6 +9,7 @@ use crate::{
         message::{F_APPEND, F_CREATE, F_EXCL, F_REPLACE},
     },
 };
+use std::borrow::Borrow;
 
 /// Where a rule goes.
 #[derive(Clone, Copy, Debug)]
@@ -55,16 +56,20 @@ macro_rules! verbs {
 
 verbs! {
     /// What can be added: tables, chains, rules, sets, maps, elements.
-    Add: Table, Chain, Rule, Set, Elements<'_>;
+    Add: Table, Chain, Rule, Set;
     /// What can be created: the same without rules, which are always new.
-    Create: Table, Chain, Set, Elements<'_>;
+    Create: Table, Chain, Set;
     /// What can be inserted and replaced: rules.
     Insert: Rule;
     /// What can be deleted and destroyed: tables, chains, sets, maps, elements, and rules that came from a listing.
-    Delete: Table, Chain, Rule, Set, Elements<'_>;
+    Delete: Table, Chain, Rule, Set;
     /// What can be flushed: tables and chains (their rules), sets and maps (their elements).
     Flush: Table, Chain, Set;
 }
+
+impl<I: IntoIterator<Item: Borrow<Element>> + Clone> Add for Elements<'_, I> {}
+impl<I: IntoIterator<Item: Borrow<Element>> + Clone> Create for Elements<'_, I> {}
+impl<I: IntoIterator<Item: Borrow<Element>> + Clone> Delete for Elements<'_, I> {}
 
 fn text(out: &mut Writer, kind: u16, field: &'static str, name: &Name) {
     out.attr(kind, field, |out| Text::<255>::put(name, out));
@@ -203,25 +208,29 @@ impl SetName<'_> {
 
 /// Elements of a set as the kernel holds them; the typed way is [`Set::elements`](crate::SetRef::elements).
 #[derive(Clone, Copy, Debug)]
-pub struct Elements<'a> {
+pub struct Elements<'a, I> {
     set: SetName<'a>,
-    elements: &'a [Element],
+    elements: I,
 }
 
 impl Set {
-    /// Elements of this set, for a batch.
+    /// Elements of this set, for a batch: a slice of them, or an iterator that makes one after the other, so that a
+    /// million of them need no memory but that of the batch.
     ///
     /// In an interval set, keep each start and its end next to each other.
-    pub fn elements<'a>(&'a self, elements: &'a [Element]) -> Elements<'a> {
+    pub fn elements<I>(&self, elements: I) -> Elements<'_, I>
+    where
+        I: IntoIterator<Item: Borrow<Element>> + Clone,
+    {
         Elements { set: SetName { family: self.family, table: &self.table, name: &self.name, id: self.id }, elements }
     }
 }
 
-impl Item for Elements<'_> {
+impl<I: IntoIterator<Item: Borrow<Element>> + Clone> Item for Elements<'_, I> {
     #[allow(private_interfaces)]
     fn put(&self, verb: Verb, _: Place, batch: &mut Batch) {
-        batch.elements(verb, &self.set, self.elements, |element, out| {
-            element.write(verb, out);
+        batch.elements(verb, &self.set, self.elements.clone(), |element, out| {
+            element.borrow().write(verb, out);
             Ok(())
         });
     }
@@ -231,13 +240,13 @@ impl Element {
     /// Appends the list entry for a verb: to delete, the key is enough.
     #[inline]
     pub(crate) fn write(&self, verb: Verb, out: &mut Writer) {
-        out.nest(1, "element", |out| {
-            if matches!(verb, Verb::Delete | Verb::Destroy) {
-                let Self { key, key_end, flags, .. } = self;
-                Self { key: *key, key_end: *key_end, flags: *flags, ..Self::default() }.encode_attrs(out);
-            } else {
-                self.encode_attrs(out);
-            }
-        });
+        let entry = out.open(out.nested(1));
+        if matches!(verb, Verb::Delete | Verb::Destroy) {
+            let Self { key, key_end, flags, .. } = self;
+            Self { key: *key, key_end: *key_end, flags: *flags, ..Self::default() }.encode_attrs(out);
+        } else {
+            self.encode_attrs(out);
+        }
+        out.close(entry);
     }
 }

@@ -15,8 +15,8 @@ use crate::{
     data::{Family, Name},
     model::{Chain, Generation, Set},
     wire::{
-        EncodeError, Form, Malformed, Path, Step, Writer, attrs,
-        message::{self, F_CREATE, F_EXCL, F_REQUEST, SUBSYSTEM},
+        EncodeError, Form, Malformed, Step, Writer, attrs,
+        message::{self, F_CREATE, F_ECHO, F_EXCL, F_REQUEST, SUBSYSTEM},
     },
 };
 use std::{collections::HashSet, fmt};
@@ -102,6 +102,21 @@ impl fmt::Display for Verb {
 /// `NFTA_SET_ELEM_LIST_ELEMENTS` is an attribute: its length has 16 bits.
 const LIST_MAX: usize = u16::MAX as usize - 4;
 
+/// Where the parts of a message with a list of elements start.
+#[derive(Clone, Copy)]
+struct List {
+    message: usize,
+    list: usize,
+    first: usize,
+}
+
+impl List {
+    fn close(self, out: &mut Writer) {
+        out.close(self.list);
+        message::finish(out, self.message);
+    }
+}
+
 impl Default for Batch {
     fn default() -> Self {
         Self::new()
@@ -135,7 +150,7 @@ impl Batch {
 
     /// Its size on the wire in bytes, for what the socket's send buffer must hold.
     pub fn wire_len(&self) -> usize {
-        self.begin().len() + self.out.len() + Self::END_LEN
+        self.begin(self.expected.is_some()).len() + self.out.len() + message::ATTRIBUTES
     }
 
     /// How many netlink messages it has.
@@ -236,14 +251,7 @@ impl Batch {
     /// Writes one message of the current operation.
     pub(crate) fn message(&mut self, kind: u8, flags: u16, family: Family, body: impl FnOnce(&mut Writer)) {
         let mut out = Writer::reuse(std::mem::take(&mut self.out), Form::Request);
-        self.messages += 1;
-        self.last = out.len();
-        let kind = SUBSYSTEM << 8 | u16::from(kind);
-        let start = message::begin(&mut out, kind, F_REQUEST | flags, self.messages, family.into(), 0);
-        if matches!(family, Family::Unknown(_)) {
-            // Family 0 would mean every family: a delete would go through all of them.
-            out.refuse(Malformed::Refused("the family of a change has to be named".into()));
-        }
+        let start = self.begin_message(&mut out, kind, flags, family);
         body(&mut out);
         message::finish(&mut out, start);
         let (buf, error) = out.into_parts();
@@ -251,6 +259,19 @@ impl Batch {
         if let Some(error) = error {
             self.refuse(error);
         }
+    }
+
+    fn begin_message(&mut self, out: &mut Writer, kind: u8, flags: u16, family: Family) -> usize {
+        self.messages += 1;
+        self.last = out.len();
+        // For the first message of a small batch, instead of growing from nothing to eight bytes, to sixteen…
+        out.reserve(256);
+        let kind = SUBSYSTEM << 8 | u16::from(kind);
+        if matches!(family, Family::Unknown(_)) {
+            // Family 0 would mean every family: a delete would go through all of them.
+            out.refuse(Malformed::Refused("the family of a change has to be named".into()));
+        }
+        message::begin(out, kind, F_REQUEST | flags, self.messages, family.into(), 0)
     }
 
     /// Records that the current operation has no form on the wire.
@@ -286,59 +307,66 @@ impl Batch {
             Verb::Destroy => (30, 0),
             _ => (12, F_CREATE),
         };
-        let mut items = items.into_iter().enumerate().peekable();
-        while items.peek().is_some() {
-            let mut wrong = None;
-            self.message(kind, flags, set.family, |out| {
-                set.write(out);
-                out.nest(3, "elements", |out| {
-                    let start = out.len();
-                    while let Some((index, item)) = items.peek() {
-                        let before = out.len();
-                        if let Err(why) = out.entry(*index, |out| write(item, out)) {
-                            out.truncate(before);
-                            wrong = Some((*index, why));
-                        } else if out.len() - start > LIST_MAX && before > start {
-                            // Full: this item starts the next message.
-                            out.truncate(before);
-                            break;
-                        }
-                        items.next();
-                        if wrong.is_some() {
-                            break;
-                        }
-                    }
-                });
-            });
-            if let Some((index, why)) = wrong {
-                let path = Path::from_iter([Step::Field("elements"), Step::Index(index)]);
-                self.refuse(EncodeError { path, why });
+        let mut out = Writer::reuse(std::mem::take(&mut self.out), Form::Request);
+        let mut wrong = Vec::new();
+        let mut open = |out: &mut Writer, wrong: &mut Vec<EncodeError>| {
+            let message = self.begin_message(out, kind, flags, set.family);
+            set.write(out);
+            wrong.extend(out.take_error());
+            let list = out.open(out.nested(3));
+            List { message, list, first: out.len() }
+        };
+        let mut list = None;
+        for (index, item) in items.into_iter().enumerate() {
+            let current = list.unwrap_or_else(|| open(&mut out, &mut wrong));
+            list = Some(current);
+            let before = out.len();
+            let written = write(&item, &mut out);
+            if let Some(error) = written.err().map(EncodeError::from).or_else(|| out.take_error()) {
+                out.truncate(before);
+                wrong.push(error.within(Step::Index(index)).within(Step::Field("elements")));
+            } else if out.len() - current.first > LIST_MAX && before > current.first {
+                // Full: this item starts the next message.
+                let item = out.split_off(before);
+                current.close(&mut out);
+                list = Some(open(&mut out, &mut wrong));
+                out.bytes(&item);
             }
         }
+        if let Some(list) = list {
+            list.close(&mut out);
+        }
+        let (buf, error) = out.into_parts();
+        self.out = buf;
+        wrong.into_iter().chain(error).for_each(|error| self.refuse(error));
     }
 
-    const END_LEN: usize = message::ATTRIBUTES;
-
-    fn marker(kind: u16, flags: u16, seq: u32, body: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    /// `NFNL_MSG_BATCH_BEGIN`, sequence number 0; with `echo` also what makes the kernel tell the generation of the commit.
+    pub(crate) fn begin(&self, echo: bool) -> Vec<u8> {
         let mut out = Writer::new(Form::Request);
-        let start = message::begin(&mut out, kind, F_REQUEST | flags, seq, 0, SUBSYSTEM);
-        body(&mut out);
-        message::finish(&mut out, start);
+        let begin = message::begin(&mut out, 0x10, F_REQUEST, 0, 0, SUBSYSTEM);
+        if let Some(generation) = self.expected {
+            out.attr(1, "generation", |out| out.bytes(&generation.0.to_be_bytes()));
+        }
+        message::finish(&mut out, begin);
+        if echo {
+            // The kernel sends the new generation to the sender of a batch whose first message asks for an echo. To ask for
+            // that on a message of the caller's would also echo all that it makes. This one makes nothing: it destroys
+            // the table with handle 0, and handles count from 1.
+            let (kind, flags) = (SUBSYSTEM << 8 | 26, F_REQUEST | F_ECHO);
+            let destroy = message::begin(&mut out, kind, flags, Self::ECHO_SEQ, Family::Inet.into(), 0);
+            out.attr(4, "handle", |out| out.bytes(&[0; 8]));
+            message::finish(&mut out, destroy);
+        }
         out.into_parts().0
     }
 
-    /// `NFNL_MSG_BATCH_BEGIN`, sequence number 0.
-    pub(crate) fn begin(&self) -> Vec<u8> {
-        Self::marker(0x10, 0, 0, |out| {
-            if let Some(generation) = self.expected {
-                out.attr(1, "generation", |out| out.bytes(&generation.0.to_be_bytes()));
-            }
-        })
-    }
+    /// Sequence number of what is added to a batch to learn its generation.
+    pub(crate) const ECHO_SEQ: u32 = u32::MAX;
 
     /// `NFNL_MSG_BATCH_END`, numbered after the last message.
-    pub(crate) fn end(&self, flags: u16) -> Vec<u8> {
-        Self::marker(0x11, flags, self.messages + 1, |_| ())
+    pub(crate) fn end(&self, flags: u16) -> [u8; message::ATTRIBUTES] {
+        message::header(0x11, F_REQUEST | flags, self.messages + 1, 0, SUBSYSTEM)
     }
 
     /// The messages, and where the last one starts.
@@ -377,5 +405,52 @@ impl Batch {
             .filter(|m| m.nft() == Some(9) && m.family() == u8::from(family))
             .filter_map(|m| Set::decode_attrs(family, m.attributes()).ok())
             .find(|set| set.table == *table && set.name == *name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        data::{DataType, Value},
+        model::{Element, Table},
+        wire::attrs,
+    };
+
+    fn set() -> Set {
+        Set::new(&Table::new(Family::Ip, "t"), "s", DataType::from(7), 4)
+    }
+
+    fn element(i: u32) -> Element {
+        Element::new(Value::new(&i.to_be_bytes()).unwrap())
+    }
+
+    #[test]
+    fn element_lists_are_as_full_as_their_length_allows_and_lose_nothing() {
+        let (set, mut batch) = (set(), Batch::new());
+        batch.add(set.elements((0..10_000).map(element)));
+        assert_eq!((batch.len(), batch.messages()), (1, 3));
+        let mut keys = Vec::new();
+        for (message, wanted) in message::messages(batch.body().0).zip([4095, 4095, 1810]) {
+            let message = message.unwrap();
+            assert_eq!(message.seq as usize, keys.len() / 4095 + 1);
+            let list = attrs(message.attributes()).flatten().find(|a| a.kind == 3).unwrap();
+            let before = keys.len();
+            keys.extend(attrs(list.payload).map(|e| Element::decode_attrs(e.unwrap().payload).unwrap().key.unwrap()));
+            assert_eq!(keys.len() - before, wanted);
+        }
+        assert!(keys.iter().zip(0_u32..).all(|(key, i)| **key == i.to_be_bytes()));
+    }
+
+    #[test]
+    fn elements_that_have_no_form_are_named_and_left_out() {
+        let (set, mut batch) = (set(), Batch::new());
+        let wrong = |i| if i % 3000 == 2999 { element(i).with_comment(&"x".repeat(129)) } else { element(i) };
+        batch.add(set.elements((0..5000).map(wrong)));
+        let paths: Vec<_> = batch.refused().iter().map(|(_, error)| error.path.to_string()).collect();
+        assert_eq!(paths, ["elements[2999] > userdata"]);
+        let lists = message::messages(batch.body().0).map(|m| m.unwrap().attributes());
+        let elements = |list| attrs(attrs(list).flatten().find(|a| a.kind == 3).unwrap().payload).flatten().count();
+        assert_eq!(lists.map(elements).sum::<usize>(), 4999);
     }
 }

@@ -6,11 +6,11 @@ use crate::{
     error::{Error, Result},
     model::{Chain, Element, Generation, Rule, Set, SetFlags, Table},
     proto::{Dump, DumpEvent, Get},
-    wire::{Codec, DecodeError, Form, Nest, Text, Writer, attrs},
+    wire::{Codec, DecodeError, Form, Malformed, Nest, Text, Writer, attrs},
 };
 use std::{
-    collections::{HashSet, VecDeque},
-    hash::{DefaultHasher, Hash, Hasher},
+    collections::VecDeque,
+    hash::{BuildHasher, RandomState},
     time::Duration,
 };
 
@@ -30,7 +30,9 @@ pub struct Listing<'c, T> {
     client: &'c mut Client,
     plan: Plan<T>,
     dump: Dump,
-    queue: VecDeque<Result<T>>,
+    pending: Pending,
+    /// Goes out after the items.
+    errors: VecDeque<Error>,
     state: State,
     /// Bytes to read before the first item goes out.
     window: usize,
@@ -51,15 +53,13 @@ enum State {
     Done,
 }
 
-type Decode<T> = fn(Family, &[u8], &mut dyn FnMut(Result<T, DecodeError>));
-
 /// What to ask for, and how to read the answer.
 struct Plan<T> {
     kind: u8,
     family: Option<Family>,
     names: Vec<u8>,
     what: String,
-    decode: Decode<T>,
+    decode: fn(Family, &[u8]) -> Result<T, DecodeError>,
     keep: Box<dyn Fn(&T) -> bool + Send>,
     /// A reading that resets cannot be repeated: what was read is gone.
     repeatable: bool,
@@ -71,14 +71,49 @@ impl<T> std::fmt::Debug for Plan<T> {
     }
 }
 
+/// Items that came and wait to be decoded when they are asked for: some are never, and as bytes they are small.
+#[derive(Debug, Default)]
+struct Pending {
+    /// Of each item the family, the length of its attributes, and these.
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl Pending {
+    fn push(&mut self, family: Family, attributes: &[u8]) {
+        if self.is_empty() {
+            self.clear();
+        }
+        self.bytes.push(family.into());
+        self.bytes.extend((attributes.len() as u32).to_ne_bytes());
+        self.bytes.extend(attributes);
+    }
+
+    fn pop(&mut self) -> Option<(Family, &[u8])> {
+        let (&[family, ref len @ ..], rest) = self.bytes[self.at..].split_first_chunk::<5>()?;
+        let len = u32::from_ne_bytes(*len) as usize;
+        self.at += 5 + len;
+        Some((Family::from(family), &rest[..len]))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.at == self.bytes.len()
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.at = 0;
+    }
+}
+
 /// Watches a listing of elements for keys that come twice.
 ///
 /// While the kernel still rearranges a set that grew, a listing has some elements twice and lacks as many others, and
 /// nothing else tells.
 #[derive(Debug, Default)]
 struct Doubles {
-    seen: HashSet<u64>,
-    found: bool,
+    hasher: RandomState,
+    seen: Vec<u64>,
     /// How many elements there should be, where the kernel says.
     count: Option<u32>,
 }
@@ -96,16 +131,16 @@ impl Doubles {
         })
     }
 
-    fn watch(&mut self, element: &Element) {
-        if let Some(key) = &element.key {
-            let mut hasher = DefaultHasher::new();
-            key.hash(&mut hasher);
-            self.found |= !self.seen.insert(hasher.finish());
+    fn watch(&mut self, element: &[u8]) {
+        if let Some(key) = attrs(element).flatten().find(|a| a.kind == 1) {
+            self.seen.push(self.hasher.hash_one(key.payload));
         }
     }
 
-    fn is_wrong(&self) -> bool {
-        self.found || self.count.is_some_and(|count| count as usize != self.seen.len())
+    fn is_wrong(&mut self) -> bool {
+        self.seen.sort_unstable();
+        self.seen.windows(2).any(|pair| pair[0] == pair[1])
+            || self.count.is_some_and(|count| count as usize != self.seen.len())
     }
 }
 
@@ -115,14 +150,15 @@ const ATTEMPTS: u32 = 20;
 /// A growing set was seen to be rearranged within 50 ms.
 const PAUSE: Duration = Duration::from_millis(10);
 
-impl<'c, T: Watched> Listing<'c, T> {
+impl<'c, T> Listing<'c, T> {
     fn new(client: &'c mut Client, plan: Plan<T>) -> Self {
         let window = if plan.repeatable { WINDOW } else { 0 };
         Self {
             client,
             plan,
             dump: Dump::new(0),
-            queue: VecDeque::new(),
+            pending: Pending::default(),
+            errors: VecDeque::new(),
             state: State::New,
             window,
             read: 0,
@@ -146,12 +182,16 @@ impl<'c, T: Watched> Listing<'c, T> {
     }
 
     fn start(&mut self) -> Result<()> {
-        self.queue.clear();
+        self.pending.clear();
+        self.errors.clear();
         self.read = 0;
         self.generation = Some(self.client.generation().map_err(|error| match error {
             Error::Request { errno, cause, .. } => Error::Request { what: self.plan.what.clone(), errno, cause },
             error => error,
         })?);
+        // A commit that raised the generation may still be unlinking what it deleted. The kernel counts that in the first piece
+        // of a listing and misses it in the next, which then begins too late; nothing tells.
+        self.client.wait_for_commits()?;
         if let Some((family, table, name)) = &self.set {
             // Anew for each attempt: the count has to be that of the listing.
             let set = self.client.set(&Table::new(*family, table), name)?;
@@ -170,26 +210,33 @@ impl<'c, T: Watched> Listing<'c, T> {
         if self.state == State::New {
             self.start()?;
         }
-        let Self { client, plan, dump, queue, doubles, .. } = self;
+        let Self { client, plan, dump, pending, errors, doubles, .. } = self;
         let event = match client.socket.receive()? {
             Received::Datagram(datagram) => {
                 self.read += datagram.len();
-                dump.handle(datagram, |_, family, attributes| {
-                    (plan.decode)(family, attributes, &mut |item| match item {
-                        Ok(item) => {
-                            if let Some(doubles) = doubles {
-                                item.watch(doubles);
+                dump.handle(datagram, |kind, family, attributes| {
+                    if kind != NEWSETELEM {
+                        return pending.push(family, attributes);
+                    }
+                    for element in elements(attributes) {
+                        match element {
+                            Ok(element) => {
+                                if let Some(doubles) = doubles {
+                                    doubles.watch(element);
+                                }
+                                pending.push(family, element);
                             }
-                            if (plan.keep)(&item) {
-                                queue.push_back(Ok(item));
+                            Err(why) => {
+                                errors.push_back(Error::Malformed { what: plan.what.clone(), source: why.into() });
                             }
                         }
-                        // One object that does not decode does not hide the others.
-                        Err(source) => queue.push_back(Err(Error::Malformed { what: plan.what.clone(), source })),
-                    });
+                    }
                 })
             }
-            Received::Overrun => Ok(DumpEvent::More),
+            Received::Overrun => {
+                dump.handle_overrun();
+                Ok(DumpEvent::More)
+            }
             Received::Empty => {
                 self.state = State::Done;
                 return Err(Error::Io { doing: "listing", source: std::io::ErrorKind::TimedOut.into() });
@@ -197,7 +244,7 @@ impl<'c, T: Watched> Listing<'c, T> {
         };
         let what = || self.plan.what.clone();
         let event = match event {
-            Ok(DumpEvent::Complete) if self.doubles.as_ref().is_some_and(Doubles::is_wrong) => DumpEvent::Torn,
+            Ok(DumpEvent::Complete) if self.doubles.as_mut().is_some_and(Doubles::is_wrong) => DumpEvent::Torn,
             Ok(DumpEvent::Complete) if Some(self.client.generation()?) != self.generation => DumpEvent::Torn,
             Ok(event) => event,
             Err(source) => {
@@ -210,7 +257,7 @@ impl<'c, T: Watched> Listing<'c, T> {
             DumpEvent::Complete => {}
             DumpEvent::Failed(errno) => {
                 let error = Error::Request { what: what(), errno, cause: crate::proto::request_cause(errno) };
-                self.queue.push_back(Err(error));
+                self.errors.push_back(error);
             }
             DumpEvent::Torn if !self.handed_out && self.plan.repeatable && self.attempts < ATTEMPTS => {
                 self.attempts += 1;
@@ -220,9 +267,9 @@ impl<'c, T: Watched> Listing<'c, T> {
             }
             DumpEvent::Torn => {
                 if !self.handed_out && self.plan.repeatable {
-                    self.queue.clear();
+                    self.pending.clear();
                 }
-                self.queue.push_back(Err(Error::Interrupted { what: what() }));
+                self.errors.push_back(Error::Interrupted { what: what() });
             }
         }
         self.state = State::Done;
@@ -230,38 +277,29 @@ impl<'c, T: Watched> Listing<'c, T> {
     }
 }
 
-/// What a listing of it can be checked by.
-#[doc(hidden)]
-pub trait Watched {
-    #[doc(hidden)]
-    #[allow(private_interfaces)]
-    fn watch(&self, _: &mut Doubles) {}
-}
-
-impl Watched for Table {}
-impl Watched for Chain {}
-impl Watched for Rule {}
-impl Watched for Set {}
-impl Watched for Element {
-    #[allow(private_interfaces)]
-    fn watch(&self, doubles: &mut Doubles) {
-        doubles.watch(self);
-    }
-}
-
-impl<T: Watched> Iterator for Listing<'_, T> {
+impl<T> Iterator for Listing<'_, T> {
     type Item = Result<T>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while self.state != State::Done && (self.queue.is_empty() || self.read < self.window) {
-            if let Err(error) = self.step() {
-                self.state = State::Done;
-                self.queue.clear();
-                return Some(Err(error));
+        loop {
+            while self.state != State::Done && (self.pending.is_empty() || self.read < self.window) {
+                if let Err(error) = self.step() {
+                    self.state = State::Done;
+                    self.pending.clear();
+                    return Some(Err(error));
+                }
+            }
+            self.handed_out = true;
+            let Some((family, attributes)) = self.pending.pop() else {
+                return self.errors.pop_front().map(Err);
+            };
+            match (self.plan.decode)(family, attributes) {
+                Ok(item) if (self.plan.keep)(&item) => return Some(Ok(item)),
+                Ok(_) => {}
+                // One object that does not decode does not hide the others.
+                Err(source) => return Some(Err(Error::Malformed { what: self.plan.what.clone(), source })),
             }
         }
-        self.handed_out = true;
-        self.queue.pop_front()
     }
 }
 
@@ -289,27 +327,10 @@ fn names(names: &[(u16, &Name)]) -> Vec<u8> {
     out.into_parts().0
 }
 
-fn decode_table(family: Family, attributes: &[u8], each: &mut dyn FnMut(Result<Table, DecodeError>)) {
-    each(Table::decode_attrs(family, attributes));
-}
-
-fn decode_chain(family: Family, attributes: &[u8], each: &mut dyn FnMut(Result<Chain, DecodeError>)) {
-    each(Chain::decode_attrs(family, attributes));
-}
-
-fn decode_rule(family: Family, attributes: &[u8], each: &mut dyn FnMut(Result<Rule, DecodeError>)) {
-    each(Rule::decode_attrs(family, attributes));
-}
-
-fn decode_set(family: Family, attributes: &[u8], each: &mut dyn FnMut(Result<Set, DecodeError>)) {
-    each(Set::decode_attrs(family, attributes));
-}
-
-fn decode_elements(_: Family, attributes: &[u8], each: &mut dyn FnMut(Result<Element, DecodeError>)) {
+/// The attributes of each element in a message.
+fn elements(attributes: &[u8]) -> impl Iterator<Item = Result<&[u8], Malformed>> {
     let list = attrs(attributes).flatten().find(|a| a.kind == 3).map_or(&[][..], |a| a.payload);
-    for entry in attrs(list) {
-        each(entry.map_err(DecodeError::from).and_then(|e| Element::decode_attrs(e.payload)));
-    }
+    attrs(list).map(|entry| entry.map(|e| e.payload))
 }
 
 /// Kinds of requests; those that reset return the values from before.
@@ -320,18 +341,20 @@ const GETRULE_RESET: u8 = 25;
 const GETSET: u8 = 10;
 const GETSETELEM: u8 = 13;
 const GETSETELEM_RESET: u8 = 33;
+/// The one answer that holds several items.
+const NEWSETELEM: u8 = 12;
 
 /// Keys for one request: their answers have to fit the receive buffer.
 const KEYS: usize = 100;
 
 impl Client {
-    fn listing<T: Watched>(
+    fn listing<T>(
         &mut self,
         kind: u8,
         family: Option<Family>,
         names: Vec<u8>,
         what: String,
-        decode: Decode<T>,
+        decode: fn(Family, &[u8]) -> Result<T, DecodeError>,
         keep: impl Fn(&T) -> bool + Send + 'static,
     ) -> Listing<'_, T> {
         let repeatable = ![GETRULE_RESET, GETSETELEM_RESET].contains(&kind);
@@ -341,7 +364,7 @@ impl Client {
 
     /// All tables of all families.
     pub fn tables(&mut self) -> Listing<'_, Table> {
-        self.listing(GETTABLE, None, Vec::new(), "tables".into(), decode_table, |_| true)
+        self.listing(GETTABLE, None, Vec::new(), "tables".into(), Table::decode_attrs, |_| true)
     }
 
     /// The chains of a table, base and regular.
@@ -349,7 +372,7 @@ impl Client {
         // The kernel lists the chains of all tables of the family.
         let name = table.name.clone();
         let what = format!("chains of {} {}", table.family, table.name);
-        self.listing(GETCHAIN, Some(table.family), Vec::new(), what, decode_chain, move |c| c.table == name)
+        self.listing(GETCHAIN, Some(table.family), Vec::new(), what, Chain::decode_attrs, move |c| c.table == name)
     }
 
     /// The rules of a chain, in order.
@@ -368,13 +391,13 @@ impl Client {
         let what = format!("rules of {} {} {}", chain.family, chain.table, chain.name);
         // Rules of another chain of the name would come from another table: the kernel filters by both.
         let names = names(&[(1, &chain.table), (2, &chain.name)]);
-        self.listing(kind, Some(chain.family), names, what, decode_rule, |_| true)
+        self.listing(kind, Some(chain.family), names, what, Rule::decode_attrs, |_| true)
     }
 
     /// The sets and maps of a table, anonymous ones too.
     pub fn sets(&mut self, table: &Table) -> Listing<'_, Set> {
         let what = format!("sets of {} {}", table.family, table.name);
-        self.listing(GETSET, Some(table.family), names(&[(1, &table.name)]), what, decode_set, |_| true)
+        self.listing(GETSET, Some(table.family), names(&[(1, &table.name)]), what, Set::decode_attrs, |_| true)
     }
 
     /// The elements of a set or map, as the kernel holds them.
@@ -396,7 +419,7 @@ impl Client {
     fn elements_by(&mut self, kind: u8, set: &Set) -> Listing<'_, Element> {
         let what = format!("elements of {} {} {}", set.family, set.table, set.name);
         let names = names(&[(1, &set.table), (2, &set.name)]);
-        let mut listing = self.listing(kind, Some(set.family), names, what, decode_elements, |_| true);
+        let mut listing = self.listing(kind, Some(set.family), names, what, |_, e| Element::decode_attrs(e), |_| true);
         listing.set = Some((set.family, set.table.clone(), set.name.clone()));
         listing
     }
@@ -423,13 +446,11 @@ impl Client {
                 });
             });
             let before = found.len();
-            let answer = self.ask(&request, |_, family, attributes| {
-                let mut failed = None;
-                decode_elements(family, attributes, &mut |element| match element {
-                    Ok(element) => found.push(Some(element)),
-                    Err(e) => failed = Some(e),
-                });
-                failed.map_or(Ok(()), Err)
+            let answer = self.ask(&request, |_, _, attributes| {
+                elements(attributes).try_for_each(|element| {
+                    found.push(Some(Element::decode_attrs(element?)?));
+                    Ok(())
+                })
             });
             match answer {
                 Ok(()) if found.len() > before => {}

@@ -30,8 +30,7 @@ use socket::{Received, Socket};
 /// let mut nft = Client::open()?;
 /// let mut batch = Batch::new();
 /// batch.add(Table::new(Family::Inet, "agent"));
-/// let committed = nft.apply(&batch)?;
-/// println!("generation {}", committed.generation);
+/// nft.apply(&batch)?;
 /// # Ok::<(), oxitables::Error>(())
 /// ```
 #[derive(Debug)]
@@ -47,9 +46,11 @@ pub struct Client {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Committed {
-    /// The generation after the commit. Another program may have committed in the moment before it was read, unless the
-    /// batch was bound to a generation with [`Batch::expect`]: then it is exactly that of this commit.
-    pub generation: Generation,
+    /// The generation that this commit left, of a batch that was bound to one with [`Batch::expect`].
+    ///
+    /// `None` for others: asking costs more than half of a small commit. [`Client::generation`] tells, but it may be another
+    /// program's by then.
+    pub generation: Option<Generation>,
 }
 
 /// Below this many messages the answers cannot overrun the default receive buffer, which holds 256 of them.
@@ -81,20 +82,28 @@ impl Client {
     pub fn apply(&mut self, batch: &Batch) -> Result<Committed> {
         Self::reject_refused(batch)?;
         if batch.messages() == 0 {
-            return self.generation().map(|generation| Committed { generation });
+            let generation = batch.expected().map(|_| self.generation()).transpose()?;
+            return Ok(Committed { generation });
         }
         // Where answers may get lost, the generation before is what tells afterwards.
         let before = match batch.expected() {
             None if batch.messages() > FEW => Some(self.generation()?),
             expected => expected,
         };
-        let mut commit = Commit::with(batch, self.acks()?, false);
+        let acks = self.acks()?;
+        let mut commit = Commit::with(batch, acks, false);
         self.exchange(&mut commit)?;
         match commit.outcome_in(self) {
-            Outcome::Committed => match batch.expected() {
-                Some(expected) => Ok(Committed { generation: self.after(expected)? }),
-                None => self.generation().map(|generation| Committed { generation }),
-            },
+            Outcome::Committed => {
+                let generation = match (batch.expected(), commit.generation(), acks) {
+                    (None, ..) => None,
+                    (_, Some(told), _) => Some(told),
+                    // Nothing told: nothing changed.
+                    (Some(expected), None, Acks::End) => Some(expected),
+                    (Some(expected), None, Acks::Last) => Some(self.after(expected)?),
+                };
+                Ok(Committed { generation })
+            }
             outcome => Err(self.failed(batch, outcome, before)?),
         }
     }
@@ -142,10 +151,7 @@ impl Client {
         if let Some(acks) = self.acks {
             return Ok(acks);
         }
-        let nothing = Batch::new();
-        let mut commit = Commit::new(&nothing);
-        self.exchange(&mut commit)?;
-        let acks = match commit.outcome() {
+        let acks = match self.commit_nothing()? {
             Outcome::Committed => Acks::End,
             // Refused: that says nothing of the end, and the batch itself will be refused as well.
             Outcome::Rejected(_) => return Ok(Acks::End),
@@ -155,7 +161,21 @@ impl Client {
         Ok(*self.acks.insert(acks))
     }
 
-    /// The generation of a commit that was bound to `expected`: the next, unless it changed nothing.
+    /// Commits an empty batch, which changes nothing.
+    fn commit_nothing(&mut self) -> Result<Outcome> {
+        let nothing = Batch::new();
+        let mut commit = Commit::new(&nothing);
+        self.exchange(&mut commit)?;
+        Ok(commit.outcome())
+    }
+
+    /// Waits until no commit is under way: the kernel takes one batch at a time, also an empty one.
+    fn wait_for_commits(&mut self) -> Result<()> {
+        self.commit_nothing().map(|_| ())
+    }
+
+    /// The generation of a commit that was bound to `expected`: the next, unless it changed nothing. If it did and another
+    /// program has committed since, this is wrong; so kernels that tell are not asked.
     fn after(&mut self, expected: Generation) -> Result<Generation> {
         let now = self.generation()?;
         Ok(if now == expected { now } else { expected.next() })
@@ -185,11 +205,10 @@ impl Client {
         let get = self.request(16, None, "generation", |_| ());
         let mut found = None;
         self.ask(&get, |_, _, attributes| {
-            found = crate::wire::attrs(attributes).flatten().find(|a| a.kind == 1).map(|a| a.payload.to_vec());
+            found = Generation::read(attributes);
             Ok(())
         })?;
-        let bytes = found.and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
-        bytes.map(|b| Generation(u32::from_be_bytes(b))).ok_or_else(|| Self::malformed(&get, Malformed::Missing.into()))
+        found.ok_or_else(|| Self::malformed(&get, Malformed::Missing.into()))
     }
 
     fn next_seq(&mut self) -> u32 {

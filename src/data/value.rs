@@ -25,6 +25,7 @@ impl Value {
     pub const MAX: usize = 64;
 
     /// The bytes as a value; `None` if they are more than [`Value::MAX`].
+    #[inline]
     pub fn new(bytes: &[u8]) -> Option<Self> {
         let mut value = Self::default();
         value.append(bytes)?;
@@ -32,6 +33,7 @@ impl Value {
     }
 
     /// Appends a field; in a concatenation each starts at a multiple of four bytes.
+    #[inline]
     pub(crate) fn append(&mut self, bytes: &[u8]) -> Option<()> {
         let (start, end) = (self.len(), self.len() + bytes.len());
         self.bytes.get_mut(start..end)?.copy_from_slice(bytes);
@@ -44,6 +46,12 @@ impl Value {
         self.bytes[..usize::from(self.len)].reverse();
     }
 
+    fn read(payload: &[u8]) -> Result<Self, DecodeError> {
+        Self::new(payload).ok_or_else(|| {
+            DecodeError::from(Malformed::TooLong { got: payload.len(), most: Self::MAX }).within(Step::Field("value"))
+        })
+    }
+
     /// Pads with zeros up to the next multiple of four bytes.
     pub(crate) fn align(&mut self) {
         self.len = self.len.next_multiple_of(4);
@@ -51,6 +59,7 @@ impl Value {
 }
 
 impl Default for Value {
+    #[inline]
     fn default() -> Self {
         Self { len: 0, bytes: [0; Self::MAX] }
     }
@@ -58,6 +67,7 @@ impl Default for Value {
 
 impl std::ops::Deref for Value {
     type Target = [u8];
+    #[inline]
     fn deref(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
     }
@@ -119,10 +129,7 @@ impl Table for Data {
         for attr in attrs(buf) {
             let attr = attr?;
             data = Some(match attr.kind {
-                VALUE => Self::Value(Value::new(attr.payload).ok_or_else(|| {
-                    DecodeError::from(Malformed::TooLong { got: attr.payload.len(), most: Value::MAX })
-                        .within(Step::Field("value"))
-                })?),
+                VALUE => Self::Value(Value::read(attr.payload)?),
                 VERDICT => Self::Verdict(Verdict::decode(attr.payload).map_err(|e| e.within(Step::Field("verdict")))?),
                 _ => return Err(Malformed::Missing.into()),
             });
@@ -142,10 +149,15 @@ impl Table for Value {
         out.attr(VALUE, "value", |out| out.bytes(self));
     }
     fn decode(buf: &[u8]) -> Result<Self, DecodeError> {
-        match Data::decode(buf)? {
-            Data::Value(value) => Ok(value),
-            Data::Verdict(_) => Err(Malformed::Missing.into()),
+        let mut value = None;
+        for attr in attrs(buf) {
+            let attr = attr?;
+            match attr.kind {
+                VALUE => value = Some(Self::read(attr.payload)?),
+                _ => return Err(Malformed::Missing.into()),
+            }
         }
+        value.ok_or_else(|| Malformed::Missing.into())
     }
     #[cfg(test)]
     fn any() -> BoxedStrategy<Self> {

@@ -66,20 +66,21 @@ use crate::wire::{Attr, Choice, Codec, DecodeError, Form, Malformed, Scope, Spec
 use proptest::prelude::*;
 use std::borrow::Cow;
 
+/// Large expressions are held in a box: rules are lists of expressions, and all take the room of the largest.
 macro_rules! expressions {
-    ( $( $(#[$m:meta])* $name:literal => $variant:ident, )* ) => {
+    ( $( $(#[$m:meta])* $name:literal => $variant:ident($held:ty), )* ) => {
         /// One nf_tables expression.
         #[non_exhaustive]
         #[derive(Clone, Debug, Eq, PartialEq)]
         pub enum Expr {
-            $( $(#[$m])* $variant($variant), )*
+            $( $(#[$m])* $variant($held), )*
             /// An expression that this version has no type for, or that does not decode; kept byte for byte.
             Unknown(UnknownExpr),
         }
 
         $( impl From<$variant> for Expr {
             fn from(e: $variant) -> Self {
-                Self::$variant(e)
+                Self::$variant(e.into())
             }
         } )*
 
@@ -110,7 +111,7 @@ macro_rules! expressions {
 
             fn typed(name: &[u8], data: &[u8]) -> Result<Self, DecodeError> {
                 $( if name == $name.as_bytes() {
-                    return $variant::decode(data).map(Self::$variant);
+                    return $variant::decode(data).map(Self::from);
                 } )*
                 Err(Malformed::Missing.into())
             }
@@ -119,7 +120,7 @@ macro_rules! expressions {
             #[cfg(test)]
             fn any_of(name: &str) -> BoxedStrategy<Self> {
                 match name {
-                    $( $name => $variant::any().prop_map(Self::$variant).boxed(), )*
+                    $( $name => $variant::any().prop_map(Self::from).boxed(), )*
                     _ => unreachable!(),
                 }
             }
@@ -129,45 +130,45 @@ macro_rules! expressions {
 
 expressions! {
     /// Bit operations on registers.
-    "bitwise" => Bitwise,
+    "bitwise" => Bitwise(Box<Bitwise>),
     /// Byte order conversion.
-    "byteorder" => Byteorder,
+    "byteorder" => Byteorder(Byteorder),
     /// Comparison with a constant.
-    "cmp" => Cmp,
+    "cmp" => Cmp(Cmp),
     /// Packet and byte counter.
-    "counter" => Counter,
+    "counter" => Counter(Counter),
     /// Connection tracking: read or set.
-    "ct" => Ct,
+    "ct" => Ct(Ct),
     /// Set update from the packet path.
-    "dynset" => Dynset,
+    "dynset" => Dynset(Box<Dynset>),
     /// Constant or verdict into a register.
-    "immediate" => Immediate,
+    "immediate" => Immediate(Immediate),
     /// Token bucket.
-    "limit" => Limit,
+    "limit" => Limit(Limit),
     /// Log message.
-    "log" => Log,
+    "log" => Log(Log),
     /// Set membership, map value.
-    "lookup" => Lookup,
+    "lookup" => Lookup(Lookup),
     /// Source NAT to the address of the outgoing interface.
-    "masq" => Masq,
+    "masq" => Masq(Masq),
     /// Packet metadata: read or set.
-    "meta" => Meta,
+    "meta" => Meta(Meta),
     /// Address translation.
-    "nat" => Nat,
+    "nat" => Nat(Nat),
     /// No connection tracking for this packet.
-    "notrack" => Notrack,
+    "notrack" => Notrack(Notrack),
     /// Use of a named object.
-    "objref" => Objref,
+    "objref" => Objref(Objref),
     /// Packet bytes: load or store.
-    "payload" => Payload,
+    "payload" => Payload(Payload),
     /// Byte quota.
-    "quota" => Quota,
+    "quota" => Quota(Quota),
     /// Comparison with an interval.
-    "range" => Range,
+    "range" => Range(Box<Range>),
     /// Destination NAT to this host.
-    "redir" => Redir,
+    "redir" => Redir(Redir),
     /// Refusal with an answer to the sender.
-    "reject" => Reject,
+    "reject" => Reject(Reject),
 }
 
 /// An expression kept as it came.

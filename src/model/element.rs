@@ -81,6 +81,7 @@ impl Element {
     const COMMENT: u8 = 0;
 
     /// An element with a key.
+    #[inline]
     pub fn new(key: Value) -> Self {
         Self { key: Some(key), ..Self::default() }
     }

@@ -15,7 +15,7 @@ pub use rule::{Rule, RuleCompat};
 pub use set::{Set, SetDesc, SetField, SetFlags, SetPolicy};
 pub use table::{Table, TableFlags};
 
-use crate::wire::{Scope, Spec};
+use crate::wire::{Scope, Spec, attrs};
 
 /// The generation of a ruleset: a number that every commit with an effect raises by one.
 ///
@@ -27,6 +27,12 @@ impl Generation {
     /// The number.
     pub fn number(self) -> u32 {
         self.0
+    }
+
+    /// Reads it from the attributes of a `NFT_MSG_NEWGEN`.
+    pub(crate) fn read(attributes: &[u8]) -> Option<Self> {
+        let id = attrs(attributes).flatten().find(|a| a.kind == 1)?;
+        Some(Self(u32::from_be_bytes(id.payload.try_into().ok()?)))
     }
 
     /// The generation after the next commit.

@@ -1,9 +1,12 @@
 use crate::{
     Batch,
     error::{Failure, Rejection},
+    model::Generation,
     wire::message::{self, Ack, F_ACK, NLMSG_ERROR, messages},
 };
 use std::io::IoSlice;
+
+const NEWGEN: u8 = 15;
 
 /// How the kernel can be made to say that it committed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,8 +41,9 @@ pub struct Commit<'a> {
     begin: Vec<u8>,
     /// Header of the last message, if that one is to be acknowledged.
     last: Option<[u8; message::HEADER]>,
-    end: Vec<u8>,
+    end: [u8; message::ATTRIBUTES],
     failures: Vec<(u32, Ack)>,
+    generation: Option<Generation>,
     acked: bool,
     overrun: bool,
 }
@@ -87,15 +91,18 @@ impl<'a> Commit<'a> {
             header[6..8].copy_from_slice(&flags.to_ne_bytes());
             header
         });
+        // A kernel that acknowledges the end (6.10) also knows the message that asks for the generation (6.3).
+        let echo = batch.expected().is_some() && acks == Acks::End && !check;
         let end_flags = if acks == Acks::End { F_ACK } else { 0 };
         Self {
             batch,
             acks,
             check,
-            begin: batch.begin(),
+            begin: batch.begin(echo),
             last,
             end: batch.end(end_flags),
             failures: Vec::new(),
+            generation: None,
             acked: false,
             overrun: false,
         }
@@ -104,7 +111,8 @@ impl<'a> Commit<'a> {
     /// What to send, as one datagram: a batch in several sends is several batches.
     pub fn transmit(&self) -> Vec<IoSlice<'_>> {
         let (body, last) = self.batch.body();
-        let mut parts = vec![IoSlice::new(&self.begin)];
+        let mut parts = Vec::with_capacity(5);
+        parts.push(IoSlice::new(&self.begin));
         match &self.last {
             None => parts.push(IoSlice::new(body)),
             Some(header) => parts.extend([
@@ -125,7 +133,13 @@ impl<'a> Commit<'a> {
 
     /// Takes a datagram from the kernel. What belongs to something else is ignored.
     pub fn handle(&mut self, datagram: &[u8]) {
-        for message in messages(datagram).flatten().filter(|m| m.kind == NLMSG_ERROR) {
+        for message in messages(datagram).flatten() {
+            if message.nft() == Some(NEWGEN) && message.seq == Batch::ECHO_SEQ {
+                self.generation = Generation::read(message.attributes());
+            }
+            if message.kind != NLMSG_ERROR {
+                continue;
+            }
             match message.ack() {
                 Ok(ack) if ack.errno == 0 => self.acked |= message.seq == self.acked_seq(),
                 Ok(ack) if message.seq <= self.batch.messages() => self.failures.push((message.seq, ack)),
@@ -142,6 +156,12 @@ impl<'a> Commit<'a> {
     /// Whether nothing more can come: the end of the batch was acknowledged.
     pub fn is_settled(&self) -> bool {
         self.acked && self.acks == Acks::End
+    }
+
+    /// The generation that the commit made. Told since kernel 6.10, of batches that are bound to one; `None` also if the
+    /// batch changed nothing.
+    pub fn generation(&self) -> Option<Generation> {
+        self.generation
     }
 
     /// What the answers so far mean. Ask when the socket has no more of them.

@@ -128,6 +128,11 @@ impl Dump {
         Ok(DumpEvent::More)
     }
 
+    /// Notes that the socket lost datagrams (`ENOBUFS`).
+    pub fn handle_overrun(&mut self) {
+        self.torn = true;
+    }
+
     /// Whether what came so far is known to mix two generations.
     pub fn is_torn(&self) -> bool {
         self.torn

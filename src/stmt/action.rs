@@ -9,11 +9,7 @@ use super::{
     select::{Chosen, Mapped, Part, Selector, Settable},
     set::SetRef,
 };
-use crate::{
-    data::*,
-    expr::*,
-    wire::Malformed,
-};
+use crate::{data::*, expr::*, wire::Malformed};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// An action of a rule. It never matches: whatever it does, the rule goes on.
@@ -128,9 +124,8 @@ impl Statement for Log {
             add("level", level_text(level));
         }
         let flags = self.flags.unwrap_or_default();
-        let all = [
-            LogFlags::TCP_SEQUENCE, LogFlags::TCP_OPTIONS, LogFlags::IP_OPTIONS, LogFlags::USER, LogFlags::ETHER,
-        ];
+        let all =
+            [LogFlags::TCP_SEQUENCE, LogFlags::TCP_OPTIONS, LogFlags::IP_OPTIONS, LogFlags::USER, LogFlags::ETHER];
         if flags == all.into_iter().collect() {
             add("flags", "all".into());
         } else {

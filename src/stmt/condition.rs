@@ -118,9 +118,7 @@ impl Compare {
         let short = field.lo.get(..whole).filter(|_| bits > 0 && bits % 8 == 0);
         if let (Some(start), Load::Packet(header, offset)) = (short, part.field.spec.load) {
             let register = crate::data::Register::R1;
-            exprs.push(
-                crate::expr::Payload::load(header.base(), (offset / 8).into(), whole as u32, register).into(),
-            );
+            exprs.push(crate::expr::Payload::load(header.base(), (offset / 8).into(), whole as u32, register).into());
             exprs.push(cmp(register, self.op, start));
         } else {
             let mut loaded = load(part, crate::data::Register::R1, &mut exprs);
@@ -224,7 +222,11 @@ impl Statement for Compare {
     fn holds(&self, twin: Twin) -> Holds {
         match self.pattern.fields().next() {
             Some(field) if self.part.dual && field.lo.len() != twin.address_len() => {
-                if self.op == Op::Ne { Holds::Always } else { Holds::Never }
+                if self.op == Op::Ne {
+                    Holds::Always
+                } else {
+                    Holds::Never
+                }
             }
             _ => Holds::Maybe,
         }
@@ -300,4 +302,3 @@ impl Statement for Member {
         self.lookup.holds(twin, self.inverted)
     }
 }
-

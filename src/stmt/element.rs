@@ -9,12 +9,7 @@ use super::{
     pattern::{FieldPattern, Pattern, Shape},
     set::SetRef,
 };
-use crate::{
-    data::*,
-    expr::Expr,
-    model,
-    wire::Malformed,
-};
+use crate::{data::*, expr::Expr, model, wire::Malformed};
 use std::{marker::PhantomData, time::Duration};
 
 /// An element of a set or a map.

@@ -49,10 +49,15 @@ pub(crate) fn field_len(field: &FieldType, dual: bool, v4: bool) -> usize {
 /// The fields of a register value; `None` if it has another length than the key.
 fn split<K: Key>(value: &Value) -> Option<[&[u8]; MAX_FIELDS]> {
     let single = K::FIELDS.len() == 1;
-    let len_in = |v4| K::FIELDS.iter().map(|f| {
-        let len = field_len(f, K::DUAL, v4);
-        if single { len } else { len.next_multiple_of(4) }
-    }).sum::<usize>();
+    let len_in = |v4| {
+        K::FIELDS
+            .iter()
+            .map(|f| {
+                let len = field_len(f, K::DUAL, v4);
+                if single { len } else { len.next_multiple_of(4) }
+            })
+            .sum::<usize>()
+    };
     let v4 = match value.len() {
         len if K::DUAL && len == len_in(true) => true,
         len if len == len_in(false) => false,

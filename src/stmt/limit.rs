@@ -1,9 +1,6 @@
 //! Conditions that use something up: rates and quotas.
 
-use super::{
-    action::Plain,
-    condition::Match,
-};
+use super::{action::Plain, condition::Match};
 use crate::{
     data::Name,
     expr::{Counter, Expr, Limit, LimitFlags, LimitType, ObjectType, Objref, Quota, QuotaFlags},

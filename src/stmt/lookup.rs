@@ -107,7 +107,11 @@ impl Lookup {
     pub fn holds(&self, twin: Twin, inverted: bool) -> Holds {
         match self.set {
             Set::Anonymous { ref items, .. } if !items.is_empty() && self.items(Some(twin)).is_empty() => {
-                if inverted { Holds::Always } else { Holds::Never }
+                if inverted {
+                    Holds::Always
+                } else {
+                    Holds::Never
+                }
             }
             _ => Holds::Maybe,
         }
@@ -181,7 +185,8 @@ impl Lookup {
         };
         let flags = inverted.then_some(LookupFlags::INV);
         exprs.push(LookupExpr { set_id, dreg, flags, ..LookupExpr::new(name, Register::R1) }.into());
-        if let ([part], Set::Anonymous { kind: Use::Set, .. }, false, false) = (&parts[..], &self.set, inverted, intervals)
+        if let ([part], Set::Anonymous { kind: Use::Set, .. }, false, false) =
+            (&parts[..], &self.set, inverted, intervals)
         {
             let values: Vec<_> = items.iter().flat_map(|(raw, _)| raw.fields().map(|f| f.lo)).collect();
             cx.observe(&part.field, values.into_iter());

@@ -387,7 +387,9 @@ impl Lowering {
         let net = |net: Option<Net>| if several { Some(Net::Several) } else { net };
         match field.spec.load {
             Load::Packet(Header::Ether, 96) if self.net.is_none() => self.net = net(Net::of_ethertype(first)),
-            Load::Meta(MetaKey::Protocol) if self.net.is_none() && self.link != Link::Inet && self.family != Family::Inet => {
+            Load::Meta(MetaKey::Protocol)
+                if self.net.is_none() && self.link != Link::Inet && self.family != Family::Inet =>
+            {
                 self.net = net(Net::of_ethertype(first));
             }
             Load::Meta(MetaKey::Nfproto) | Load::Ct(CtKey::L3protocol) if self.net.is_none() => {

@@ -104,7 +104,14 @@ fn words(time: Duration) -> String {
 impl Recent {
     /// The list `name` of `table`.
     pub fn new(table: &Table, name: &str) -> Self {
-        Self { table: table.clone(), name: name.to_owned(), windows: Vec::new(), rings: Vec::new(), rate: None, size: SIZE }
+        Self {
+            table: table.clone(),
+            name: name.to_owned(),
+            windows: Vec::new(),
+            rings: Vec::new(),
+            rate: None,
+            size: SIZE,
+        }
     }
 
     /// Declares a window that rules ask about (`--seconds`).
@@ -286,15 +293,21 @@ impl Recent {
     pub(crate) fn sets(&self) -> Vec<Set> {
         let mut sets = Vec::new();
         for &twin in self.twins() {
-            let mut add = |name: Name, timeout: Duration, note: String| sets.push(self.model(name, twin, timeout, &note));
-            add(self.seen(twin), MEMORY, format!("recent {}: every address, expires is a year less its age", self.name));
+            let mut add =
+                |name: Name, timeout: Duration, note: String| sets.push(self.model(name, twin, timeout, &note));
+            add(
+                self.seen(twin),
+                MEMORY,
+                format!("recent {}: every address, expires is a year less its age", self.name),
+            );
             for window in &self.windows {
                 let note = format!("recent {}: addresses seen within {}", self.name, words(*window));
                 add(self.window(*window, twin), *window, note);
             }
             if let Some(limit) = &self.rate {
                 // A bucket that had time to fill up is as good as none.
-                let full = limit.unit.saturating_mul(u64::from(limit.burst.unwrap_or(0)).max(1)).div_ceil(limit.rate.max(1));
+                let full =
+                    limit.unit.saturating_mul(u64::from(limit.burst.unwrap_or(0)).max(1)).div_ceil(limit.rate.max(1));
                 let note = format!("recent {}: token buckets", self.name);
                 add(self.bucket(twin), Duration::from_secs(full.max(limit.unit)), note);
             }
@@ -554,7 +567,10 @@ impl Statement for RecentOp {
         });
         let rate = self.rate().ok().flatten().map(|limit| {
             let (set, rate, unit) = (self.list.bucket(twin), limit.rate, unit(limit.unit));
-            format!("update @{set} {{ {key} limit rate over {rate}/{unit} burst {} packets }}", limit.burst.unwrap_or(5))
+            format!(
+                "update @{set} {{ {key} limit rate over {rate}/{unit} burst {} packets }}",
+                limit.burst.unwrap_or(5)
+            )
         });
         checks.chain(changes).chain(rate).collect::<Vec<_>>().join(" ")
     }

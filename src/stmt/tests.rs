@@ -62,8 +62,11 @@ fn row(rule: &Lowered) -> String {
         .sets
         .iter()
         .map(|set| {
-            let elements: Vec<_> =
-                set.elements.iter().map(|e: &model::Element| format!("{:?}", hex(&bytes(|out| e.encode(out))))).collect();
+            let elements: Vec<_> = set
+                .elements
+                .iter()
+                .map(|e: &model::Element| format!("{:?}", hex(&bytes(|out| e.encode(out)))))
+                .collect();
             format!(
                 r#"{{"hex": "{}", "elements": [{}]}}"#,
                 hex(&bytes(|out| {

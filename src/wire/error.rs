@@ -160,3 +160,16 @@ pub struct EncodeError {
     /// Why.
     pub why: Malformed,
 }
+
+impl EncodeError {
+    pub(crate) fn within(mut self, step: Step) -> Self {
+        self.path.outer(step);
+        self
+    }
+}
+
+impl From<Malformed> for EncodeError {
+    fn from(why: Malformed) -> Self {
+        Self { path: Path::default(), why }
+    }
+}

@@ -16,6 +16,7 @@ pub(crate) const NLMSG_OVERRUN: u16 = 4;
 
 pub(crate) const F_REQUEST: u16 = 0x1;
 pub(crate) const F_ACK: u16 = 0x4;
+pub(crate) const F_ECHO: u16 = 0x8;
 pub(crate) const F_DUMP_INTR: u16 = 0x10;
 pub(crate) const F_DUMP: u16 = 0x300;
 pub(crate) const F_EXCL: u16 = 0x200;
@@ -29,16 +30,22 @@ const F_ACK_TLVS: u16 = 0x200;
 /// `NFNL_SUBSYS_NFTABLES` in the upper byte of a message type.
 pub(crate) const SUBSYSTEM: u16 = 10;
 
+/// A message without attributes.
+pub(crate) fn header(kind: u16, flags: u16, seq: u32, family: u8, res_id: u16) -> [u8; ATTRIBUTES] {
+    let mut message = [0; ATTRIBUTES];
+    message[..4].copy_from_slice(&(ATTRIBUTES as u32).to_ne_bytes());
+    message[4..6].copy_from_slice(&kind.to_ne_bytes());
+    message[6..8].copy_from_slice(&flags.to_ne_bytes());
+    message[8..12].copy_from_slice(&seq.to_ne_bytes());
+    message[16] = family;
+    message[18..].copy_from_slice(&res_id.to_be_bytes());
+    message
+}
+
 /// Starts a message; [`finish`] patches its length.
 pub(crate) fn begin(out: &mut Writer, kind: u16, flags: u16, seq: u32, family: u8, res_id: u16) -> usize {
     let start = out.len();
-    out.bytes(&[0; 4]);
-    out.bytes(&kind.to_ne_bytes());
-    out.bytes(&flags.to_ne_bytes());
-    out.bytes(&seq.to_ne_bytes());
-    out.bytes(&[0; 4]);
-    out.bytes(&[family, 0]);
-    out.bytes(&res_id.to_be_bytes());
+    out.bytes(&header(kind, flags, seq, family, res_id));
     start
 }
 

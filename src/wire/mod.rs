@@ -45,7 +45,8 @@ pub struct Writer {
 impl Writer {
     /// An empty buffer.
     pub fn new(form: Form) -> Self {
-        Self::reuse(Vec::new(), form)
+        // Most of what is written alone is smaller than this.
+        Self::reuse(Vec::with_capacity(128), form)
     }
 
     /// Appends to `buf`.
@@ -72,8 +73,22 @@ impl Writer {
         self.buf.len()
     }
 
+    /// Takes what could not be written so far.
+    pub(crate) fn take_error(&mut self) -> Option<EncodeError> {
+        self.error.take()
+    }
+
+    /// Takes back what was written from `at` on.
+    pub(crate) fn split_off(&mut self, at: usize) -> Vec<u8> {
+        self.buf.split_off(at)
+    }
+
     pub(crate) fn into_parts(self) -> (Vec<u8>, Option<EncodeError>) {
         (self.buf, self.error)
+    }
+
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.buf.reserve(more);
     }
 
     #[inline]
@@ -82,6 +97,7 @@ impl Writer {
     }
 
     /// Overwrites bytes written before.
+    #[inline]
     pub(crate) fn patch(&mut self, at: usize, bytes: &[u8]) {
         self.buf[at..at + bytes.len()].copy_from_slice(bytes);
     }
@@ -92,18 +108,23 @@ impl Writer {
     }
 
     /// Records that the attribute being written has no valid form.
+    #[cold]
     pub(crate) fn refuse(&mut self, why: Malformed) {
-        self.error.get_or_insert(EncodeError { path: Path::default(), why });
+        self.error.get_or_insert_with(|| why.into());
     }
 
-    /// Writes one attribute whose payload `body` appends; the length is patched in afterwards.
+    /// Starts an attribute whose payload is what is written until [`close`](Self::close).
     #[inline]
-    pub(crate) fn attr(&mut self, kind: u16, name: &'static str, body: impl FnOnce(&mut Self)) {
+    pub(crate) fn open(&mut self, kind: u16) -> usize {
         let start = self.buf.len();
-        let healthy = self.error.is_none();
-        self.bytes(&[0, 0]);
-        self.bytes(&kind.to_ne_bytes());
-        body(self);
+        let [low, high] = kind.to_ne_bytes();
+        self.bytes(&[0, 0, low, high]);
+        start
+    }
+
+    /// Ends the attribute that was opened at `start`: patches its length in, or takes it back if that overflows.
+    #[inline]
+    pub(crate) fn close(&mut self, start: usize) {
         let len = self.buf.len() - start;
         match u16::try_from(len) {
             Ok(len) => self.patch(start, &len.to_ne_bytes()),
@@ -112,7 +133,18 @@ impl Writer {
                 self.refuse(Malformed::TooLong { got: len - 4, most: usize::from(u16::MAX) - 4 });
             }
         }
-        self.buf.resize(self.buf.len().next_multiple_of(4), 0);
+        if !len.is_multiple_of(4) {
+            self.buf.resize(aligned(self.buf.len()), 0);
+        }
+    }
+
+    /// Writes one attribute whose payload `body` appends.
+    #[inline]
+    pub(crate) fn attr(&mut self, kind: u16, name: &'static str, body: impl FnOnce(&mut Self)) {
+        let healthy = self.error.is_none();
+        let start = self.open(kind);
+        body(self);
+        self.close(start);
         if healthy && let Some(error) = &mut self.error {
             error.path.outer(Step::Field(name));
         }
@@ -132,9 +164,14 @@ impl Writer {
     /// Like [`attr`](Self::attr), for a payload that is attributes itself.
     #[inline]
     pub(crate) fn nest(&mut self, kind: u16, name: &'static str, body: impl FnOnce(&mut Self)) {
+        self.attr(self.nested(kind), name, body);
+    }
+
+    /// The type of an attribute that holds attributes.
+    #[inline]
+    pub(crate) fn nested(&self, kind: u16) -> u16 {
         // The kernel itself dumps nf_tables nests without the flag.
-        let flag = if self.form == Form::Request { NESTED } else { 0 };
-        self.attr(kind | flag, name, body);
+        if self.form == Form::Request { kind | NESTED } else { kind }
     }
 }
 
@@ -151,7 +188,15 @@ pub struct Attr<'a> {
     pub payload: &'a [u8],
 }
 
+/// Attributes start at multiples of four bytes.
+#[inline]
+const fn aligned(len: usize) -> usize {
+    // Lengths here have 16 bits or are those of a buffer: no overflow. `next_multiple_of` would divide.
+    (len + 3) & !3
+}
+
 /// Walks a run of attributes; yields one error and stops where a header does not fit.
+#[inline]
 pub fn attrs(buf: &[u8]) -> impl Iterator<Item = Result<Attr<'_>, Malformed>> {
     let mut pos = 0;
     std::iter::from_fn(move || {
@@ -161,7 +206,7 @@ pub fn attrs(buf: &[u8]) -> impl Iterator<Item = Result<Attr<'_>, Malformed>> {
             let len = usize::from(u16::from_ne_bytes([head[0], head[1]]));
             let payload = rest.get(4..len)?;
             // The padding of the last attribute may be missing.
-            let raw = &rest[..len.next_multiple_of(4).min(rest.len())];
+            let raw = &rest[..aligned(len).min(rest.len())];
             Some(Attr { kind: u16::from_ne_bytes([head[2], head[3]]) & KIND, offset: pos, raw, payload })
         })();
         pos = attr.map_or(buf.len(), |a| pos + a.raw.len());
@@ -170,27 +215,32 @@ pub fn attrs(buf: &[u8]) -> impl Iterator<Item = Result<Attr<'_>, Malformed>> {
 }
 
 /// Attributes this version has no row for, kept byte for byte and sent again as they came.
+///
+/// Every object has room for some and hardly ever has any, so that room is one pointer.
+#[allow(clippy::box_collection)]
 #[derive(Clone, Default, Eq, Hash, PartialEq)]
-pub struct Unknown(Vec<u8>);
+pub struct Unknown(Option<Box<Vec<u8>>>);
 
 impl Unknown {
     /// Nothing unknown was seen.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     /// The attributes.
     pub fn iter(&self) -> impl Iterator<Item = Attr<'_>> {
-        attrs(&self.0).flatten()
+        attrs(self.as_bytes()).flatten()
     }
 
     pub(crate) fn push(&mut self, raw: &[u8]) {
-        self.0.extend_from_slice(raw);
-        self.0.resize(self.0.len().next_multiple_of(4), 0);
+        let bytes = self.0.get_or_insert_default();
+        bytes.extend_from_slice(raw);
+        bytes.resize(aligned(bytes.len()), 0);
     }
 
+    #[inline]
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
+        self.0.as_deref().map_or(&[], Vec::as_slice)
     }
 }
 

@@ -34,7 +34,10 @@ fn a_list_is_seen_added_to_removed_from_and_emptied() {
 
         let entries = nft.recent(&list).entries()?;
         assert_eq!(entries[0].address, a, "stamped last, so listed first: {entries:?}");
-        assert!(entries[0].age < Duration::from_millis(100) && entries[1].age >= Duration::from_millis(200), "{entries:?}");
+        assert!(
+            entries[0].age < Duration::from_millis(100) && entries[1].age >= Duration::from_millis(200),
+            "{entries:?}"
+        );
         assert_eq!(entries.len(), 3);
 
         assert!(nft.recent(&list).remove(b)?);

@@ -26,7 +26,11 @@ struct Wire {
 impl Wire {
     fn new(host: &Host, v6: bool) -> Self {
         let address = |n: u8| -> IpAddr {
-            if v6 { Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n.into()).into() } else { Ipv4Addr::new(127, 0, 0, n).into() }
+            if v6 {
+                Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n.into()).into()
+            } else {
+                Ipv4Addr::new(127, 0, 0, n).into()
+            }
         };
         if v6 {
             for n in 1..10 {
@@ -189,7 +193,8 @@ fn every_operation_is_the_same_in_ipv6() {
 #[test]
 fn a_mask_makes_neighbours_one() {
     let list = list().with_window(SECOND);
-    let pair = |words: &str, op: RecentOp| Pair { port: 9, words: words.to_owned(), op: op.prefix(24, 120), accept: true };
+    let pair =
+        |words: &str, op: RecentOp| Pair { port: 9, words: words.to_owned(), op: op.prefix(24, 120), accept: true };
     let rules = |mask: &str| {
         vec![
             pair(&format!("--rcheck --seconds 1 --rsource --mask {mask}"), list.rcheck(Side::Source).within(SECOND)),

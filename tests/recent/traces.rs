@@ -155,8 +155,25 @@ fn story() -> Vec<Step> {
     let imaps = |connection, who| Open { connection, who, host: MAIL, port: 993 };
     let idle = Wait(Duration::from_millis(1600));
     vec![
-        ssh(0, 0), imaps(1, 0), Talk(1), ssh(2, 0), Talk(2), ssh(3, 1), idle, ssh(4, 0), Talk(2), ssh(5, 0), Talk(5),
-        Close(5), Talk(2), ssh(6, 0), Talk(1), ssh(7, 0), Talk(7), Close(1), ssh(8, 0),
+        ssh(0, 0),
+        imaps(1, 0),
+        Talk(1),
+        ssh(2, 0),
+        Talk(2),
+        ssh(3, 1),
+        idle,
+        ssh(4, 0),
+        Talk(2),
+        ssh(5, 0),
+        Talk(5),
+        Close(5),
+        Talk(2),
+        ssh(6, 0),
+        Talk(1),
+        ssh(7, 0),
+        Talk(7),
+        Close(1),
+        ssh(8, 0),
     ]
 }
 

@@ -366,8 +366,7 @@ pub fn more() -> Vec<Case> {
 
 fn all_flags() -> super::super::api::expr::Log {
     let mut log = log();
-    log.flags = Some(
-        LogFlags::TCP_SEQUENCE | LogFlags::TCP_OPTIONS | LogFlags::IP_OPTIONS | LogFlags::USER | LogFlags::ETHER,
-    );
+    log.flags =
+        Some(LogFlags::TCP_SEQUENCE | LogFlags::TCP_OPTIONS | LogFlags::IP_OPTIONS | LogFlags::USER | LogFlags::ETHER);
     log
 }
