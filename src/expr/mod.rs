@@ -60,7 +60,7 @@ pub use range::{Range, RangeOp};
 pub use redir::Redir;
 pub use reject::{Reject, RejectType};
 
-use crate::wire::{Codec, DecodeError, Malformed, Scope, Spec, Table, Writer, attrs};
+use crate::wire::{Codec, DecodeError, Scope, Spec, Table, Writer, attrs};
 #[cfg(test)]
 use proptest::prelude::*;
 use std::borrow::Cow;
@@ -108,11 +108,11 @@ macro_rules! expressions {
                 }
             }
 
-            fn typed(name: &[u8], data: &[u8]) -> Result<Self, DecodeError> {
+            fn typed(name: &[u8], data: &[u8]) -> Option<Self> {
                 $( if name == $name.as_bytes() {
-                    return $variant::decode(data).map(Self::from);
+                    return $variant::decode(data).ok().map(Self::from);
                 } )*
-                Err(Malformed::Missing.into())
+                None
             }
 
             /// Any expression, except those that hold expressions themselves.
@@ -216,7 +216,7 @@ impl Expr {
 
     fn decode(nest: &[u8]) -> Self {
         Self::parts(nest)
-            .and_then(|(name, data)| Self::typed(name, data).ok())
+            .and_then(|(name, data)| Self::typed(name, data))
             .unwrap_or_else(|| Self::Unknown(UnknownExpr { raw: nest.to_vec() }))
     }
 }
