@@ -30,9 +30,17 @@ struct Workload {
     /// How many elements, rules or changes; and for `--quick`.
     size: usize,
     quick: usize,
-    /// In a child process.
-    run: fn(Side, usize) -> Result<Sample>,
+    run: Run,
     kernel: bool,
+}
+
+/// How a workload is measured in child processes.
+#[derive(Clone, Copy)]
+enum Run {
+    /// Floor and library in one each.
+    Apart(fn(Side, usize) -> Result<Sample>),
+    /// Both in the same, because what is in the kernel is not twice the same: sets hash by a random seed.
+    Together(fn([Side; 2], usize) -> Result<[Sample; 2]>),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,25 +49,46 @@ enum Side {
     Ours,
 }
 
-/// Runs one side of a workload in a process of its own.
-fn in_child(workload: &Workload, side: Side, size: usize) -> Result<Sample> {
-    let child = Command::new(env::current_exe()?)
-        .args([CHILD, workload.name, &format!("{side:?}"), &size.to_string()])
-        .output()?;
+/// Measures sides of a workload in a process of their own.
+fn in_child<const N: usize>(workload: &Workload, sides: [Side; N], size: usize) -> Result<[Sample; N]> {
+    let sides = sides.map(|side| format!("{side:?}"));
+    let child =
+        Command::new(env::current_exe()?).args([CHILD, workload.name, &size.to_string()]).args(sides).output()?;
     if !child.status.success() {
         return Err(String::from_utf8_lossy(&child.stderr).trim().into());
     }
-    Sample::from_line(&String::from_utf8(child.stdout)?)
+    let samples: Vec<Sample> =
+        String::from_utf8(child.stdout)?.lines().map(Sample::from_line).collect::<Result<_>>()?;
+    samples.try_into().map_err(|_| "the child did not measure what it was asked for".into())
 }
 
 const CHILD: &str = "--child";
 
 fn child(args: &[String]) -> Result<()> {
-    let [name, side, size] = args else { return Err("not for people".into()) };
+    let [name, size, sides @ ..] = args else { return Err("not for people".into()) };
     let workload = WORKLOADS.iter().find(|w| w.name == name).ok_or("no such workload")?;
-    let side = if side == "Floor" { Side::Floor } else { Side::Ours };
-    println!("{}", (workload.run)(side, size.parse()?)?.to_line());
+    let sides: Vec<_> = sides.iter().map(|side| if side == "Floor" { Side::Floor } else { Side::Ours }).collect();
+    let size = size.parse()?;
+    let samples = match (workload.run, &sides[..]) {
+        (Run::Apart(run), &[side]) => vec![run(side, size)?],
+        (Run::Together(run), &[one, other]) => run([one, other], size)?.to_vec(),
+        _ => return Err("not how this is measured".into()),
+    };
+    samples.iter().for_each(|sample| println!("{}", sample.to_line()));
     Ok(())
+}
+
+/// Floor and library; each goes first in every other round.
+fn measure(workload: &Workload, size: usize, round: usize, ours: Side) -> Result<(Sample, Sample)> {
+    let one = |side| in_child(workload, [side], size).map(|[sample]| sample);
+    Ok(match workload.run {
+        Run::Together(_) => in_child(workload, [Side::Floor, ours], size)?.into(),
+        Run::Apart(_) if round.is_multiple_of(2) => (one(Side::Floor)?, one(ours)?),
+        Run::Apart(_) => {
+            let ours = one(ours)?;
+            (one(Side::Floor)?, ours)
+        }
+    })
 }
 
 /// The samples of one workload, floor and library by round.
@@ -127,15 +156,8 @@ fn main() -> Result<()> {
     let size = |w: &Workload| if quick { w.quick } else { w.size };
     for round in 0..rounds {
         chosen.retain_mut(|(workload, samples)| {
-            let run = |side| in_child(workload, side, size(workload));
             let ours = if has("--noise") { Side::Floor } else { Side::Ours };
-            // Each goes first in every other round.
-            let pair = if round % 2 == 0 {
-                run(Side::Floor).and_then(|floor| Ok((floor, run(ours)?)))
-            } else {
-                run(ours).and_then(|ours| Ok((run(Side::Floor)?, ours)))
-            };
-            match pair {
+            match measure(workload, size(workload), round, ours) {
                 Ok(pair) => samples.push(pair),
                 Err(error) => testing::skip(&format!("{}: {error}", workload.name)),
             }
