@@ -74,8 +74,8 @@ pub fn tell() -> Done {
     let mut nft = router.run(Client::open)?;
     let mails = PLANS.map(|plan| plan.mail.parse()).into_iter().collect::<Result<Vec<IpAddr>, _>>()?;
     let batch = firewall::batch(&mut nft, &mails, WINDOW)?;
-    let committed = nft.apply(&batch)?;
-    println!("the firewall is in: {} operations, one batch, generation {}", batch.len(), committed.generation);
+    nft.apply(&batch)?;
+    println!("the firewall is in: {} operations in one batch; generation {}", batch.len(), nft.generation()?);
     show_ruleset(&mut nft, &mails)?;
 
     let told = PLANS.iter().map(|plan| Family { plan, client: &client, nft: &mut nft }.tell()).collect::<Vec<_>>();

@@ -146,7 +146,7 @@ impl Table for Value {
     const TABLE: &'static [Spec] = Data::TABLE;
     #[inline]
     fn encode(&self, out: &mut Writer) {
-        out.attr(VALUE, "value", |out| out.bytes(self));
+        out.leaf(VALUE, "value", self);
     }
     fn decode(buf: &[u8]) -> Result<Self, DecodeError> {
         let mut value = None;

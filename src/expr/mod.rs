@@ -61,7 +61,7 @@ pub use redir::Redir;
 pub use reject::{Reject, RejectType};
 
 use crate::data::Name;
-use crate::wire::{Attr, Choice, Codec, DecodeError, Form, Malformed, Scope, Spec, Table, Writer, attrs};
+use crate::wire::{Attr, Choice, Codec, DecodeError, Form, Scope, Spec, Table, Writer, attrs};
 #[cfg(test)]
 use proptest::prelude::*;
 use std::borrow::Cow;
@@ -109,11 +109,11 @@ macro_rules! expressions {
                 }
             }
 
-            fn typed(name: &[u8], data: &[u8]) -> Result<Self, DecodeError> {
+            fn typed(name: &[u8], data: &[u8]) -> Option<Self> {
                 $( if name == $name.as_bytes() {
-                    return $variant::decode(data).map(Self::from);
+                    return $variant::decode(data).ok().map(Self::from);
                 } )*
-                Err(Malformed::Missing.into())
+                None
             }
 
             /// Any expression, except those that hold expressions themselves.
@@ -251,7 +251,7 @@ impl Expr {
 
     fn decode(nest: &[u8]) -> Self {
         Self::parts(nest)
-            .and_then(|(name, data)| Self::typed(name, data).ok())
+            .and_then(|(name, data)| Self::typed(name, data))
             .unwrap_or_else(|| Self::Unknown(UnknownExpr { raw: nest.to_vec() }))
     }
 }

@@ -101,3 +101,73 @@ pub const TABLES: &[(&str, &[Spec])] = &[
     ("element", Element::TABLE),
     ("element list", element::LIST),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        data::Family,
+        wire::{Form, Writer, locate},
+    };
+    use proptest::prelude::*;
+
+    /// Objects of one kind: what is read was written, and whatever is written can be read or is refused.
+    macro_rules! objects {
+        ($($kind:ident: $object:ident $(($family:expr))?;)*) => { $(
+            mod $kind {
+                use super::*;
+
+                fn encoded(object: &$object) -> Vec<u8> {
+                    let mut out = Writer::new(Form::Exact);
+                    object.encode_attrs(&mut out);
+                    out.finish().unwrap()
+                }
+
+                proptest! {
+                    #![proptest_config(ProptestConfig::with_cases(500))]
+
+                    #[test]
+                    fn survives(object in $object::any_attrs($($family)?)) {
+                        prop_assert_eq!($object::decode_attrs($($family,)? &encoded(&object)), Ok(object));
+                    }
+
+                    #[test]
+                    fn damaged_never_panics(
+                        object in $object::any_attrs($($family)?),
+                        at in any::<prop::sample::Index>(), byte: u8, cut in any::<prop::sample::Index>(), offset in 0usize..900,
+                    ) {
+                        let mut bytes = encoded(&object);
+                        if !bytes.is_empty() {
+                            *at.get_mut(&mut bytes) = byte;
+                            let _ = $object::decode_attrs($($family,)? &bytes[..cut.index(bytes.len())]);
+                        }
+                        if let Ok(object) = $object::decode_attrs($($family,)? &bytes) {
+                            prop_assert_eq!($object::decode_attrs($($family,)? &encoded(&object)), Ok(object));
+                        }
+                        locate(&bytes, offset, Kind::$object.scope());
+                    }
+
+                    #[test]
+                    fn noise_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300), offset: usize) {
+                        let _ = $object::decode_attrs($($family,)? &bytes);
+                        locate(&bytes, offset, Kind::$object.scope());
+                    }
+                }
+            }
+        )* };
+    }
+
+    // A list of elements has the scope of its elements one level down.
+    #[allow(non_upper_case_globals)]
+    impl Kind {
+        const Element: Self = Self::Elements;
+    }
+
+    objects! {
+        tables: Table(Family::Inet);
+        chains: Chain(Family::Netdev);
+        rules: Rule(Family::Bridge);
+        sets: Set(Family::Ip6);
+        elements: Element;
+    }
+}

@@ -195,8 +195,10 @@ impl<T: std::fmt::Debug + 'static, C: Codec<T>> Codec<Vec<T>> for List<C> {
         // Counted first: lists of rules are many, and most of their memory would be what a growing `Vec` keeps in hand.
         let mut items = Vec::with_capacity(attrs(payload).count());
         for (i, attr) in attrs(payload).enumerate() {
-            let item = attr.map_err(DecodeError::from).and_then(|a| C::get(a.payload));
-            items.push(item.map_err(|e| e.within(Step::Index(i)))?);
+            match attr.map_err(DecodeError::from).and_then(|a| C::get(a.payload)) {
+                Ok(item) => items.push(item),
+                Err(e) => return Err(e.within(Step::Index(i))),
+            }
         }
         Ok(items)
     }

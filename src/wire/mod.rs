@@ -138,6 +138,21 @@ impl Writer {
         }
     }
 
+    /// Writes one attribute of a payload that is there already.
+    #[inline]
+    pub(crate) fn leaf(&mut self, kind: u16, name: &'static str, payload: &[u8]) {
+        let [low, high] = kind.to_ne_bytes();
+        let Ok(len) = u16::try_from(payload.len() + 4) else {
+            return self.attr(kind, name, |out| out.bytes(payload));
+        };
+        let [len_low, len_high] = len.to_ne_bytes();
+        self.bytes(&[len_low, len_high, low, high]);
+        self.bytes(payload);
+        if !payload.len().is_multiple_of(4) {
+            self.buf.resize(aligned(self.buf.len()), 0);
+        }
+    }
+
     /// Writes one attribute whose payload `body` appends.
     #[inline]
     pub(crate) fn attr(&mut self, kind: u16, name: &'static str, body: impl FnOnce(&mut Self)) {

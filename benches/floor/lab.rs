@@ -1,0 +1,109 @@
+//! What is loaded, and where.
+
+use crate::{Result, bare::Bare};
+use oxitables::{
+    Batch, Chain, Client, Family, Hook, Priority, Table,
+    data::{DataType, Register, Value, Verdict},
+    expr::{Cmp, CmpOp, Counter, Expr, Immediate, Meta, MetaKey, Payload, PayloadBase},
+    model::{Element, Rule, Set},
+    testing::Sandbox,
+};
+use std::net::Ipv4Addr;
+
+fn address(i: usize) -> Ipv4Addr {
+    Ipv4Addr::from(0x0100_0000_u32.wrapping_add((i as u32).wrapping_mul(2_654_435_761)))
+}
+
+fn value(bytes: &[u8]) -> Value {
+    Value::new(bytes).expect("fits")
+}
+
+fn element(i: usize) -> Element {
+    Element::new(value(&address(i).octets()))
+}
+
+/// `ip saddr A tcp dport P counter accept`.
+fn rule(chain: &Chain, i: usize) -> Rule {
+    let is = |bytes: &[u8]| Expr::from(Cmp::new(Register::R1, CmpOp::Eq, value(bytes)));
+    let port = (i % 65_535 + 1) as u16;
+    Rule::new(
+        chain,
+        [
+            Payload::load(PayloadBase::Network, 12, 4, Register::R1).into(),
+            is(&address(i).octets()),
+            Meta::load(MetaKey::L4proto, Register::R1).into(),
+            is(&[6]),
+            Payload::load(PayloadBase::Transport, 2, 2, Register::R1).into(),
+            is(&port.to_be_bytes()),
+            Counter::new().into(),
+            Immediate::new(Register::VERDICT, Verdict::accept()).into(),
+        ],
+    )
+}
+
+/// A table with a set and a chain, in the kernel or about to be.
+pub(crate) struct Ruleset {
+    pub(crate) table: Table,
+    pub(crate) set: Set,
+    pub(crate) chain: Chain,
+}
+
+impl Ruleset {
+    pub(crate) fn new() -> Self {
+        let table = Table::new(Family::Ip, "bench");
+        Self {
+            set: Set::new(&table, "addresses", DataType::from(7), 4),
+            chain: table.chain("input").with_hook(Hook::Input, Priority::FILTER),
+            table,
+        }
+    }
+
+    pub(crate) fn elements(&self, n: usize) -> Batch {
+        let mut batch = Batch::new();
+        batch.add(self.set.elements((0..n).map(element)));
+        batch
+    }
+
+    pub(crate) fn rules(&self, n: usize) -> Batch {
+        let mut batch = Batch::new();
+        for i in 0..n {
+            batch.add(rule(&self.chain, i));
+        }
+        batch
+    }
+
+    pub(crate) fn one_element(&self, i: usize) -> Batch {
+        let mut batch = Batch::new();
+        batch.add(self.set.elements([element(i)]));
+        batch
+    }
+}
+
+/// A namespace with the empty [`Ruleset`] in it, the library's connection to it, and a bare one.
+pub(crate) struct Lab {
+    pub(crate) rules: Ruleset,
+    pub(crate) nft: Client,
+    pub(crate) bare: Bare,
+}
+
+impl Lab {
+    pub(crate) fn new() -> Result<Self> {
+        // Both sockets stay in the namespace; the work is then done outside, on the main thread.
+        let (mut nft, bare) =
+            Sandbox::new()?.host("bench")?.run(|| (Client::open(), Bare::open().map_err(|e| e.to_string())));
+        let rules = Ruleset::new();
+        let mut batch = Batch::new();
+        batch.add(&rules.table).add(&rules.set).add(&rules.chain);
+        nft.as_mut().map_err(|e| e.to_string())?.apply(&batch)?;
+        Ok(Self { rules, nft: nft?, bare: bare? })
+    }
+
+    /// Leaves the kernel nothing to clean up in the background of the next measurement.
+    pub(crate) fn close(mut self) -> Result<()> {
+        let mut batch = Batch::new();
+        batch.delete(&self.rules.table);
+        self.nft.apply(&batch)?;
+        // Closing waits for what the last commits freed.
+        Ok(())
+    }
+}
