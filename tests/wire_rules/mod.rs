@@ -39,7 +39,10 @@ pub fn cases() -> Vec<Case> {
 /// What the rules refer to, in nft's words, in a table of a family.
 pub fn declarations(family: Family) -> &'static str {
     match family {
-        Arp => "set marks { type mark; } chain other { }",
+        Arp => {
+            "set marks { type mark; }
+            chain other { }"
+        }
         _ => {
             "set admins { type ipv4_addr; flags interval; }
             set lan4 { type ipv4_addr; flags interval; }
