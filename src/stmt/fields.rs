@@ -200,7 +200,7 @@ pub mod icmpv6 {
         /// Checksum.
         Settable checksum: u16 = at(16), 16, "icmpv6 checksum";
         /// Parameter problem: where, in bytes.
-        Settable parameter_problem: u32 = at(32), 32, "icmpv6 parameter-problem" needs [4];
+        Settable param_problem: u32 = at(32), 32, "icmpv6 param-problem" needs [4];
         /// Packet too big: what would fit, in bytes.
         Settable mtu: u32 = at(32), 32, "icmpv6 mtu" needs [2];
         /// Pings: identifier of the sender's process.

@@ -579,6 +579,10 @@ impl Loaded {
 
     /// Keeps only the bits of `mask`.
     pub fn keep(&mut self, part: &Part, mask: &[u8], exprs: &mut Vec<Expr>) -> Result<(), Malformed> {
+        // The mask that cut out a bit field at the end of its bytes becomes a narrower one.
+        if self.shift == 0 && usize::from(self.bits) < self.len * 8 {
+            exprs.pop();
+        }
         self.settle(exprs);
         let mask = self.encode(part, mask)?;
         exprs.push(Bitwise::mask(self.register, self.register, mask).into());

@@ -5,8 +5,10 @@ mod api {
     pub use crate::*;
 }
 
-#[path = "../../tests/wire_rules/mod.rs"]
+#[path = "../../../tests/wire_rules/mod.rs"]
 mod wire_rules;
+
+mod sweep;
 
 use super::lower::Lowered;
 use crate::{
@@ -39,18 +41,20 @@ fn expr_bytes(exprs: &Vec<Expr>) -> Vec<u8> {
 fn dump_wire_rules() {
     let Some(path) = std::env::var_os("OXITABLES_DUMP") else { return };
     let mut out = String::new();
-    for case in wire_rules::cases() {
-        let lowered = case.rule.lower(case.family).unwrap_or_else(|e| panic!("{}: {e}", case.words[0]));
+    let sweep = std::env::var_os("OXITABLES_SWEEP").is_some();
+    let rows: Vec<sweep::Row> = if sweep {
+        sweep::rows()
+    } else {
+        wire_rules::cases().into_iter().map(|c| (c.family, c.chain, c.rule)).collect()
+    };
+    for (family, chain, rule) in rows {
+        let text = rule.text(family);
+        let lowered = rule.lower(family).unwrap_or_else(|e| panic!("{text:?}: {e}"));
         let rows: Vec<_> = lowered.iter().map(row).collect();
-        let text = case.rule.text(case.family);
         let _ = writeln!(
             out,
-            r#"{{"family": "{}", "chain": "{}", "decl": {:?}, "words": {:?}, "text": {:?}, "rules": [{}]}}"#,
-            case.family,
-            case.chain,
-            wire_rules::declarations(case.family),
-            case.words,
-            text,
+            r#"{{"family": "{family}", "chain": "{chain}", "decl": {:?}, "words": {text:?}, "rules": [{}]}}"#,
+            wire_rules::declarations(family),
             rows.join(", "),
         );
     }
