@@ -2,8 +2,9 @@
 
 use super::{
     field::{Load, Twin},
+    load::{Loaded, load, masked_text},
     lookup::Lookup,
-    lower::{Holds, Loaded, Lowering, Statement, load, masked_text, refused},
+    lower::{Holds, Lowering, Statement, refused},
     pattern::{FieldPattern, RawPattern, Shape},
     select::Part,
 };

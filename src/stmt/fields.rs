@@ -115,7 +115,7 @@ pub mod ip {
         /// Explicit congestion notification.
         Settable ecn: Ecn = at(14), 2, "ip ecn";
         /// Length of the packet in bytes, header included.
-        Settable length: u16 = at(16), 16, "ip length";
+        Settable length: u16 = at(16), 16, "ip length", pseudo;
         /// Identifier that the fragments of a packet share.
         Settable id: u16 = at(32), 16, "ip id";
         /// Fragment offset in words of 8 bytes; bit 13 says that more follow, bit 14 not to fragment.

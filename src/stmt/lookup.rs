@@ -3,14 +3,15 @@
 use super::{
     field::{Header, Load, Twin},
     key::{Key, MapValue, field_len, order_note},
-    lower::{AnonymousSet, Holds, Loaded, Lowering, load, refused},
+    load::{Loaded, load},
+    lower::{AnonymousSet, Holds, Lowering, refused},
     pattern::{FieldPattern, Pattern, RawPattern, Shape},
     select::{Chosen, Part},
     set::{MapRef, SetRef},
 };
 use crate::{
     data::*,
-    expr::{Expr, Lookup as LookupExpr, LookupFlags},
+    expr::{CtKey, Expr, Lookup as LookupExpr, LookupFlags},
     model,
     wire::Malformed,
 };
@@ -312,7 +313,7 @@ fn blank(name: &str, shape: SetShape) -> model::Set {
 /// nft's note of the byte order of a single field, which it has even for one byte.
 fn anonymous_order(part: &Part) -> u32 {
     match (part.field.spec.load, part.field.spec.order) {
-        (Load::Packet(..), ByteOrder::Byte) => order_note(ByteOrder::Network),
+        (Load::Packet(..) | Load::Ct(CtKey::Protocol), ByteOrder::Byte) => order_note(ByteOrder::Network),
         (_, ByteOrder::Byte) => order_note(ByteOrder::Host),
         (_, order) => order_note(order),
     }

@@ -5,12 +5,14 @@
 //! them.
 
 mod action;
+mod assign;
 mod condition;
 mod element;
 mod field;
 pub mod fields;
 mod key;
 mod limit;
+mod load;
 mod lookup;
 mod lower;
 mod nat;
@@ -23,7 +25,8 @@ mod set;
 mod tests;
 mod verdict;
 
-pub use action::{Action, Source, Update, counter, counter_named, log, notrack};
+pub use action::{Action, Update, counter, counter_named, log, notrack};
+pub use assign::Source;
 pub use condition::Match;
 pub use element::Element;
 pub use key::{Key, MapValue, SetKey};

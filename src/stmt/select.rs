@@ -1,7 +1,8 @@
 //! What people write: a field, and what they say of it.
 
 use super::{
-    action::{Action, Assign, Source, Update},
+    action::{Action, Update},
+    assign::{Assign, Source},
     condition::{Compare, Match, Member, Op, Test},
     field::{Field, Twin},
     key::{Key, MapValue},

@@ -8,6 +8,10 @@ mod api {
 #[path = "../../../tests/wire_rules/mod.rs"]
 mod wire_rules;
 
+mod random;
+mod refusals;
+mod registers;
+mod sets;
 mod sweep;
 
 use super::lower::Lowered;
