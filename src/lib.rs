@@ -10,7 +10,7 @@ pub mod testing;
 pub use data::{Family, Priority, Hook, Policy};
 pub use model::{Chain, Table};
 #[doc(inline)]
-pub use data::Mark;
+pub use data::{CtState, IfName, MacAddr, Mark, Port, Protocol, TcpFlags, Verdict};
 #[doc(inline)]
 pub use stmt::{
     Action, AddrSet, Element, Key, Keyed, Map, MapRef, Match, Pattern, RejectWith, Rule, Set, SetKey, SetRef, To,

@@ -10,7 +10,7 @@ mod numbers;
 mod plain;
 
 pub use bits::{CtEvents, CtLabels, CtState, CtStatus, TcpFlags};
-pub use names::{HelperName, IfKind, IfName, MacAddr};
+pub use names::{HelperName, IfKind, IfName, MacAddr, ParseMacError};
 pub use numbers::*;
 
 use super::Value;
@@ -62,7 +62,7 @@ pub enum ByteOrder {
 
 /// How a value is written down.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Style {
+pub(crate) enum Style {
     /// In nft's words: `established,related`.
     Words,
     /// Bits as an expression: `established | related`.
@@ -90,13 +90,8 @@ impl FieldType {
     }
 
     /// Bytes of the value; the most, for an address of either family.
-    pub const fn len(&self) -> usize {
+    pub const fn width(&self) -> usize {
         self.len as usize
-    }
-
-    /// Whether it has no bytes, which none has.
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
     }
 
     /// Order of its bytes.

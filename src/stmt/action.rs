@@ -53,6 +53,9 @@ impl Statement for Plain {
     fn text(&self, _: Option<Twin>) -> String {
         self.text.clone()
     }
+    fn acts(&self) -> bool {
+        true
+    }
 }
 
 /// Counts the packets that get here, and their bytes.
@@ -106,6 +109,10 @@ impl Statement for Log {
         }
         cx.push_act(vec![self.clone().into()]);
         Ok(())
+    }
+
+    fn acts(&self) -> bool {
+        true
     }
 
     fn text(&self, _: Option<Twin>) -> String {
@@ -262,5 +269,9 @@ impl Statement for Update {
 
     fn is_dual(&self) -> bool {
         self.parts.iter().any(|p| p.dual)
+    }
+
+    fn acts(&self) -> bool {
+        true
     }
 }

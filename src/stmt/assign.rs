@@ -121,13 +121,13 @@ impl Assign {
         let loaded = load(&part, R1, &mut exprs);
         let value = loaded.encode(&part, image)?;
         let mask = loaded.mask();
-        let odd = header.checksum().is_some() && (first % 2 != 0 || end % 2 != 0);
+        let odd = header.checksum().is_some() && !(first.is_multiple_of(2) && end.is_multiple_of(2));
         if odd {
             (first, end) = (first / 2 * 2, end.next_multiple_of(2));
         }
         let len = u32::from(end - first);
         exprs.clear();
-        if odd || bits % 8 != 0 || offset % 8 != 0 {
+        if odd || !bits.is_multiple_of(8) || !offset.is_multiple_of(8) {
             // Value and mask at their place among the bytes that are written.
             let before = usize::from(offset / 8 - first);
             let mut xor = vec![0; len as usize];
@@ -187,8 +187,8 @@ impl Assign {
     fn whole(&self) -> Result<(u32, u32), Malformed> {
         let Load::Packet(header, offset) = self.field.spec.load else { return Ok((0, 0)) };
         let (first, len) = (u32::from(offset / 8), u32::from(self.field.spec.bits / 8));
-        let odd = header.checksum().is_some() && (first % 2 != 0 || len % 2 != 0);
-        if offset % 8 != 0 || self.field.spec.bits % 8 != 0 || odd {
+        let odd = header.checksum().is_some() && !(first.is_multiple_of(2) && len.is_multiple_of(2));
+        if odd || !offset.is_multiple_of(8) || !self.field.spec.bits.is_multiple_of(8) {
             return refused(format!("{} can be set to a constant only", self.field.words()));
         }
         Ok((first, len))
@@ -249,6 +249,10 @@ impl Statement for Assign {
             }
         }
         out
+    }
+
+    fn acts(&self) -> bool {
+        true
     }
 
     fn is_dual(&self) -> bool {

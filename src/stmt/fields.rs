@@ -122,7 +122,7 @@ pub mod ip {
         Settable frag_off: u16 = at(48), 16, "ip frag-off";
         /// Hops left.
         Settable ttl: u8 = at(64), 8, "ip ttl";
-        /// Transport protocol; [`meta::l4proto`](super::meta::l4proto) says it for both families.
+        /// Transport protocol; [`meta::l4proto`] says it for both families.
         Settable protocol: Protocol = at(72), 8, "ip protocol", pseudo;
         /// Header checksum.
         Settable checksum: u16 = at(80), 16, "ip checksum";
@@ -151,7 +151,7 @@ pub mod ip6 {
         /// Length of what follows the header, in bytes.
         Settable length: u16 = at(32), 16, "ip6 length", pseudo;
         /// What follows this header: an extension header or the transport;
-        /// [`meta::l4proto`](super::meta::l4proto) looks behind extension headers.
+        /// [`meta::l4proto`] looks behind extension headers.
         Settable nexthdr: Protocol = at(48), 8, "ip6 nexthdr", pseudo;
         /// Hops left.
         Settable hoplimit: u8 = at(56), 8, "ip6 hoplimit";
@@ -458,7 +458,7 @@ pub mod ct {
 
     impl Direction {
         directed! {
-            /// Source address of either family; the rule becomes two, as with [`addr`](super::addr).
+            /// Source address of either family; the rule becomes two, as with [`addr`].
             Selector saddr: IpAddr = Load::CtAddress(Side::Source), 128, "ct saddr";
             /// Destination address of either family.
             Selector daddr: IpAddr = Load::CtAddress(Side::Destination), 128, "ct daddr";

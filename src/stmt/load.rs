@@ -109,6 +109,9 @@ impl Loaded {
         if self.order == ByteOrder::Text {
             return text_value(part, image);
         }
+        if part.dual && image.len() != self.len {
+            return refused(format!("{} with an address or a mask of the other family", part.field.words()));
+        }
         let n = be(image);
         if image.len() > 16 || n > self.ones() {
             let mut text = String::new();

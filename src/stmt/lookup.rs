@@ -193,7 +193,7 @@ impl Lookup {
 
 /// The bytes from which on a value of the field is a whole one: a name that is shorter is the start of names.
 fn shortest(part: &Part) -> usize {
-    if part.ty.order == ByteOrder::Text { part.ty.len() } else { 0 }
+    if part.ty.order == ByteOrder::Text { part.ty.width() } else { 0 }
 }
 
 /// Loads the fields of a key into registers, each at a multiple of four bytes.
@@ -238,10 +238,10 @@ fn bounds(part: &Part, loaded: &Loaded, field: &FieldPattern<'_>) -> Result<(Val
     if field.lo > field.hi {
         return refused("a range that ends before it starts");
     }
-    if part.ty.order == ByteOrder::Text && field.lo.len() < part.ty.len() {
+    if part.ty.order == ByteOrder::Text && field.lo.len() < part.ty.width() {
         // Checked as a name, and stretched to the first and last name that starts so.
         loaded.encode(part, field.lo)?;
-        return Ok((stretched(field.lo, 0, part.ty.len()), stretched(field.lo, 0xff, part.ty.len())));
+        return Ok((stretched(field.lo, 0, part.ty.width()), stretched(field.lo, 0xff, part.ty.width())));
     }
     Ok((loaded.encode(part, field.lo)?, loaded.encode(part, field.hi)?))
 }

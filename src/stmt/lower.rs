@@ -53,6 +53,10 @@ pub(crate) trait Statement: std::fmt::Debug + Send + Sync {
     fn is_dual(&self) -> bool {
         false
     }
+    /// Whether it does or uses up something, so that packets of the other family must not get to it.
+    fn acts(&self) -> bool {
+        false
+    }
     /// Whether it can hold in a family.
     fn holds(&self, _: Twin) -> Holds {
         Holds::Maybe

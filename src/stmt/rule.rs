@@ -213,20 +213,36 @@ impl<S> Rule<S> {
             userdata.set_text(0, comment);
             userdata
         });
-        self.twins(family)?
-            .into_iter()
-            .map(|twin| {
-                let mut cx = Lowering::new(family, twin);
-                for statement in &self.statements {
-                    match twin {
-                        // What is always true of one family still has to say which one it is.
-                        Some(twin) if statement.holds(twin) == Holds::Always => cx.need_family(twin)?,
-                        _ => statement.lower(&mut cx)?,
-                    }
+        self.twins(family)?.into_iter().map(|twin| Ok(self.walk(family, twin, |_, step| step)?.finish(userdata.clone()))).collect()
+    }
+
+    /// Lowers the statements one by one; `each` sees them with how that went.
+    ///
+    /// One of two rules has to say of which family it is before anything is done for a packet, and where a statement
+    /// is left out that is true of the whole family: `each` then sees none.
+    fn walk(
+        &self,
+        family: Family,
+        twin: Option<Twin>,
+        mut each: impl FnMut(Option<&dyn Statement>, Result<(), Malformed>) -> Result<(), Malformed>,
+    ) -> Result<Lowering, Malformed> {
+        let mut cx = Lowering::new(family, twin);
+        for statement in &self.statements {
+            let mut needed = true;
+            if let Some(twin) = twin {
+                needed = statement.holds(twin) != Holds::Always;
+                // What is dual itself names the family by the address that it reads.
+                if cx.net().is_none() && (!needed || statement.acts() && !statement.is_dual()) {
+                    let step = cx.need_family(twin);
+                    each(None, step)?;
                 }
-                Ok(cx.finish(userdata.clone()))
-            })
-            .collect()
+            }
+            if needed {
+                let step = statement.lower(&mut cx);
+                each(Some(&**statement), step)?;
+            }
+        }
+        Ok(cx)
     }
 
     /// The rule in nft's syntax in a table of `family`: one text for each rule that it becomes.
@@ -246,18 +262,17 @@ impl<S> Rule<S> {
 
     fn twin_text(&self, family: Family, twin: Option<Twin>) -> String {
         let mut parts = Vec::new();
-        for statement in &self.statements {
-            match twin {
-                Some(twin) if statement.holds(twin) == Holds::Always => match (family, twin) {
-                    (Family::Inet, Twin::V4) => parts.push("meta nfproto ipv4".into()),
-                    (Family::Inet, Twin::V6) => parts.push("meta nfproto ipv6".into()),
-                    (Family::Bridge | Family::Netdev, Twin::V4) => parts.push("meta protocol ip".into()),
-                    (Family::Bridge | Family::Netdev, Twin::V6) => parts.push("meta protocol ip6".into()),
-                    _ => {}
-                },
-                _ => parts.push(statement.text(twin)),
-            }
-        }
+        // What cannot be lowered is printed all the same.
+        let _ = self.walk(family, twin, |statement, _| {
+            parts.push(match (statement, family, twin) {
+                (Some(statement), ..) => statement.text(twin),
+                (None, Family::Inet, Some(Twin::V4)) => "meta nfproto ipv4".into(),
+                (None, Family::Inet, _) => "meta nfproto ipv6".into(),
+                (None, _, Some(Twin::V4)) => "meta protocol ip".into(),
+                (None, ..) => "meta protocol ip6".into(),
+            });
+            Ok(())
+        });
         if let Some(comment) = &self.comment {
             // nft has no way to write a quote inside a comment.
             parts.push(format!("comment \"{}\"", comment.replace('"', "'")));

@@ -40,14 +40,19 @@ fn expr_bytes(exprs: &Vec<Expr>) -> Vec<u8> {
 }
 
 /// Writes what the rules of the table become, for a comparison with nft outside of this crate:
-/// `OXITABLES_DUMP=file cargo test --lib dump_wire_rules`.
+/// `OXITABLES_DUMP=file cargo test --lib dump_wire_rules`; with `OXITABLES_SWEEP` every field and operator instead, with
+/// `OXITABLES_RANDOM` random rules.
 #[test]
 fn dump_wire_rules() {
     let Some(path) = std::env::var_os("OXITABLES_DUMP") else { return };
     let mut out = String::new();
-    let sweep = std::env::var_os("OXITABLES_SWEEP").is_some();
-    let rows: Vec<sweep::Row> = if sweep {
+    let rows: Vec<sweep::Row> = if std::env::var_os("OXITABLES_SWEEP").is_some() {
         sweep::rows()
+    } else if std::env::var_os("OXITABLES_RANDOM").is_some() {
+        use crate::Family::*;
+        let rows = |(family, chain)| random::sensible_rules(family, 1500).into_iter().map(move |r| (family, chain, r));
+        let (filter, ingress) = ("type filter hook input priority 0", "type filter hook ingress device lo priority 0");
+        [(Inet, filter), (Ip, filter), (Netdev, ingress)].into_iter().flat_map(rows).collect()
     } else {
         wire_rules::cases().into_iter().map(|c| (c.family, c.chain, c.rule)).collect()
     };

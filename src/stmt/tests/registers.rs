@@ -214,6 +214,11 @@ fn rules_for_both_families() {
     let rule = Rule::new().when(addr::saddr().is_not(Ipv4Addr::LOCALHOST)).drop();
     assert_eq!(registers(&rule, Inet)[1], ["1 = meta Nfproto", "1 Eq 0a", "drop"]);
     assert_eq!(registers(&rule, Ip6), [["drop"]]);
+    // Nothing is done for a packet that is the other rule's.
+    let rule = Rule::new().then(counter()).when(addr::saddr().is_in(&lan)).accept();
+    assert_eq!(rule.text(Inet)[0], "meta nfproto ipv4 counter ip saddr @lan4 accept");
+    assert_eq!(registers(&rule, Inet)[0][..3], ["1 = meta Nfproto", "1 Eq 02", "counter"]);
+    assert_eq!(rule.text(Ip), ["counter ip saddr @lan4 accept"]);
     // What is true of none makes no rule.
     let rule = Rule::new().when(addr::saddr().is(Ipv4Addr::LOCALHOST)).drop();
     assert_eq!(registers(&rule, Inet).len(), 1);
