@@ -18,7 +18,7 @@ pub use batch::Batch;
 #[doc(inline)]
 pub use client::{Client, Committed};
 #[doc(inline)]
-pub use data::{Family, Hook, Mark, Policy, Priority};
+pub use data::{CtState, Family, Hook, IfName, MacAddr, Mark, Policy, Port, Priority, Protocol, TcpFlags, Verdict};
 #[doc(inline)]
 pub use error::{Error, Result};
 #[doc(inline)]

@@ -226,6 +226,7 @@ fn our_bytes_are_those_of_the_newest_nft() {
 fn rules_read_as_nft_words() {
     let cases = wire_rules::cases();
     let text = |case: &Case| Rule::text(&case.rule, case.family);
-    let differ: Vec<_> = cases.iter().map(|case| (text(case), &case.words)).filter(|(text, words)| text != *words).collect();
+    let differ: Vec<_> =
+        cases.iter().map(|case| (text(case), &case.words)).filter(|(text, words)| text != *words).collect();
     assert!(differ.is_empty(), "{differ:#?}");
 }

@@ -10,7 +10,7 @@ mod numbers;
 mod plain;
 
 pub use bits::{CtEvents, CtLabels, CtState, CtStatus, TcpFlags};
-pub use names::{HelperName, IfKind, IfName, MacAddr};
+pub use names::{HelperName, IfKind, IfName, MacAddr, ParseMacError};
 pub use numbers::*;
 
 use super::Value;
@@ -53,8 +53,10 @@ impl DataType {
         let mut rest = value;
         let words = self.fields().map(|field| {
             let (_, field) = field.known()?;
-            let (bytes, _) = rest.split_at_checked(field.len())?;
-            rest = rest.get(if single { field.len() } else { field.len().next_multiple_of(4) }..).unwrap_or_default();
+            let (bytes, _) = rest.split_at_checked(usize::from(field.len))?;
+            rest = rest
+                .get(if single { usize::from(field.len) } else { usize::from(field.len).next_multiple_of(4) }..)
+                .unwrap_or_default();
             let mut bytes = image(bytes);
             if field.order == ByteOrder::Host && cfg!(target_endian = "little") {
                 bytes.reverse();
@@ -127,7 +129,7 @@ pub enum ByteOrder {
 
 /// How a value is written down.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Style {
+pub(crate) enum Style {
     /// In nft's words: `established,related`.
     Words,
     /// Bits as an expression: `established | related`.
@@ -155,13 +157,8 @@ impl FieldType {
     }
 
     /// Bytes of the value; the most, for an address of either family.
-    pub const fn len(&self) -> usize {
+    pub const fn width(&self) -> usize {
         self.len as usize
-    }
-
-    /// Whether it has no bytes, which none has.
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
     }
 
     /// Order of its bytes.

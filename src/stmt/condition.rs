@@ -2,8 +2,9 @@
 
 use super::{
     field::{Load, Twin},
+    load::{Loaded, load, masked_text},
     lookup::Lookup,
-    lower::{Holds, Loaded, Lowering, Statement, load, masked_text, refused},
+    lower::{Holds, Lowering, Statement, refused},
     pattern::{FieldPattern, RawPattern, Shape},
     select::Part,
 };
@@ -115,7 +116,7 @@ impl Compare {
     fn prefix(&self, part: &Part, field: &FieldPattern<'_>, bits: u8, cx: &mut Lowering) -> Result<(), Malformed> {
         let mut exprs = Vec::new();
         let whole = usize::from(bits / 8);
-        let short = field.lo.get(..whole).filter(|_| bits > 0 && bits % 8 == 0);
+        let short = field.lo.get(..whole).filter(|_| bits > 0 && bits.is_multiple_of(8));
         if let (Some(start), Load::Packet(header, offset)) = (short, part.field.spec.load) {
             let register = crate::data::Register::R1;
             exprs.push(crate::expr::Payload::load(header.base(), (offset / 8).into(), whole as u32, register).into());

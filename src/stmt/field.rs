@@ -101,6 +101,8 @@ impl Spec {
     pub const fn order_of(field: &FieldType, load: &Load) -> ByteOrder {
         let integer = matches!(field.datatype, DataType::INTEGER);
         match load {
+            // What has no value of its own comes as it lies in memory, and nft reads it from there.
+            Load::Meta(MetaKey::Prandom) | Load::Ct(CtKey::Id) => ByteOrder::Network,
             Load::Meta(_) | Load::Ct(_) if integer => ByteOrder::Host,
             _ => field.order,
         }
@@ -123,11 +125,6 @@ impl Field {
             }
             _ => self.spec.words.into(),
         }
-    }
-
-    /// Whether it is an address of either family.
-    pub fn is_dual(&self) -> bool {
-        matches!(self.spec.load, Load::Address(_) | Load::CtAddress(_))
     }
 
     /// The field of one family.

@@ -115,14 +115,14 @@ pub mod ip {
         /// Explicit congestion notification.
         Settable ecn: Ecn = at(14), 2, "ip ecn";
         /// Length of the packet in bytes, header included.
-        Settable length: u16 = at(16), 16, "ip length";
+        Settable length: u16 = at(16), 16, "ip length", pseudo;
         /// Identifier that the fragments of a packet share.
         Settable id: u16 = at(32), 16, "ip id";
         /// Fragment offset in words of 8 bytes; bit 13 says that more follow, bit 14 not to fragment.
         Settable frag_off: u16 = at(48), 16, "ip frag-off";
         /// Hops left.
         Settable ttl: u8 = at(64), 8, "ip ttl";
-        /// Transport protocol; [`meta::l4proto`](super::meta::l4proto) says it for both families.
+        /// Transport protocol; [`meta::l4proto`] says it for both families.
         Settable protocol: Protocol = at(72), 8, "ip protocol", pseudo;
         /// Header checksum.
         Settable checksum: u16 = at(80), 16, "ip checksum";
@@ -151,7 +151,7 @@ pub mod ip6 {
         /// Length of what follows the header, in bytes.
         Settable length: u16 = at(32), 16, "ip6 length", pseudo;
         /// What follows this header: an extension header or the transport;
-        /// [`meta::l4proto`](super::meta::l4proto) looks behind extension headers.
+        /// [`meta::l4proto`] looks behind extension headers.
         Settable nexthdr: Protocol = at(48), 8, "ip6 nexthdr", pseudo;
         /// Hops left.
         Settable hoplimit: u8 = at(56), 8, "ip6 hoplimit";
@@ -200,7 +200,7 @@ pub mod icmpv6 {
         /// Checksum.
         Settable checksum: u16 = at(16), 16, "icmpv6 checksum";
         /// Parameter problem: where, in bytes.
-        Settable parameter_problem: u32 = at(32), 32, "icmpv6 parameter-problem" needs [4];
+        Settable param_problem: u32 = at(32), 32, "icmpv6 param-problem" needs [4];
         /// Packet too big: what would fit, in bytes.
         Settable mtu: u32 = at(32), 32, "icmpv6 mtu" needs [2];
         /// Pings: identifier of the sender's process.
@@ -458,7 +458,7 @@ pub mod ct {
 
     impl Direction {
         directed! {
-            /// Source address of either family; the rule becomes two, as with [`addr`](super::addr).
+            /// Source address of either family; the rule becomes two, as with [`addr`].
             Selector saddr: IpAddr = Load::CtAddress(Side::Source), 128, "ct saddr";
             /// Destination address of either family.
             Selector daddr: IpAddr = Load::CtAddress(Side::Destination), 128, "ct daddr";

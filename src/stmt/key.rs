@@ -43,7 +43,7 @@ pub trait SetKey: Key {}
 
 /// Bytes of a field in one family; `v4` counts for addresses of either only.
 pub(crate) fn field_len(field: &FieldType, dual: bool, v4: bool) -> usize {
-    if dual && field.datatype == Ipv6Addr::FIELD.datatype && v4 { 4 } else { field.len() }
+    if dual && field.datatype == Ipv6Addr::FIELD.datatype && v4 { 4 } else { field.width() }
 }
 
 /// The fields of a register value; `None` if it has another length than the key.
@@ -168,7 +168,7 @@ pub(crate) fn order_note(order: ByteOrder) -> u32 {
 
 impl<T: Typed + SetKey> MapValue for T {
     const TYPE: DataType = T::FIELD.datatype;
-    const LEN: usize = T::FIELD.len();
+    const LEN: usize = T::FIELD.width();
     const ORDER: u32 = match T::FIELD.order {
         ByteOrder::Host | ByteOrder::Text => 1,
         ByteOrder::Network => 2,
@@ -213,7 +213,7 @@ impl MapValue for Verdict {
 
 impl<A: Typed + SetKey, B: Typed + SetKey> MapValue for (A, B) {
     const TYPE: DataType = A::FIELD.datatype.then(B::FIELD.datatype);
-    const LEN: usize = A::FIELD.len().next_multiple_of(4) + B::FIELD.len().next_multiple_of(4);
+    const LEN: usize = A::FIELD.width().next_multiple_of(4) + B::FIELD.width().next_multiple_of(4);
     const ORDER: u32 = 0;
     fn show(data: &Data, out: &mut String) {
         if let Data::Value(value) = data

@@ -3,14 +3,15 @@
 use super::{
     field::{Header, Load, Twin},
     key::{Key, MapValue, field_len, order_note},
-    lower::{AnonymousSet, Holds, Loaded, Lowering, load, refused},
+    load::{Loaded, load},
+    lower::{AnonymousSet, Holds, Lowering, refused},
     pattern::{FieldPattern, Pattern, RawPattern, Shape},
     select::{Chosen, Part},
     set::{MapRef, SetRef},
 };
 use crate::{
     data::*,
-    expr::{Expr, Lookup as LookupExpr, LookupFlags},
+    expr::{CtKey, Expr, Lookup as LookupExpr, LookupFlags},
     model,
     wire::Malformed,
 };
@@ -197,7 +198,7 @@ impl Lookup {
 
 /// The bytes from which on a value of the field is a whole one: a name that is shorter is the start of names.
 fn shortest(part: &Part) -> usize {
-    if part.ty.order == ByteOrder::Text { part.ty.len() } else { 0 }
+    if part.ty.order == ByteOrder::Text { part.ty.width() } else { 0 }
 }
 
 /// Loads the fields of a key into registers, each at a multiple of four bytes.
@@ -242,10 +243,10 @@ fn bounds(part: &Part, loaded: &Loaded, field: &FieldPattern<'_>) -> Result<(Val
     if field.lo > field.hi {
         return refused("a range that ends before it starts");
     }
-    if part.ty.order == ByteOrder::Text && field.lo.len() < part.ty.len() {
+    if part.ty.order == ByteOrder::Text && field.lo.len() < part.ty.width() {
         // Checked as a name, and stretched to the first and last name that starts so.
         loaded.encode(part, field.lo)?;
-        return Ok((stretched(field.lo, 0, part.ty.len()), stretched(field.lo, 0xff, part.ty.len())));
+        return Ok((stretched(field.lo, 0, part.ty.width()), stretched(field.lo, 0xff, part.ty.width())));
     }
     Ok((loaded.encode(part, field.lo)?, loaded.encode(part, field.hi)?))
 }
@@ -317,7 +318,7 @@ fn blank(name: &str, shape: SetShape) -> model::Set {
 /// nft's note of the byte order of a single field, which it has even for one byte.
 fn anonymous_order(part: &Part) -> u32 {
     match (part.field.spec.load, part.field.spec.order) {
-        (Load::Packet(..), ByteOrder::Byte) => order_note(ByteOrder::Network),
+        (Load::Packet(..) | Load::Ct(CtKey::Protocol), ByteOrder::Byte) => order_note(ByteOrder::Network),
         (_, ByteOrder::Byte) => order_note(ByteOrder::Host),
         (_, order) => order_note(order),
     }

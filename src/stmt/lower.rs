@@ -5,10 +5,9 @@
 use super::{
     field::{Field, Header, Load, Twin},
     recent::{RecentChain, RecentOp},
-    select::{Part, mask_text},
 };
 use crate::{
-    data::{ByteOrder, Family, Name, Protocol, Register, Userdata, Value},
+    data::{Family, Name, Protocol, Register, Userdata, Value},
     expr::*,
     model,
     wire::Malformed,
@@ -55,6 +54,10 @@ pub(crate) trait Statement: std::fmt::Debug + Send + Sync {
     fn text(&self, twin: Option<Twin>) -> String;
     /// Whether the rule has to be lowered for each family.
     fn is_dual(&self) -> bool {
+        false
+    }
+    /// Whether it does or uses up something, so that packets of the other family must not get to it.
+    fn acts(&self) -> bool {
         false
     }
     /// Whether it can hold in a family.
@@ -162,17 +165,6 @@ pub(crate) struct Lowering {
     icmp: Option<Vec<u8>>,
 }
 
-/// A field in a register.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Loaded {
-    pub register: Register,
-    pub len: usize,
-    pub order: ByteOrder,
-    bits: u16,
-    /// How far the value is from where it belongs.
-    shift: u16,
-}
-
 impl Lowering {
     pub fn new(family: Family, twin: Option<Twin>) -> Self {
         let (link, net) = match family {
@@ -202,11 +194,6 @@ impl Lowering {
     /// Something that acts.
     pub fn push_act(&mut self, exprs: Vec<Expr>) {
         self.steps.push(Step::Act(exprs));
-    }
-
-    /// How many matches there are so far.
-    pub fn matches(&self) -> usize {
-        self.steps.iter().filter(|step| !matches!(step, Step::Act(_))).count()
     }
 
     /// Takes back the last step, if it acts.
@@ -527,117 +514,4 @@ fn join(first: &Step, second: &Step) -> Option<(Step, bool)> {
     let mut value = *value;
     value.append(value2)?;
     Some((Step::Equal { base: *base, offset: *offset, value, names: *names || *names2 }, *names2))
-}
-
-/// The load of a field into a register, with only its own bits.
-pub(crate) fn load(part: &Part, register: Register, exprs: &mut Vec<Expr>) -> Loaded {
-    let spec = part.field.spec;
-    let mut loaded =
-        Loaded { register, len: usize::from(spec.bits.div_ceil(8)), order: spec.order, bits: spec.bits, shift: 0 };
-    match spec.load {
-        Load::Packet(header, offset) => {
-            let (first, end) = (offset / 8, (offset + spec.bits).div_ceil(8));
-            loaded.len = usize::from(end - first);
-            loaded.shift = end * 8 - (offset + spec.bits);
-            exprs.push(Payload::load(header.base(), first.into(), loaded.len as u32, register).into());
-            if usize::from(spec.bits) < loaded.len * 8 {
-                exprs.push(Bitwise::mask(register, register, loaded.mask()).into());
-            }
-        }
-        Load::Meta(key) => exprs.push(Meta::load(key, register).into()),
-        Load::Ct(key) => {
-            exprs.push(Ct { direction: part.field.direction, ..Ct::load(key, register) }.into());
-        }
-        // Resolved before.
-        Load::Address(_) | Load::CtAddress(_) => {}
-    }
-    loaded
-}
-
-impl Loaded {
-    /// The bits of a value, most significant byte first.
-    fn ones(&self) -> u128 {
-        if self.bits >= 128 { u128::MAX } else { (1 << self.bits) - 1 }
-    }
-
-    /// The bits of the loaded bytes that are the field's.
-    pub fn mask(&self) -> Value {
-        self.image_of(self.ones() << self.shift)
-    }
-
-    fn image_of(&self, n: u128) -> Value {
-        let bytes = n.to_be_bytes();
-        Value::new(&bytes[bytes.len().saturating_sub(self.len)..]).unwrap_or_default()
-    }
-
-    /// Moves a bit field to where a number belongs.
-    pub fn settle(&mut self, exprs: &mut Vec<Expr>) {
-        if self.shift == 0 {
-            return;
-        }
-        if self.len > 1 {
-            self.byteorder(ByteorderOp::Ntoh, exprs);
-            self.order = ByteOrder::Host;
-        }
-        let shift = Bitwise::shift(self.register, self.register, self.len as u32, BitwiseOp::Rshift, self.shift.into());
-        exprs.push(shift.into());
-        self.shift = 0;
-    }
-
-    /// Makes ordering comparisons and intervals work.
-    pub fn network(&mut self, exprs: &mut Vec<Expr>) {
-        if self.order == ByteOrder::Host {
-            if self.len > 1 {
-                self.byteorder(ByteorderOp::Hton, exprs);
-            }
-            self.order = ByteOrder::Network;
-        }
-    }
-
-    fn byteorder(&self, op: ByteorderOp, exprs: &mut Vec<Expr>) {
-        let len = self.len as u32;
-        exprs.push(Byteorder::new(self.register, op, len, len.min(8)).into());
-    }
-
-    /// Keeps only the bits of `mask`.
-    pub fn keep(&mut self, part: &Part, mask: &[u8], exprs: &mut Vec<Expr>) -> Result<(), Malformed> {
-        self.settle(exprs);
-        let mask = self.encode(part, mask)?;
-        exprs.push(Bitwise::mask(self.register, self.register, mask).into());
-        Ok(())
-    }
-
-    /// A value in the form that the register has.
-    pub fn encode(&self, part: &Part, image: &[u8]) -> Result<Value, Malformed> {
-        if self.order == ByteOrder::Text {
-            return text_value(part, image);
-        }
-        let n = crate::data::be(image);
-        if image.len() > 16 || n > self.ones() {
-            let mut text = String::new();
-            (part.ty.show)(image, crate::data::Style::Number, &mut text);
-            return refused(format!("{text} does not fit the {} bits of {}", self.bits, part.field.words()));
-        }
-        let mut value = self.image_of(n << self.shift);
-        if self.order == ByteOrder::Host && cfg!(target_endian = "little") {
-            value.reverse();
-        }
-        Ok(value)
-    }
-}
-
-/// A name, or the start of one.
-fn text_value(part: &Part, image: &[u8]) -> Result<Value, Malformed> {
-    match Value::new(image) {
-        Some(value) if (1..16).contains(&value.len()) => Ok(value),
-        Some(value) if value.len() == 16 && value[0] != 0 && value[15] == 0 => Ok(value),
-        _ => refused(format!("{} takes a name of 1 to 15 bytes", part.field.words())),
-    }
-}
-
-/// nft text of a field with a mask that a pattern brings.
-pub(crate) fn masked_text(part: &Part, mask: &[u8]) -> String {
-    let mut out = part.text();
-    mask_text(&part.ty, mask, &mut out);
-    out
 }

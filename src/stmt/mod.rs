@@ -5,6 +5,7 @@
 //! them.
 
 mod action;
+mod assign;
 mod condition;
 mod element;
 mod field;
@@ -12,6 +13,7 @@ pub mod fields;
 mod item;
 mod key;
 mod limit;
+mod load;
 mod lookup;
 mod lower;
 mod nat;
@@ -25,7 +27,8 @@ mod set;
 mod tests;
 mod verdict;
 
-pub use action::{Action, Source, Update, counter, counter_named, log, notrack};
+pub use action::{Action, Update, counter, counter_named, log, notrack};
+pub use assign::Source;
 pub use condition::Match;
 pub use element::Element;
 pub(crate) use field::Twin;

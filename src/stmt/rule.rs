@@ -59,17 +59,20 @@ pub struct Rule<S = Ended> {
     comment: Option<String>,
     /// The last statement is how it ends.
     ended: bool,
+    /// A condition stands behind a list whose rings are stamped last.
+    late: bool,
     state: PhantomData<S>,
 }
 
 impl Rule<Open> {
     /// A rule that matches every packet and does nothing.
     pub fn new() -> Self {
-        Self { statements: Vec::new(), comment: None, ended: false, state: PhantomData }
+        Self { statements: Vec::new(), comment: None, ended: false, late: false, state: PhantomData }
     }
 
     /// Goes on only for packets that meet a condition.
     pub fn when(mut self, condition: impl Into<Match>) -> Self {
+        self.late |= matches!(self.ring(), Ok(Some(_)));
         self.statements.push(condition.into().0);
         self
     }
@@ -82,6 +85,7 @@ impl Rule<Open> {
 
     /// Asks or changes a recent list; says which packets go on, as iptables' match does.
     pub fn recent(mut self, op: RecentOp) -> Self {
+        self.late |= matches!(self.ring(), Ok(Some(_)));
         self.statements.push(Arc::new(op));
         self
     }
@@ -180,7 +184,13 @@ impl Default for Rule<Open> {
 
 impl From<Rule<Open>> for Rule<Ended> {
     fn from(rule: Rule<Open>) -> Self {
-        Self { statements: rule.statements, comment: rule.comment, ended: rule.ended, state: PhantomData }
+        Self {
+            statements: rule.statements,
+            comment: rule.comment,
+            ended: rule.ended,
+            late: rule.late,
+            state: PhantomData,
+        }
     }
 }
 
@@ -223,37 +233,55 @@ impl<S> Rule<S> {
             userdata.set_text(0, comment);
             userdata
         });
-        self.twins(family)?
-            .into_iter()
-            .map(|twin| {
-                let mut cx = Lowering::new(family, twin);
-                let (mut ring, mut matches) = (None, 0);
-                for (at, statement) in self.statements.iter().enumerate() {
-                    let last = self.ended && at + 1 == self.statements.len();
-                    if last && ring.is_some() && cx.matches() > matches {
-                        return refused("a recent list that counts hits is stamped last: no condition behind it");
-                    }
-                    match twin {
-                        // What is always true of one family still has to say which one it is.
-                        Some(twin) if statement.holds(twin) == Holds::Always => cx.need_family(twin)?,
-                        _ => statement.lower(&mut cx)?,
-                    }
-                    if let Some(op) = statement.as_recent().filter(|op| op.stamps_rings()) {
-                        matches = cx.matches();
-                        if ring.replace(op).is_some() {
-                            return refused("a rule can stamp one recent list that counts hits");
-                        }
-                    }
+        let ring = self.ring()?;
+        let one = |twin| {
+            let mut cx = self.walk(family, twin, |_, step| step)?;
+            let mut chains = Vec::new();
+            if let (Some(op), Some(twin)) = (ring, twin) {
+                let verdict = if self.ended { cx.pop_act() } else { Vec::new() };
+                chains = op.chains(twin, &verdict, &self.label(Some(twin)))?;
+                cx.push_act(vec![op.way(&chains, self.ended)]);
+            }
+            Ok(Lowered { chains, ..cx.finish(userdata.clone()) })
+        };
+        self.twins(family)?.into_iter().map(one).collect()
+    }
+
+    /// The recent list whose rings the rule stamps, for which it goes through chains of their own.
+    fn ring(&self) -> Result<Option<&RecentOp>, Malformed> {
+        match self.statements.iter().find_map(|s| s.as_recent().filter(|op| op.stamps_rings())) {
+            Some(_) if self.late => refused("a recent list that counts hits is stamped last: no condition behind it"),
+            op => Ok(op),
+        }
+    }
+
+    /// Lowers the statements one by one; `each` sees them with how that went.
+    ///
+    /// One of two rules has to say of which family it is before anything is done for a packet, and where a statement
+    /// is left out that is true of the whole family: `each` then sees none.
+    fn walk(
+        &self,
+        family: Family,
+        twin: Option<Twin>,
+        mut each: impl FnMut(Option<&dyn Statement>, Result<(), Malformed>) -> Result<(), Malformed>,
+    ) -> Result<Lowering, Malformed> {
+        let mut cx = Lowering::new(family, twin);
+        for statement in &self.statements {
+            let mut needed = true;
+            if let Some(twin) = twin {
+                needed = statement.holds(twin) != Holds::Always;
+                // What is dual itself names the family by the address that it reads.
+                if cx.net().is_none() && (!needed || statement.acts() && !statement.is_dual()) {
+                    let step = cx.need_family(twin);
+                    each(None, step)?;
                 }
-                let mut chains = Vec::new();
-                if let (Some(op), Some(twin)) = (ring, twin) {
-                    let verdict = if self.ended { cx.pop_act() } else { Vec::new() };
-                    chains = op.chains(twin, &verdict, &self.label(Some(twin)))?;
-                    cx.push_act(vec![op.way(&chains, self.ended)]);
-                }
-                Ok(Lowered { chains, ..cx.finish(userdata.clone()) })
-            })
-            .collect()
+            }
+            if needed {
+                let step = statement.lower(&mut cx);
+                each(Some(&**statement), step)?;
+            }
+        }
+        Ok(cx)
     }
 
     /// How it ends, as part of a name.
@@ -281,20 +309,18 @@ impl<S> Rule<S> {
 
     fn twin_text(&self, family: Family, twin: Option<Twin>) -> String {
         let mut parts = Vec::new();
-        for statement in &self.statements {
-            match twin {
-                Some(twin) if statement.holds(twin) == Holds::Always => match (family, twin) {
-                    (Family::Inet, Twin::V4) => parts.push("meta nfproto ipv4".into()),
-                    (Family::Inet, Twin::V6) => parts.push("meta nfproto ipv6".into()),
-                    (Family::Bridge | Family::Netdev, Twin::V4) => parts.push("meta protocol ip".into()),
-                    (Family::Bridge | Family::Netdev, Twin::V6) => parts.push("meta protocol ip6".into()),
-                    _ => {}
-                },
-                _ => parts.push(statement.text(twin)),
-            }
-        }
-        let ring = self.statements.iter().find_map(|s| s.as_recent().filter(|op| op.stamps_rings()));
-        if let (Some(op), Some(twin)) = (ring, twin) {
+        // What cannot be lowered is printed all the same.
+        let _ = self.walk(family, twin, |statement, _| {
+            parts.push(match (statement, family, twin) {
+                (Some(statement), ..) => statement.text(twin),
+                (None, Family::Inet, Some(Twin::V4)) => "meta nfproto ipv4".into(),
+                (None, Family::Inet, _) => "meta nfproto ipv6".into(),
+                (None, _, Some(Twin::V4)) => "meta protocol ip".into(),
+                (None, ..) => "meta protocol ip6".into(),
+            });
+            Ok(())
+        });
+        if let (Ok(Some(op)), Some(twin)) = (self.ring(), twin) {
             let chains = op.chains(twin, &[], &self.label(Some(twin))).unwrap_or_default();
             if self.ended {
                 parts.pop();
@@ -316,6 +342,7 @@ impl<S> Clone for Rule<S> {
             statements: self.statements.clone(),
             comment: self.comment.clone(),
             ended: self.ended,
+            late: self.late,
             state: PhantomData,
         }
     }

@@ -1,7 +1,8 @@
 //! What people write: a field, and what they say of it.
 
 use super::{
-    action::{Action, Assign, Source, Update},
+    action::{Action, Update},
+    assign::{Assign, Source},
     condition::{Compare, Match, Member, Op, Test},
     field::{Field, Twin},
     key::{Key, MapValue},
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::data::*;
 use crate::expr::DynsetOp;
-use std::{fmt, marker::PhantomData, ops::Deref};
+use std::{fmt, marker::PhantomData, net::IpAddr, ops::Deref};
 
 /// A field, the bits of it that count, and the type of its values.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +28,14 @@ impl Part {
     /// The part in one family.
     pub fn resolve(self, twin: Option<Twin>) -> Self {
         let (field, ty) = self.field.resolve(twin);
-        Self { field, ty: ty.unwrap_or(self.ty), ..self }
+        let ty = ty.unwrap_or(self.ty);
+        let mask = self.mask.map(|mask| match (mask.len(), ty.width()) {
+            // Masks of both families, one after the other.
+            (20, 4) => image(&mask[..4]),
+            (20, 16) => image(&mask[4..]),
+            _ => mask,
+        });
+        Self { field, ty, mask, ..self }
     }
 
     /// nft text: the field, and its mask.
@@ -127,6 +135,25 @@ impl<T: Ordered> Selector<T> {
     pub fn masked(mut self, mask: impl Into<Pattern<T>>) -> Self {
         let mask: RawPattern = mask.into().raw;
         self.part.mask = mask.fields().next().and_then(|field| Value::new(field.lo));
+        self
+    }
+}
+
+impl Selector<IpAddr> {
+    /// Only the first bits of the address, so many of an IPv4 and so many of an IPv6 address: its network.
+    ///
+    /// ```
+    /// use oxitables::{Family, Rule, SetRef, addr};
+    /// use std::net::IpAddr;
+    /// let nets = SetRef::<IpAddr>::new(Family::Inet, "host", "nets");
+    /// let rule = Rule::new().when(addr::saddr().network(24, 64).is_in(&nets)).drop();
+    /// assert_eq!(rule.text(Family::Ip), ["ip saddr & 255.255.255.0 @nets4 drop"]);
+    /// assert_eq!(rule.text(Family::Ip6), ["ip6 saddr & ffff:ffff:ffff:ffff:: @nets6 drop"]);
+    /// ```
+    pub fn network(mut self, v4_bits: u8, v6_bits: u8) -> Self {
+        let v4 = u32::MAX.checked_shl(32u32.saturating_sub(v4_bits.into())).unwrap_or(0);
+        let v6 = u128::MAX.checked_shl(128u32.saturating_sub(v6_bits.into())).unwrap_or(0);
+        self.part.mask = Value::new(&[&v4.to_be_bytes()[..], &v6.to_be_bytes()].concat());
         self
     }
 }

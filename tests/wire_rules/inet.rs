@@ -181,6 +181,7 @@ pub fn more() -> Vec<Case> {
     let mut cases = Vec::new();
     let seen = Set::<Ipv4Addr>::new(&table(), "seen").dynamic().timeouts();
     let who = set::<IpAddr>("who");
+    let lan = set::<IpAddr>("lan").interval();
     let flows = set::<(Ipv4Addr, Port)>("flows");
     let services = Map::<Port, Verdict>::new(&table(), "services");
     let tags = Map::<Ipv4Addr, Mark>::new(&table(), "tags");
@@ -305,6 +306,9 @@ pub fn more() -> Vec<Case> {
             => "update @flows { ip saddr . tcp dport timeout 10s } accept";
         r().then(addr::saddr().update_in(&who).timeout(secs(60))).accept()
             => "update @who4 { ip saddr timeout 1m } accept" | "update @who6 { ip6 saddr timeout 1m } accept";
+        r().then(counter()).when(addr::saddr().network(24, 64).is_in(&lan)).accept()
+            => "meta nfproto ipv4 counter ip saddr & 255.255.255.0 @lan4 accept"
+            | "meta nfproto ipv6 counter ip6 saddr & ffff:ffff:ffff:ffff:: @lan6 accept";
         r().reject() => "reject";
         r().reject_with(RejectWith::TcpReset) => "reject with tcp reset";
         r().then(log()).reject_with(RejectWith::TcpReset) => "log reject with tcp reset";

@@ -119,4 +119,4 @@ macro_rules! rows {
         $( $cases.push(Case { family: $family, chain: $chain, rule: $rule.into(), words: vec![$($words),+] }); )*
     };
 }
-pub(self) use rows;
+use rows;

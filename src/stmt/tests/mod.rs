@@ -5,8 +5,14 @@ mod api {
     pub use crate::*;
 }
 
-#[path = "../../tests/wire_rules/mod.rs"]
+#[path = "../../../tests/wire_rules/mod.rs"]
 mod wire_rules;
+
+mod random;
+mod refusals;
+mod registers;
+mod sets;
+mod sweep;
 
 use super::lower::Lowered;
 use crate::{
@@ -34,23 +40,30 @@ fn expr_bytes(exprs: &Vec<Expr>) -> Vec<u8> {
 }
 
 /// Writes what the rules of the table become, for a comparison with nft outside of this crate:
-/// `OXITABLES_DUMP=file cargo test --lib dump_wire_rules`.
+/// `OXITABLES_DUMP=file cargo test --lib dump_wire_rules`; with `OXITABLES_SWEEP` every field and operator instead, with
+/// `OXITABLES_RANDOM` random rules.
 #[test]
 fn dump_wire_rules() {
     let Some(path) = std::env::var_os("OXITABLES_DUMP") else { return };
     let mut out = String::new();
-    for case in wire_rules::cases() {
-        let lowered = case.rule.lower(case.family).unwrap_or_else(|e| panic!("{}: {e}", case.words[0]));
+    let rows: Vec<sweep::Row> = if std::env::var_os("OXITABLES_SWEEP").is_some() {
+        sweep::rows()
+    } else if std::env::var_os("OXITABLES_RANDOM").is_some() {
+        use crate::Family::*;
+        let rows = |(family, chain)| random::sensible_rules(family, 1500).into_iter().map(move |r| (family, chain, r));
+        let (filter, ingress) = ("type filter hook input priority 0", "type filter hook ingress device lo priority 0");
+        [(Inet, filter), (Ip, filter), (Netdev, ingress)].into_iter().flat_map(rows).collect()
+    } else {
+        wire_rules::cases().into_iter().map(|c| (c.family, c.chain, c.rule)).collect()
+    };
+    for (family, chain, rule) in rows {
+        let text = rule.text(family);
+        let lowered = rule.lower(family).unwrap_or_else(|e| panic!("{text:?}: {e}"));
         let rows: Vec<_> = lowered.iter().map(row).collect();
-        let text = case.rule.text(case.family);
         let _ = writeln!(
             out,
-            r#"{{"family": "{}", "chain": "{}", "decl": {:?}, "words": {:?}, "text": {:?}, "rules": [{}]}}"#,
-            case.family,
-            case.chain,
-            wire_rules::declarations(case.family),
-            case.words,
-            text,
+            r#"{{"family": "{family}", "chain": "{chain}", "decl": {:?}, "words": {text:?}, "rules": [{}]}}"#,
+            wire_rules::declarations(family),
             rows.join(", "),
         );
     }

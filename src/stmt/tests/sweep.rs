@@ -1,0 +1,225 @@
+//! Every field, with everything that can be said of it.
+
+use crate::{Family, Pattern, Rule, addr, arp, ct, data::*, ether, icmp, icmpv6, ip, ip6, meta, tcp, th, udp};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+const FILTER: &str = "type filter hook input priority 0";
+const RAW: &str = "type filter hook prerouting priority -300";
+
+/// Family, chain and rule.
+pub type Row = (Family, &'static str, Rule);
+
+/// Two values of a type, the lower first.
+trait Sample: Typed {
+    fn samples() -> (Self, Self);
+}
+
+macro_rules! samples {
+    ($($t:ty: $a:expr, $b:expr;)*) => { $(
+        impl Sample for $t {
+            fn samples() -> (Self, Self) {
+                ($a, $b)
+            }
+        }
+    )* };
+}
+
+samples! {
+    u8: 3, 9;
+    u16: 3, 400;
+    u32: 3, 70_000;
+    u64: 3, 1 << 40;
+    Port: Port::from(22), Port::from(8080);
+    Protocol: Protocol::TCP, Protocol::UDP;
+    EtherType: EtherType::IP, EtherType::ARP;
+    NfProto: NfProto::IPV4, NfProto::IPV6;
+    ArpOp: ArpOp::REQUEST, ArpOp::REPLY;
+    IcmpType: IcmpType::DESTINATION_UNREACHABLE, IcmpType::ECHO_REQUEST;
+    Icmpv6Type: Icmpv6Type::PACKET_TOO_BIG, Icmpv6Type::ECHO_REQUEST;
+    IcmpCode: IcmpCode::from(1), IcmpCode::from(3);
+    Icmpv6Code: Icmpv6Code::from(1), Icmpv6Code::from(4);
+    Mark: Mark::from(0x10), Mark::from(0xff00);
+    IfIndex: IfIndex::from(1), IfIndex::from(7);
+    IfType: IfType::ETHER, IfType::LOOPBACK;
+    IfGroup: IfGroup::from(0), IfGroup::from(5);
+    Realm: Realm::from(5), Realm::from(9);
+    Uid: Uid::from(1000), Uid::from(65_534);
+    Gid: Gid::from(1000), Gid::from(65_534);
+    CtDirection: CtDirection::ORIGINAL, CtDirection::REPLY;
+    PktType: PktType::HOST, PktType::MULTICAST;
+    Dscp: Dscp::CS1, Dscp::EF;
+    Ecn: Ecn::ECT1, Ecn::CE;
+    Weekday: Weekday::MONDAY, Weekday::FRIDAY;
+    SecondOfDay: SecondOfDay::from(3600), SecondOfDay::from(7200);
+    TrafficClass: TrafficClass::new(1, 2), TrafficClass::new(0xff, 0x10);
+    TimeLeft: TimeLeft::from_millis(1500), TimeLeft::from_millis(90_000);
+    Moment: Moment::from_secs(1000), Moment::from_secs(1_700_000_000);
+    MacAddr: MacAddr::new([0, 1, 2, 3, 4, 5]), MacAddr::new([0, 1, 2, 3, 4, 9]);
+    Ipv4Addr: Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 9);
+    Ipv6Addr: Ipv6Addr::LOCALHOST, Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+    CtState: CtState::ESTABLISHED, CtState::NEW;
+    CtStatus: CtStatus::ASSURED, CtStatus::DNAT;
+    CtLabels: CtLabels::bit(1), CtLabels::bit(9);
+    TcpFlags: TcpFlags::SYN, TcpFlags::ACK;
+    bool: false, true;
+    IfName: IfName::from("eth0"), IfName::from("wlan0");
+    IfKind: IfKind::from("veth"), IfKind::from("wireguard");
+    HelperName: HelperName::from("ftp"), HelperName::from("sip");
+}
+
+/// Equality and membership, which every field has; `$sets` is whether nft has anonymous sets of it.
+macro_rules! plain {
+    ($rows:ident, $family:ident, $chain:expr; $($selector:expr),* $(,)?) => { $( {
+        let selector = $selector;
+        let (a, b) = sample(&*selector_of(&selector));
+        for rule in [
+            selector.is(a),
+            selector.is_not(b),
+            selector.is_any([a, b]),
+            selector.is_none_of([b, a]),
+        ] {
+            $rows.push((Family::$family, $chain, Rule::new().when(rule).accept()));
+        }
+        $rows.push((Family::$family, $chain, Rule::new().verdict(selector.vmap_of([
+            (a, Verdict::accept()), (b, Verdict::drop()),
+        ]))));
+    } )* };
+}
+
+/// Order and masks.
+macro_rules! ordered {
+    ($rows:ident, $family:ident, $chain:expr; $($selector:expr),* $(,)?) => { $( {
+        plain!($rows, $family, $chain; $selector);
+        let selector = $selector;
+        let (a, b) = sample(&*selector_of(&selector));
+        for rule in [
+            selector.is(a..=b),
+            selector.is_not(a..=b),
+            selector.lt(b),
+            selector.le(b),
+            selector.gt(a),
+            selector.ge(a),
+            selector.is_any([Pattern::from(a..=b)]),
+            selector.is_any([Pattern::from(a), (b..=b).into()]),
+        ] {
+            $rows.push((Family::$family, $chain, Rule::new().when(rule).accept()));
+        }
+    } )* };
+}
+
+/// Bits under a mask.
+macro_rules! masked {
+    ($rows:ident, $family:ident, $chain:expr; $($selector:expr),* $(,)?) => { $( {
+        ordered!($rows, $family, $chain; $selector);
+        let selector = $selector;
+        let (a, b) = sample(&*selector_of(&selector));
+        for rule in [
+            selector.is(Masked::new(a, b)),
+            selector.masked(b).is_not(a),
+            selector.masked(b).is_any([a, b]),
+            selector.masked(b).gt(a),
+        ] {
+            $rows.push((Family::$family, $chain, Rule::new().when(rule).accept()));
+        }
+    } )* };
+}
+
+macro_rules! set_to {
+    ($rows:ident, $family:ident, $chain:expr; $($selector:expr),* $(,)?) => { $( {
+        let selector = $selector;
+        let (a, b) = sample(&*selector_of(&selector));
+        for value in [a, b] {
+            $rows.push((Family::$family, $chain, Rule::new().then(selector.set(value)).accept()));
+        }
+    } )* };
+}
+
+/// The selector below a settable one, or itself.
+trait AsSelector {
+    type Of: Typed;
+    fn as_selector(&self) -> crate::stmt::Selector<Self::Of>;
+}
+impl<T: Typed> AsSelector for crate::stmt::Selector<T> {
+    type Of = T;
+    fn as_selector(&self) -> Self {
+        *self
+    }
+}
+impl<T: Typed> AsSelector for crate::stmt::Settable<T> {
+    type Of = T;
+    fn as_selector(&self) -> crate::stmt::Selector<T> {
+        **self
+    }
+}
+
+fn selector_of<S: AsSelector>(selector: &S) -> Box<crate::stmt::Selector<S::Of>> {
+    Box::new(selector.as_selector())
+}
+
+fn sample<T: Sample>(_: &crate::stmt::Selector<T>) -> (T, T) {
+    T::samples()
+}
+
+/// All of them.
+pub fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    masked! { rows, Inet, FILTER;
+        ip::length(), ip::id(), ip::frag_off(), ip::ttl(), ip::checksum(), ip::saddr(), ip::daddr(),
+        ip6::length(), ip6::hoplimit(), ip6::saddr(), ip6::daddr(),
+        icmp::checksum(), icmp::id(), icmp::sequence(), icmp::gateway(), icmp::mtu(),
+        icmpv6::checksum(), icmpv6::mtu(), icmpv6::id(), icmpv6::sequence(), icmpv6::max_delay(), icmpv6::taddr(),
+        icmpv6::daddr(), icmpv6::param_problem(),
+        tcp::sport(), tcp::dport(), tcp::sequence(), tcp::ackseq(), tcp::window(), tcp::checksum(), tcp::urgptr(),
+        udp::sport(), udp::dport(), udp::length(), udp::checksum(), th::sport(), th::dport(),
+        ether::saddr(), ether::daddr(),
+        meta::length(), meta::mark(), meta::cpu(), meta::cgroup(), meta::random(),
+        ct::mark(), ct::zone(), ct::id(),
+        ip::version(), ip::hdrlength(), ip::dscp(), ip::ecn(), ip6::version(), ip6::ecn(), tcp::doff(), tcp::reserved(),
+        ip6::flowlabel(), ip6::dscp(),
+    }
+    ordered! { rows, Inet, FILTER;
+        ip::protocol(), ip6::nexthdr(), icmp::type_(), icmp::code(), icmpv6::type_(), icmpv6::code(),
+        ether::type_(), meta::protocol(), meta::iif(), meta::oif(), meta::iiftype(), meta::oiftype(),
+        meta::iifgroup(), meta::oifgroup(), meta::skuid(), meta::skgid(), meta::rtclassid(),
+        meta::l4proto(), meta::pkttype(), meta::priority(), meta::day(), meta::hour(), meta::time(), meta::sdif(),
+        ct::expiration(), ct::protocol(), ct::packets(), ct::bytes(), ct::avgpkt(),
+        ct::original().ip_saddr(), ct::original().ip_daddr(), ct::reply().ip6_saddr(), ct::reply().ip6_daddr(),
+        ct::original().proto_src(), ct::reply().proto_dst(), ct::original().protocol(),
+        ct::original().packets(), ct::reply().bytes(), ct::original().avgpkt(), ct::reply().zone(),
+        ct::state(), ct::status(), tcp::flags(),
+    }
+    plain! { rows, Inet, FILTER;
+        meta::iifname(), meta::oifname(), meta::iifkind(), meta::oifkind(), meta::sdifname(), meta::nfproto(),
+        ct::direction(), ct::l3proto(), ct::original().l3proto(), meta::ipsec(), ct::helper(),
+    }
+    ordered! { rows, Arp, FILTER;
+        arp::htype(), arp::ptype(), arp::hlen(), arp::plen(), arp::operation(), arp::saddr_ether(), arp::saddr_ip(),
+        arp::daddr_ether(), arp::daddr_ip(),
+    }
+    set_to! { rows, Arp, FILTER;
+        arp::htype(), arp::ptype(), arp::hlen(), arp::plen(), arp::operation(), arp::saddr_ether(), arp::saddr_ip(),
+        arp::daddr_ether(), arp::daddr_ip(),
+    }
+    set_to! { rows, Inet, RAW;
+        ip::version(), ip::hdrlength(), ip::dscp(), ip::ecn(), ip::length(), ip::id(), ip::frag_off(), ip::ttl(),
+        ip::protocol(), ip::checksum(), ip::saddr(), ip::daddr(),
+        ip6::version(), ip6::dscp(), ip6::ecn(), ip6::flowlabel(), ip6::length(), ip6::nexthdr(), ip6::hoplimit(),
+        ip6::saddr(), ip6::daddr(),
+        icmp::type_(), icmp::code(), icmp::checksum(), icmp::id(), icmp::sequence(), icmp::gateway(), icmp::mtu(),
+        icmpv6::type_(), icmpv6::code(), icmpv6::checksum(), icmpv6::mtu(), icmpv6::id(), icmpv6::max_delay(),
+        icmpv6::taddr(), icmpv6::daddr(),
+        tcp::sport(), tcp::dport(), tcp::sequence(), tcp::ackseq(), tcp::doff(), tcp::reserved(), tcp::flags(),
+        tcp::window(), tcp::checksum(), tcp::urgptr(),
+        udp::sport(), udp::dport(), udp::length(), udp::checksum(), th::sport(), th::dport(),
+        ether::saddr(), ether::daddr(), ether::type_(),
+        meta::mark(), meta::priority(), ct::mark(), ct::zone(), ct::label(),
+    }
+    for family in [Family::Inet, Family::Ip, Family::Ip6, Family::Bridge] {
+        let v4: IpAddr = Ipv4Addr::new(192, 0, 2, 1).into();
+        let v6: IpAddr = Ipv6Addr::LOCALHOST.into();
+        for rule in [addr::saddr().is_any([v4, v6]), addr::daddr().is_none_of([v4, v6])] {
+            rows.push((family, FILTER, Rule::new().when(rule).accept()));
+        }
+    }
+    rows
+}
