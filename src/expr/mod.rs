@@ -97,6 +97,9 @@ macro_rules! expressions {
 
             fn encode(&self, out: &mut Writer) {
                 match self {
+                    Self::Dynset(e) if out.form() == Form::Request && e.lacks_flag() => {
+                        Self::Dynset(e.clone().with_flag()).encode(out)
+                    }
                     $( Self::$variant(e) => {
                         out.attr(Self::NAME, "name", |out| out.bytes(concat!($name, "\0").as_bytes()));
                         // An expression without attributes (notrack) has no nest for them either.
