@@ -10,6 +10,7 @@ use std::{
     io::ErrorKind,
     net::{IpAddr, SocketAddr},
     panic::catch_unwind,
+    path::PathBuf,
     process::{Command, Output},
     thread,
     time::{Duration, Instant},

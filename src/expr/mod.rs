@@ -61,7 +61,7 @@ pub use redir::Redir;
 pub use reject::{Reject, RejectType};
 
 use crate::data::Name;
-use crate::wire::{Attr, Choice, Codec, DecodeError, Form, Malformed, Scope, Spec, Table, Writer, attrs};
+use crate::wire::{Attr, Choice, Codec, DecodeError, Form, Malformed, Named, Scope, Spec, Table, Writer, attrs};
 #[cfg(test)]
 use proptest::prelude::*;
 use std::borrow::Cow;
@@ -245,7 +245,7 @@ impl Expr {
     }
 
     /// Name and table of an expression nest, for error paths.
-    fn peek(nest: &[u8]) -> Option<(String, Option<&'static [Spec]>)> {
+    fn peek(nest: &[u8]) -> Option<Named> {
         let (name, _) = Self::parts(nest)?;
         let table = Self::TABLES.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, table)| *table);
         Some((String::from_utf8_lossy(name).into_owned(), table))

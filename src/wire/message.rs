@@ -12,7 +12,6 @@ pub(crate) const ATTRIBUTES: usize = 20;
 
 pub(crate) const NLMSG_ERROR: u16 = 2;
 pub(crate) const NLMSG_DONE: u16 = 3;
-pub(crate) const NLMSG_OVERRUN: u16 = 4;
 
 pub(crate) const F_REQUEST: u16 = 0x1;
 pub(crate) const F_ACK: u16 = 0x4;
@@ -20,7 +19,6 @@ pub(crate) const F_DUMP_INTR: u16 = 0x10;
 pub(crate) const F_DUMP: u16 = 0x300;
 pub(crate) const F_EXCL: u16 = 0x200;
 pub(crate) const F_REPLACE: u16 = 0x100;
-pub(crate) const F_NONREC: u16 = 0x100;
 pub(crate) const F_CREATE: u16 = 0x400;
 pub(crate) const F_APPEND: u16 = 0x800;
 const F_CAPPED: u16 = 0x100;
