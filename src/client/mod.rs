@@ -152,6 +152,14 @@ impl Client {
         Ok(*self.acks.insert(acks))
     }
 
+    /// Returns when every commit is finished that has raised the generation already.
+    ///
+    /// A commit raises it first, and then takes out what it removed. It holds a lock until the end, for which even a
+    /// batch of nothing waits.
+    fn wait_for_commits(&mut self) -> Result<()> {
+        self.exchange(&mut Commit::new(&Batch::new()))
+    }
+
     /// The generation of a commit that was bound to `expected`: the next, unless it changed nothing.
     fn after(&mut self, expected: Generation) -> Result<Generation> {
         let now = self.generation()?;
