@@ -68,7 +68,8 @@ struct Step {
 enum Action {
     Jump(Name),
     Map(Map),
-    Expr(Expr),
+    /// Something that is for some places only.
+    Only(Place),
 }
 
 /// What a commit would refuse.
@@ -83,8 +84,8 @@ impl Batch {
     /// What the kernel's check of this batch leaves out and a commit would refuse.
     pub(crate) fn flaws(&self) -> Vec<Flaw> {
         let mut flaws = Vec::new();
-        for ((family, _), graph) in &self.graphs() {
-            graph.check(Family::from(*family), &mut |seq, errno, cause| {
+        for graph in self.graphs().values() {
+            graph.check(&mut |seq, errno, cause| {
                 let Some((operation, _)) = self.find(seq) else {
                     return;
                 };
@@ -117,7 +118,7 @@ impl Batch {
             }
         }
         let mut found = None;
-        graph.check(family, &mut |_, e, cause| {
+        graph.check(&mut |_, e, cause| {
             if e == errno {
                 found.get_or_insert(cause);
             }
@@ -228,7 +229,7 @@ impl Graph {
                     Data::Value(_) => return None,
                 },
                 Expr::Lookup(e) if e.dreg == Some(Register::VERDICT) => Action::Map(Map::new(e.set.clone(), e.set_id)),
-                _ => Action::Expr(place_of(rule.family, expr).map(|_| expr.clone())?),
+                _ => Action::Only(place_of(rule.family, expr)?),
             };
             Some(Step { seq, handle: rule.handle.filter(|_| seq == 0), what })
         });
@@ -241,10 +242,10 @@ impl Graph {
         }
     }
 
-    fn check(&self, family: Family, report: &mut dyn FnMut(u32, Errno, String)) {
+    fn check(&self, report: &mut dyn FnMut(u32, Errno, String)) {
         for (name, chain) in &self.chains {
             if let Some(base) = &chain.base {
-                self.walk(family, base, &mut vec![name], &mut HashMap::new(), report);
+                self.walk(base, &mut vec![name], &mut HashMap::new(), report);
             }
         }
     }
@@ -252,7 +253,6 @@ impl Graph {
     /// Follows the jumps out of the last chain of `path`; a chain that was walked at a depth is not walked again there.
     fn walk<'a>(
         &'a self,
-        family: Family,
         base: &Base,
         path: &mut Vec<&'a Name>,
         walked: &mut HashMap<&'a Name, usize>,
@@ -268,8 +268,8 @@ impl Graph {
             let targets = match &step.what {
                 Action::Jump(to) => std::slice::from_ref(to),
                 Action::Map(map) => self.maps.get(map).map_or(&[][..], |to| to),
-                Action::Expr(expr) => {
-                    if let Some(cause) = misplaced(family, expr, base) {
+                Action::Only(place) => {
+                    if let Some(cause) = misplaced(*place, base) {
                         report(
                             step.seq,
                             Errno::EOPNOTSUPP,
@@ -287,7 +287,7 @@ impl Graph {
                     report(step.seq, Errno::EMLINK, format!("chains nest deeper than {DEPTH} from chain {}", path[0]));
                 } else if let Some((to, _)) = self.chains.get_key_value(to) {
                     path.push(to);
-                    self.walk(family, base, path, walked, report);
+                    self.walk(base, path, walked, report);
                     path.pop();
                 }
             }
@@ -296,7 +296,10 @@ impl Graph {
 }
 
 /// Where an expression may be reached from: whether only from nat chains, from which hooks, and that in words.
-pub(crate) fn place_of(family: Family, expr: &Expr) -> Option<(bool, &'static [Hook], &'static str)> {
+pub(crate) type Place = (bool, &'static [Hook], &'static str);
+
+/// The place of an expression that is not for all.
+pub(crate) fn place_of(family: Family, expr: &Expr) -> Option<Place> {
     use Hook::*;
     Some(match expr {
         Expr::Masq(_) => (true, &[Postrouting], "masquerade is for nat chains at postrouting"),
@@ -322,7 +325,7 @@ pub(crate) fn place_of(family: Family, expr: &Expr) -> Option<(bool, &'static [H
     })
 }
 
-fn meta_place(family: Family, e: &Meta) -> Option<(bool, &'static [Hook], &'static str)> {
+fn meta_place(family: Family, e: &Meta) -> Option<Place> {
     use Hook::*;
     let layer3 = matches!(family, Family::Ip | Family::Ip6 | Family::Inet);
     Some(match (e.key, e.sreg.is_some()) {
@@ -345,8 +348,7 @@ fn meta_place(family: Family, e: &Meta) -> Option<(bool, &'static [Hook], &'stat
     })
 }
 
-/// Why an expression may not be reached from such a base chain.
-fn misplaced(family: Family, expr: &Expr, (kind, hook): &Base) -> Option<&'static str> {
-    let (nat_only, hooks, cause) = place_of(family, expr)?;
+/// Why something may not be reached from such a base chain.
+fn misplaced((nat_only, hooks, cause): Place, (kind, hook): &Base) -> Option<&'static str> {
     (!hooks.contains(&(*hook)?) || nat_only && *kind != ChainType::Nat).then_some(cause)
 }

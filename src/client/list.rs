@@ -17,7 +17,8 @@ use std::{
 /// Objects as they come from the kernel.
 ///
 /// The kernel marks some of the listings that a commit tears, not all: none where it comes while the last piece is put
-/// together. So the generation is read before and after.
+/// together, and none where the listing began while the commit was still taking out what it removed, which makes the kernel
+/// lose its place. So the generation is read before and after, and a commit under way is waited for.
 ///
 /// A listing of up to a mebibyte is read whole before its first item is handed out, and read again when the ruleset changed
 /// meanwhile: such a listing is of one generation. A longer one is streamed; if the ruleset changes under it, its last item

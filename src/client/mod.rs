@@ -169,7 +169,10 @@ impl Client {
         Ok(commit.outcome())
     }
 
-    /// Waits until no commit is under way: the kernel takes one batch at a time, also an empty one.
+    /// Returns when every commit is finished that has raised the generation already.
+    ///
+    /// A commit raises it first, and then takes out what it removed. It holds a lock until the end, for which even a
+    /// batch of nothing waits.
     fn wait_for_commits(&mut self) -> Result<()> {
         self.commit_nothing().map(|_| ())
     }

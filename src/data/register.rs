@@ -25,7 +25,7 @@ impl Register {
     /// assert_eq!(u32::from(Register::slot(4)), 2);
     /// ```
     pub const fn slot(slot: u8) -> Self {
-        if slot % 4 == 0 && slot < 16 { Self(slot as u32 / 4 + 1) } else { Self(slot as u32 + 8) }
+        if slot.is_multiple_of(4) && slot < 16 { Self(slot as u32 / 4 + 1) } else { Self(slot as u32 + 8) }
     }
 
     /// The 4-byte slot where it starts, if it is a data register.

@@ -77,6 +77,12 @@ impl Userdata {
     }
 }
 
+impl From<&[u8]> for Userdata {
+    fn from(bytes: &[u8]) -> Self {
+        Self { raw: bytes.to_vec(), oversized: None }
+    }
+}
+
 impl fmt::Debug for Userdata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.entries()).finish()

@@ -75,6 +75,16 @@ impl Dynset {
         Self::required(key, op, set.into())
     }
 
+    /// Whether it has expressions without the flag for them. The kernel reports it so, and refuses it so.
+    pub(crate) fn lacks_flag(&self) -> bool {
+        self.exprs.is_some() && !self.flags.unwrap_or_default().contains(DynsetFlags::EXPR)
+    }
+
+    pub(crate) fn with_flag(mut self) -> Self {
+        self.flags = Some(self.flags.unwrap_or_default() | DynsetFlags::EXPR);
+        self
+    }
+
     /// Gives the element a life of its own.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -88,7 +98,7 @@ impl Dynset {
             None if self.exprs.is_none() => self.expr = Some(Box::new(expr.into())),
             first => {
                 self.exprs.get_or_insert_default().extend(first.map(|e| *e).into_iter().chain([expr.into()]));
-                self.flags = Some(self.flags.unwrap_or_default() | DynsetFlags::EXPR);
+                self = self.with_flag();
             }
         }
         self

@@ -61,7 +61,7 @@ pub use redir::Redir;
 pub use reject::{Reject, RejectType};
 
 use crate::data::Name;
-use crate::wire::{Attr, Choice, Codec, DecodeError, Form, Scope, Spec, Table, Writer, attrs};
+use crate::wire::{Attr, Choice, Codec, DecodeError, Form, Named, Scope, Spec, Table, Writer, attrs};
 #[cfg(test)]
 use proptest::prelude::*;
 use std::borrow::Cow;
@@ -98,6 +98,9 @@ macro_rules! expressions {
 
             fn encode(&self, out: &mut Writer) {
                 match self {
+                    Self::Dynset(e) if out.form() == Form::Request && e.lacks_flag() => {
+                        Self::from(Dynset::clone(e).with_flag()).encode(out)
+                    }
                     $( Self::$variant(e) => {
                         out.attr(Self::NAME, "name", |out| out.bytes(concat!($name, "\0").as_bytes()));
                         // An expression without attributes (notrack) has no nest for them either.
@@ -243,7 +246,7 @@ impl Expr {
     }
 
     /// Name and table of an expression nest, for error paths.
-    fn peek(nest: &[u8]) -> Option<(String, Option<&'static [Spec]>)> {
+    fn peek(nest: &[u8]) -> Option<Named> {
         let (name, _) = Self::parts(nest)?;
         let table = Self::TABLES.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, table)| *table);
         Some((String::from_utf8_lossy(name).into_owned(), table))

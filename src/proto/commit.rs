@@ -177,8 +177,9 @@ impl<'a> Commit<'a> {
             return Outcome::Stale;
         }
         if !self.failures.is_empty() {
+            let mut witness = super::Witness::new(world);
             let failures =
-                self.failures.iter().map(|(seq, ack)| super::explain(self.batch, *seq, ack, world)).collect();
+                self.failures.iter().map(|(seq, ack)| super::explain(self.batch, *seq, ack, &mut witness)).collect();
             return Outcome::Rejected(Rejection { failures, operations: self.batch.len(), more: self.overrun });
         }
         match (self.overrun, self.acked) {

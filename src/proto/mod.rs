@@ -11,4 +11,4 @@ pub(crate) use commit::Acks;
 pub use commit::{Commit, Outcome};
 pub(crate) use dump::Get;
 pub use dump::{Dump, DumpEvent};
-pub(crate) use explain::{World, explain, request_cause};
+pub(crate) use explain::{Witness, World, explain, request_cause};

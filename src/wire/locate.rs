@@ -15,13 +15,16 @@ pub enum Scope {
     Choice(&'static Choice),
 }
 
+/// A name, and the table that it stands for if it is a known one.
+pub type Named = (String, Option<&'static [Spec]>);
+
 /// A nest that names what it holds.
 #[derive(Debug)]
 pub struct Choice {
     /// The attribute that holds what was chosen.
     pub data: u16,
-    /// Reads the name from the nest, and finds its table if it is a known one.
-    pub peek: fn(&[u8]) -> Option<(String, Option<&'static [Spec]>)>,
+    /// Reads the name from the nest.
+    pub peek: fn(&[u8]) -> Option<Named>,
 }
 
 /// One row of an attribute table.

@@ -12,7 +12,7 @@ mod table;
 
 pub use codec::{Be16, Be32, Be64, BeI32, Blob, Codec, List, Ms64, Nest, Table, Text, U8};
 pub use error::{DecodeError, EncodeError, Malformed, Path, Step};
-pub use locate::{Choice, Scope, Spec, locate};
+pub use locate::{Choice, Named, Scope, Spec, locate};
 pub use table::Constant;
 
 use std::fmt;

@@ -2,7 +2,11 @@
 
 use super::lab::*;
 use oxitables::{Batch, Client, Error, Family, data::*, expr::*, model::*, testing};
-use std::{collections::HashSet, fs};
+use std::{
+    collections::HashSet,
+    fs,
+    time::{Duration, Instant},
+};
 
 const MANY: u32 = 100_000;
 
@@ -170,6 +174,33 @@ fn a_listing_right_after_a_load_is_exact() {
             assert!(listed.iter().map(|e| e.key.unwrap()).collect::<HashSet<_>>() == keys);
         }
         assert!(nft.table(Family::Inet, "host")?.is_some());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_large_batch_that_fails_everywhere_is_explained_soon() {
+    testing::in_namespace(|| -> Result<(), Error> {
+        let mut nft = open();
+        apply(&mut nft, |b| b.add(host()).add(input()).add(host().chain("a")).add(host().chain("b")))?;
+        let many = |first: Rule, rest: Rule| {
+            filled(|b| {
+                b.add(does(&host().chain("a"), Verdict::jump("b"))).add(does(&input(), Verdict::jump("a"))).add(first);
+                (0..20_000).fold(b, |b, _| b.add(&rest))
+            })
+        };
+        let (accept, lost) = (does(&input(), Verdict::accept()), does(&input(), Verdict::jump("nosuch")));
+        let ring = does(&host().chain("b"), Verdict::jump("a"));
+        for (batch, words) in [
+            (many(accept.clone(), lost), "there is no chain nosuch in table inet host"),
+            (many(ring, accept), "the jump closes a loop: a > b > a"),
+        ] {
+            let start = Instant::now();
+            let error = nft.apply(&batch).unwrap_err();
+            assert!(error.failures().iter().all(|f| f.cause.contains(words)), "{error}");
+            println!("{} failures in {:?}", error.failures().len(), start.elapsed());
+            assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+        }
         Ok(())
     });
 }

@@ -2,7 +2,7 @@
 
 use super::lab::*;
 use oxitables::{Client, Error, data::*, expr::*, model::*, testing};
-use std::time::Duration;
+use std::{slice::from_ref, time::Duration};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -130,15 +130,15 @@ fn every_verb() {
         let [a, b_, c] = [1, 2, 3].map(|n| element(ip(n)));
         apply(&mut nft, |b| b.add(host()).add(&set).create(set.elements(&[a.clone(), b_.clone()])))?;
         apply(&mut nft, |b| b.add(set.elements(&[a.clone(), c.clone()])))?;
-        assert!(apply(&mut nft, |b| b.create(set.elements(&[c.clone()]))).unwrap_err().is_exists());
-        apply(&mut nft, |b| b.delete(set.elements(&[a.clone()])))?;
-        assert!(apply(&mut nft, |b| b.delete(set.elements(&[a.clone()]))).unwrap_err().is_not_found());
+        assert!(apply(&mut nft, |b| b.create(set.elements(from_ref(&c)))).unwrap_err().is_exists());
+        apply(&mut nft, |b| b.delete(set.elements(from_ref(&a))))?;
+        assert!(apply(&mut nft, |b| b.delete(set.elements(from_ref(&a)))).unwrap_err().is_not_found());
         apply(&mut nft, |b| b.destroy(set.elements(&[a.clone(), b_.clone()])))?;
-        assert_eq!(nft.elements(&set).snapshot()?, [c.clone()]);
+        assert_eq!(nft.elements(&set).snapshot()?, from_ref(&c));
         apply(&mut nft, |b| b.flush(&set))?;
         assert_eq!(nft.elements(&set).snapshot()?, []);
         // Deleting nothing is not flushing: a list without elements would be that to the kernel.
-        apply(&mut nft, |b| b.add(set.elements(&[c.clone()])).delete(set.elements(&[])).destroy(set.elements(&[])))?;
+        apply(&mut nft, |b| b.add(set.elements(from_ref(&c))).delete(set.elements(&[])).destroy(set.elements(&[])))?;
         assert_eq!(nft.elements(&set).snapshot()?, [c]);
         Ok(())
     });

@@ -1,6 +1,6 @@
 //! Chains.
 
-use super::{CREATE, Case, Why, World, why};
+use super::{CREATE, Case, Why, Witness, why};
 use crate::{
     batch::Verb,
     data::{ChainType, Family, Hook},
@@ -11,7 +11,7 @@ use nix::errno::Errno;
 const REMAKE: &str = "type, hook and priority of a chain cannot be changed: delete and add it in the same batch";
 
 impl Case<'_> {
-    pub(super) fn chain(&self, world: &mut dyn World) -> Why {
+    pub(super) fn chain(&self, world: &mut Witness<'_>) -> Why {
         let name = self.name(3);
         let chain = Chain::decode_attrs(self.family(), self.message.attributes()).ok();
         match (self.errno, &chain) {
@@ -41,7 +41,7 @@ impl Case<'_> {
     }
 
     /// A chain that differs from the one there is, or that cannot be.
-    fn other_chain(&self, chain: &Chain, world: &mut dyn World) -> Why {
+    fn other_chain(&self, chain: &Chain, world: &mut Witness<'_>) -> Why {
         let (name, family) = (&chain.name, self.family());
         if self.path.ends_at("policy") && chain.hook.is_none() {
             return why(
@@ -49,7 +49,7 @@ impl Case<'_> {
                 "end it with a rule that decides",
             );
         }
-        let present = world.chain(&self.home(), name).filter(|p| p.hook != chain.hook || p.kind != chain.kind);
+        let present = world.world.chain(&self.home(), name).filter(|p| p.hook != chain.hook || p.kind != chain.kind);
         if let (Some(present), Some(hook)) = (present, &chain.hook) {
             let is = match present.base() {
                 Some((hook, priority)) => {

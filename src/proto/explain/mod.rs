@@ -16,6 +16,7 @@ use crate::{
     },
 };
 use nix::errno::Errno;
+use std::collections::HashMap;
 
 /// What can be asked for to explain an error better.
 pub(crate) trait World {
@@ -36,6 +37,35 @@ pub(crate) trait World {
 /// Knows nothing.
 impl World for () {}
 
+/// Asks each question once: a batch may fail in many places for one reason.
+pub(crate) struct Witness<'w> {
+    world: &'w mut dyn World,
+    sets: HashMap<(u8, Name, Name), Option<Set>>,
+    /// What is wrong with the jumps of a table, by the error number.
+    flaws: HashMap<(u8, Name, i32), Option<String>>,
+}
+
+impl<'w> Witness<'w> {
+    pub(crate) fn new(world: &'w mut dyn World) -> Self {
+        Self { world, sets: HashMap::new(), flaws: HashMap::new() }
+    }
+
+    /// A set of the batch, or one that the kernel has.
+    fn set(&mut self, batch: &Batch, table: &Table, name: &Name) -> Option<Set> {
+        let key = (table.family.into(), table.name.clone(), name.clone());
+        let ask = || batch.set(table.family, &table.name, name).or_else(|| self.world.set(table, name));
+        self.sets.entry(key).or_insert_with(ask).clone()
+    }
+
+    fn flaw(&mut self, batch: &Batch, table: &Table, errno: Errno) -> Option<String> {
+        let ask = || {
+            let present = self.world.present(table).unwrap_or_default();
+            batch.flaw_in(table.family, &table.name, present, errno)
+        };
+        self.flaws.entry((table.family.into(), table.name.clone(), errno as i32)).or_insert_with(ask).clone()
+    }
+}
+
 /// Cause and remedy.
 type Why = (String, Option<String>);
 
@@ -44,7 +74,7 @@ fn why(cause: impl Into<String>, remedy: impl Into<String>) -> Why {
 }
 
 /// Turns an error of the kernel's into a failure of an operation.
-pub(crate) fn explain(batch: &Batch, seq: u32, ack: &Ack, world: &mut dyn World) -> Failure {
+pub(crate) fn explain(batch: &Batch, seq: u32, ack: &Ack, world: &mut Witness<'_>) -> Failure {
     let errno = Errno::from_raw(ack.errno);
     let mut failure = Failure {
         operation: None,
@@ -193,10 +223,10 @@ impl Case<'_> {
     }
 
     /// What may happen to any object.
-    fn general(&self, world: &mut dyn World) -> Why {
+    fn general(&self, world: &mut Witness<'_>) -> Why {
         match self.errno {
             Errno::EPERM => {
-                let owner = world.table(self.family(), &self.name(1)).and_then(|t| t.owner);
+                let owner = world.world.table(self.family(), &self.name(1)).and_then(|t| t.owner);
                 let by = owner.map_or("another process".to_owned(), |port| {
                     let comm = std::fs::read_to_string(format!("/proc/{port}/comm")).unwrap_or_default();
                     match comm.trim() {
@@ -222,7 +252,7 @@ impl Case<'_> {
         }
     }
 
-    fn table(&self, world: &mut dyn World) -> Why {
+    fn table(&self, world: &mut Witness<'_>) -> Why {
         let place = self.place();
         match self.errno {
             Errno::ENOENT => self.missing("table", Kind::Table, &self.name(1)),

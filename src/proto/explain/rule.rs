@@ -1,16 +1,16 @@
 //! Rules and their expressions.
 
-use super::{Case, Why, World, why};
+use super::{Case, Why, Witness, why};
 use crate::{
     batch::place_of,
     data::{Data, Family, Name, Register, Verdict},
     expr::{Dynset, Expr, Immediate, Lookup, LookupFlags, ObjectType},
-    model::{Kind, Rule, Set, SetFlags},
+    model::{Kind, Rule, SetFlags},
 };
 use nix::errno::Errno;
 
 impl Case<'_> {
-    pub(super) fn rule(&self, world: &mut dyn World) -> Why {
+    pub(super) fn rule(&self, world: &mut Witness<'_>) -> Why {
         let chain = self.name(2);
         let rule = Rule::decode_attrs(self.family(), self.message.attributes()).ok();
         let expr = self.path.index_in("exprs").and_then(|i| rule.as_ref()?.exprs().get(i));
@@ -53,13 +53,12 @@ impl Case<'_> {
     }
 
     /// What is wrong with the jumps among all chains of the table, those that the kernel has and those of the batch.
-    pub(super) fn graph(&self, world: &mut dyn World) -> Option<Why> {
-        let present = world.present(&self.home()).unwrap_or_default();
-        let cause = self.batch.flaw_in(self.family(), &self.name(1), present, self.errno)?;
+    pub(super) fn graph(&self, world: &mut Witness<'_>) -> Option<Why> {
+        let cause = world.flaw(self.batch, &self.home(), self.errno)?;
         Some(why(cause, if self.errno == Errno::EMLINK { "goto counts like jump" } else { "" }))
     }
 
-    fn expression(&self, expr: &Expr, world: &mut dyn World) -> Why {
+    fn expression(&self, expr: &Expr, world: &mut Witness<'_>) -> Why {
         let name = expr.name();
         match (self.errno, expr) {
             (Errno::ENOENT, Expr::Objref(e)) if e.name.is_some() => {
@@ -112,7 +111,7 @@ impl Case<'_> {
     }
 
     /// Why an expression is invalid, where that can be told.
-    fn refused(&self, expr: &Expr, world: &mut dyn World) -> Option<String> {
+    fn refused(&self, expr: &Expr, world: &mut Witness<'_>) -> Option<String> {
         let unsupported = self.errno == Errno::EOPNOTSUPP;
         let key = |what: &str, key: &dyn std::fmt::Debug, sets: bool| {
             let does = if sets { "set" } else { "read" };
@@ -123,7 +122,7 @@ impl Case<'_> {
                 if flags.unwrap_or_default().contains(LookupFlags::INV) {
                     "an inverted lookup finds no value that it could load".into()
                 } else {
-                    let set = self.known_set(set, world)?;
+                    let set = world.set(self.batch, &self.home(), set)?;
                     match (set.flags().contains(SetFlags::MAP), *dreg == Register::VERDICT) {
                         (false, _) => format!("set {} is no map: it has no values to load", set.name),
                         (true, true) => format!("the values of map {} are no verdicts", set.name),
@@ -149,8 +148,8 @@ impl Case<'_> {
         })
     }
 
-    fn dynset(&self, e: &Dynset, world: &mut dyn World) -> Why {
-        let Some(set) = self.known_set(&e.set, world) else {
+    fn dynset(&self, e: &Dynset, world: &mut Witness<'_>) -> Why {
+        let Some(set) = world.set(self.batch, &self.home(), &e.set) else {
             return why(
                 format!("rules may not change set {} like this", e.set),
                 "the set needs the dynamic flag, the timeout flag for a timeout, and the same stateful expressions",
@@ -181,12 +180,6 @@ impl Case<'_> {
         } else {
             why(format!("set {name} has other stateful expressions"), "they have to be those of the set, in its order")
         }
-    }
-
-    /// A set of this batch, or one that the kernel has.
-    pub(super) fn known_set(&self, name: &Name, world: &mut dyn World) -> Option<Set> {
-        let home = self.home();
-        self.batch.set(home.family, &home.name, name).or_else(|| world.set(&home, name))
     }
 }
 

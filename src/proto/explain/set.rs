@@ -1,6 +1,6 @@
 //! Sets and elements.
 
-use super::{CREATE, Case, DESTROY, Why, World, why};
+use super::{CREATE, Case, DESTROY, Why, Witness, why};
 use crate::{
     batch::Verb,
     data::{Data, DataType, Value},
@@ -11,7 +11,7 @@ use crate::{
 use nix::errno::Errno;
 
 impl Case<'_> {
-    pub(super) fn set(&self, world: &mut dyn World) -> Why {
+    pub(super) fn set(&self, world: &mut Witness<'_>) -> Why {
         let name = self.name(2);
         let set = Set::decode_attrs(self.family(), self.message.attributes()).ok();
         match (self.errno, &set) {
@@ -19,7 +19,7 @@ impl Case<'_> {
             (Errno::ENOENT, _) => self.missing("set", Kind::Set, &name),
             (Errno::EEXIST, _) if self.verb == Verb::Create => why(format!("set {name} exists already"), CREATE),
             (Errno::EEXIST, Some(set)) => {
-                let present = world.set(&self.home(), &name);
+                let present = world.world.set(&self.home(), &name);
                 let differs = present.map_or(String::new(), |present| differences(&present, set));
                 why(
                     format!("set {name} exists already and is another{differs}"),
@@ -35,7 +35,7 @@ impl Case<'_> {
         }
     }
 
-    pub(super) fn elements(&self, world: &mut dyn World) -> Why {
+    pub(super) fn elements(&self, world: &mut Witness<'_>) -> Why {
         let name = self.name(2);
         let Some((element, next)) = self.element() else {
             return match self.errno {
@@ -47,7 +47,7 @@ impl Case<'_> {
                 _ => self.general(world),
             };
         };
-        let set = self.known_set(&name, world);
+        let set = world.set(self.batch, &self.home(), &name);
         let key = show(&element, next.as_ref(), set.as_ref());
         let flags = set.as_ref().map(Set::flags).unwrap_or_default();
         let to = match &element.data {
