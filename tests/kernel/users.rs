@@ -1,36 +1,12 @@
 //! The same for an ordinary user, who is root in a namespace of his own, and what he is told outside of it.
 
 use super::lab::*;
-use crate::common::{Copy, is_root};
-use oxitables::{Client, Error, testing};
-use std::process::Command;
-
-fn as_nobody(arguments: &[&str]) -> Option<String> {
-    let copy = Copy::new().unwrap();
-    let mut command: Command = copy.as_nobody();
-    match command.args(arguments).output() {
-        Ok(output) => {
-            let said =
-                format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-            assert!(output.status.success(), "as an ordinary user: {said}");
-            Some(said)
-        }
-        Err(error) => {
-            testing::skip(&format!("cannot become an ordinary user: {error}: run as root outside of a user namespace"));
-            None
-        }
-    }
-}
+use crate::common::{all_of_this_as_an_ordinary_user, as_nobody, is_root};
+use oxitables::{Client, Error};
 
 #[test]
 fn all_of_this_works_as_an_ordinary_user() {
-    // Else all of this just did.
-    if is_root()
-        && let Some(said) = as_nobody(&["--skip", "ordinary_user"])
-        && let Some(line) = said.lines().find(|line| line.starts_with("SKIPPED ") && line.contains("no sandbox"))
-    {
-        testing::skip(&format!("as an ordinary user: {line}"));
-    }
+    all_of_this_as_an_ordinary_user();
 }
 
 #[test]

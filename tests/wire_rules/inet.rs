@@ -368,7 +368,7 @@ pub fn more() -> Vec<Case> {
     cases
 }
 
-fn all_flags() -> super::super::api::expr::Log {
+fn all_flags() -> oxitables::expr::Log {
     let mut log = log();
     log.flags =
         Some(LogFlags::TCP_SEQUENCE | LogFlags::TCP_OPTIONS | LogFlags::IP_OPTIONS | LogFlags::USER | LogFlags::ETHER);

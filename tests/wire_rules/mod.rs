@@ -1,8 +1,6 @@
-//! Typed rules beside the nft rules they stand for: the table that the comparison with nft works on.
-//!
-//! A user of this module has an `api` beside it that is the crate.
+//! Typed rules beside the nft rules they stand for, and the comparison of both.
 
-use super::api::{
+use oxitables::{
     Family::{self, *},
     Keyed, Map, Mark, Pattern, RejectWith, Rule, Set, SetRef, Table, To, addr, arp, counter, counter_named, ct,
     data::*,
@@ -15,17 +13,24 @@ use std::{
     time::Duration,
 };
 
+pub mod compare;
 mod families;
+mod held;
 mod inet;
+pub mod nft;
+pub mod otherwise;
+pub mod random;
+pub mod sets;
+pub mod sweep;
 
 /// One rule, where it stands, and the nft rules that make the same.
 pub struct Case {
     pub family: Family,
-    /// What the chain is, in nft's words.
+    /// What the chain is, in nft's words; nothing if it is a regular one.
     pub chain: &'static str,
     pub rule: Rule,
     /// One for each rule that it becomes.
-    pub words: Vec<&'static str>,
+    pub words: Vec<String>,
 }
 
 /// All of them.
@@ -74,16 +79,16 @@ fn table() -> Table {
     Table::new(Inet, "t")
 }
 
-fn set<K: super::api::SetKey>(name: &str) -> SetRef<K> {
+fn set<K: oxitables::SetKey>(name: &str) -> SetRef<K> {
     SetRef::new(Inet, "t", name)
 }
 
-const FILTER: &str = "type filter hook input priority 0";
-const FORWARD: &str = "type filter hook forward priority 0";
-const PREROUTING: &str = "type filter hook prerouting priority -300";
-const DSTNAT: &str = "type nat hook prerouting priority -100";
-const SRCNAT: &str = "type nat hook postrouting priority 100";
-const INGRESS: &str = "type filter hook ingress device lo priority 0";
+const FILTER: &str = "type filter hook input priority 0;";
+const FORWARD: &str = "type filter hook forward priority 0;";
+const PREROUTING: &str = "type filter hook prerouting priority -300;";
+const DSTNAT: &str = "type nat hook prerouting priority -100;";
+const SRCNAT: &str = "type nat hook postrouting priority 100;";
+const INGRESS: &str = "type filter hook ingress device lo priority 0;";
 
 fn v4(text: &str) -> Ipv4Addr {
     text.parse().unwrap()
@@ -116,7 +121,7 @@ fn secs(n: u64) -> Duration {
 /// Rows of a family and a kind of chain.
 macro_rules! rows {
     ($cases:ident, $family:ident, $chain:expr; $( $rule:expr => $($words:literal)|+; )*) => {
-        $( $cases.push(Case { family: $family, chain: $chain, rule: $rule.into(), words: vec![$($words),+] }); )*
+        $( $cases.push(Case { family: $family, chain: $chain, rule: $rule.into(), words: vec![$($words.into()),+] }); )*
     };
 }
 use rows;

@@ -1,8 +1,8 @@
 //! Named sets and maps, and their elements.
 
-use super::{bytes, hex};
+use super::hex;
 use crate::{
-    AddrSet, Family, Map, Mark, Pattern, Set, SetKey, SetRef, Table, counter,
+    AddrSet, Family, Map, Mark, Pattern, Set, SetKey, SetRef, Table,
     data::*,
     model,
     stmt::{Element, Key},
@@ -35,148 +35,6 @@ fn lowered<K: SetKey>(elements: &[Element<K>]) -> Vec<model::Element> {
             [Some(lowered.element), lowered.second.map(|(_, e)| e)].into_iter().flatten()
         })
         .collect()
-}
-
-/// Sets beside the nft declarations that make the same, with elements.
-fn declared() -> Vec<(&'static str, model::Set, Vec<model::Element>)> {
-    let t = table();
-    let mut all = Vec::new();
-    macro_rules! add {
-        ($words:literal, $set:expr, $($element:expr),*) => { {
-            let set = $set;
-            let elements = lowered(&[$($element(&set)),*]);
-            all.push(($words, set.model(), elements));
-        } };
-    }
-    add!("set a4 { type ipv4_addr; elements = { 192.0.2.1 } }", Set::<Ipv4Addr>::new(&t, "a4"), |s: &Set<Ipv4Addr>| s
-        .element([192, 0, 2, 1]));
-    add!(
-        "set a4i { type ipv4_addr; flags interval; auto-merge; comment \"hello\"; elements = { 10.0.0.0/8, 192.168.0.0-255.255.255.255 } }",
-        Set::<Ipv4Addr>::new(&t, "a4i").interval().auto_merge().with_comment("hello"),
-        |s: &Set<Ipv4Addr>| s.element(net("10.0.0.0/8")),
-        |s: &Set<Ipv4Addr>| s.element(v4("192.168.0.0")..=v4("255.255.255.255"))
-    );
-    add!(
-        "set m { type mark; elements = { 1, 2 } }",
-        Set::<Mark>::new(&t, "m"),
-        |s: &Set<Mark>| s.element(1),
-        |s: &Set<Mark>| s.element(2)
-    );
-    add!(
-        "set mi { type mark; flags interval; elements = { 1, 5-10 } }",
-        Set::<Mark>::new(&t, "mi").interval(),
-        |s: &Set<Mark>| s.element(1),
-        |s: &Set<Mark>| s.element(5..=10)
-    );
-    add!(
-        "set ap { type ipv4_addr . inet_service; elements = { 192.0.2.1 . 22 } }",
-        Set::<(Ipv4Addr, Port)>::new(&t, "ap"),
-        |s: &Set<(Ipv4Addr, Port)>| s.element(([192, 0, 2, 1], 22))
-    );
-    add!(
-        "set mp { type mark . inet_service; elements = { 1 . 22 } }",
-        Set::<(Mark, Port)>::new(&t, "mp"),
-        |s: &Set<(Mark, Port)>| s.element((1, 22))
-    );
-    add!(
-        "set ifm { type ifname . mark; elements = { \"eth0\" . 1 } }",
-        Set::<(IfName, Mark)>::new(&t, "ifm"),
-        |s: &Set<(IfName, Mark)>| s.element(("eth0", 1))
-    );
-    add!(
-        "set api { type ipv4_addr . inet_service; flags interval; elements = { 192.0.2.1 . 22, 10.0.0.0/8 . 80-90 } }",
-        Set::<(Ipv4Addr, Port)>::new(&t, "api").interval(),
-        |s: &Set<(Ipv4Addr, Port)>| s.element(([192, 0, 2, 1], 22)),
-        |s: &Set<(Ipv4Addr, Port)>| s.element((net("10.0.0.0/8"), 80..=90))
-    );
-    add!(
-        "set mpi { type mark . inet_service; flags interval; elements = { 1-5 . 22 } }",
-        Set::<(Mark, Port)>::new(&t, "mpi").interval(),
-        |s: &Set<(Mark, Port)>| s.element((1..=5, 22))
-    );
-    add!(
-        "set ifi { type ifname; flags interval; elements = { \"eth*\", \"wg0\" } }",
-        Set::<IfName>::new(&t, "ifi").interval(),
-        |s: &Set<IfName>| s.element("eth*"),
-        |s: &Set<IfName>| s.element("wg0")
-    );
-    add!(
-        "set dyn { type ipv4_addr; flags dynamic,timeout; timeout 1m; gc-interval 10s; size 100; counter; elements = { 192.0.2.1 } }",
-        Set::<Ipv4Addr>::new(&t, "dyn")
-            .dynamic()
-            .with_timeout(Duration::from_secs(60))
-            .with_gc_interval(Duration::from_secs(10))
-            .with_size(100)
-            .with_expr(counter()),
-        |s: &Set<Ipv4Addr>| s.element([192, 0, 2, 1])
-    );
-    add!("set states { type ct_state; elements = { new } }", Set::<CtState>::new(&t, "states"), |s: &Set<CtState>| s
-        .element(CtState::NEW));
-    add!(
-        "set prot { type inet_proto . inet_service; elements = { tcp . 22 } }",
-        Set::<(Protocol, Port)>::new(&t, "prot"),
-        |s: &Set<(Protocol, Port)>| s.element((Protocol::TCP, 22))
-    );
-    add!(
-        "set proto { type inet_proto; elements = { tcp, udp } }",
-        Set::<Protocol>::new(&t, "proto"),
-        |s: &Set<Protocol>| s.element(Protocol::TCP),
-        |s: &Set<Protocol>| s.element(17)
-    );
-    add!(
-        "set mac { type ether_addr; flags timeout; elements = { 00:11:22:33:44:55 timeout 5s } }",
-        Set::<MacAddr>::new(&t, "mac").timeouts(),
-        |s: &Set<MacAddr>| s.element(MacAddr::new([0, 0x11, 0x22, 0x33, 0x44, 0x55])).timeout(Duration::from_secs(5))
-    );
-    add!(
-        "set cmt { type ipv4_addr; elements = { 192.0.2.1 comment \"one\" } }",
-        Set::<Ipv4Addr>::new(&t, "cmt"),
-        |s: &Set<Ipv4Addr>| s.element([192, 0, 2, 1]).comment("one")
-    );
-    add!(
-        "map vm { type inet_service : verdict; elements = { 22 : accept, 23 : jump other, * : drop } }",
-        Map::<Port, Verdict>::new(&t, "vm"),
-        |m: &Map<Port, Verdict>| m.element(22, Verdict::accept()),
-        |m: &Map<Port, Verdict>| m.element(23, Verdict::jump("other")),
-        |m: &Map<Port, Verdict>| m.catch_all(Verdict::drop())
-    );
-    add!(
-        "map vmi { type inet_service : verdict; flags interval; elements = { 22-30 : accept } }",
-        Map::<Port, Verdict>::new(&t, "vmi").interval(),
-        |m: &Map<Port, Verdict>| m.element(22..=30, Verdict::accept())
-    );
-    add!(
-        "map am { type ipv4_addr : mark; elements = { 192.0.2.1 : 5 } }",
-        Map::<Ipv4Addr, Mark>::new(&t, "am"),
-        |m: &Map<Ipv4Addr, Mark>| m.element([192, 0, 2, 1], 5)
-    );
-    add!(
-        "map pam { type inet_service : ipv4_addr . inet_service; elements = { 80 : 192.0.2.1 . 8080 } }",
-        Map::<Port, (Ipv4Addr, Port)>::new(&t, "pam"),
-        |m: &Map<Port, (Ipv4Addr, Port)>| m.element(80, (v4("192.0.2.1"), Port::from(8080)))
-    );
-    add!(
-        "map ma { type mark : ipv4_addr; elements = { 1 : 192.0.2.1 } }",
-        Map::<Mark, Ipv4Addr>::new(&t, "ma"),
-        |m: &Map<Mark, Ipv4Addr>| m.element(1, v4("192.0.2.1"))
-    );
-    all
-}
-
-/// For a comparison with nft: `OXITABLES_SETS=file cargo test --lib dump_sets`.
-#[test]
-fn dump_sets() {
-    let Some(path) = std::env::var_os("OXITABLES_SETS") else { return };
-    let mut out = String::new();
-    for (words, set, elements) in declared() {
-        let elements: Vec<_> = elements.iter().map(|e| format!("{:?}", hex(&bytes(|out| e.encode(out))))).collect();
-        let set = hex(&bytes(|out| set.encode_attrs(out)));
-        out.push_str(&format!(
-            "{{\"words\": {words:?}, \"hex\": \"{set}\", \"elements\": [{}]}}\n",
-            elements.join(", ")
-        ));
-    }
-    std::fs::write(path, out).unwrap();
 }
 
 #[test]
@@ -238,10 +96,6 @@ fn what_cannot_be_is_refused() {
 
 #[test]
 fn listings_come_back_typed() {
-    for (words, set, elements) in declared() {
-        assert!(!set.name.as_bytes().is_empty(), "{words}");
-        let _ = elements;
-    }
     let marks = Set::<Mark>::new(&table(), "marks").interval();
     let given = [marks.element(1), marks.element(5..=10).comment("some"), marks.element(0xffff_0000..=u32::MAX)];
     let mut dumped = lowered(&given);

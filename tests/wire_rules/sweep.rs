@@ -1,13 +1,8 @@
 //! Every field, with everything that can be said of it.
 
-use crate::{Family, Pattern, Rule, addr, arp, ct, data::*, ether, icmp, icmpv6, ip, ip6, meta, tcp, th, udp};
+use super::Case;
+use oxitables::{Family, Pattern, Rule, addr, arp, ct, data::*, ether, icmp, icmpv6, ip, ip6, meta, tcp, th, udp};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-const FILTER: &str = "type filter hook input priority 0";
-const RAW: &str = "type filter hook prerouting priority -300";
-
-/// Family, chain and rule.
-pub type Row = (Family, &'static str, Rule);
 
 /// Two values of a type, the lower first.
 trait Sample: Typed {
@@ -67,9 +62,9 @@ samples! {
     HelperName: HelperName::from("ftp"), HelperName::from("sip");
 }
 
-/// Equality and membership, which every field has; `$sets` is whether nft has anonymous sets of it.
+/// Equality and membership, which every field has.
 macro_rules! plain {
-    ($rows:ident, $family:ident, $chain:expr; $($selector:expr),* $(,)?) => { $( {
+    ($rows:ident, $family:ident; $($selector:expr),* $(,)?) => { $( {
         let selector = $selector;
         let (a, b) = sample(&*selector_of(&selector));
         for rule in [
@@ -78,18 +73,17 @@ macro_rules! plain {
             selector.is_any([a, b]),
             selector.is_none_of([b, a]),
         ] {
-            $rows.push((Family::$family, $chain, Rule::new().when(rule).accept()));
+            $rows.push(case(Family::$family, Rule::new().when(rule).accept()));
         }
-        $rows.push((Family::$family, $chain, Rule::new().verdict(selector.vmap_of([
-            (a, Verdict::accept()), (b, Verdict::drop()),
-        ]))));
+        let verdicts = [(a, Verdict::accept()), (b, Verdict::drop())];
+        $rows.push(case(Family::$family, Rule::new().verdict(selector.vmap_of(verdicts))));
     } )* };
 }
 
 /// Order and masks.
 macro_rules! ordered {
-    ($rows:ident, $family:ident, $chain:expr; $($selector:expr),* $(,)?) => { $( {
-        plain!($rows, $family, $chain; $selector);
+    ($rows:ident, $family:ident; $($selector:expr),* $(,)?) => { $( {
+        plain!($rows, $family; $selector);
         let selector = $selector;
         let (a, b) = sample(&*selector_of(&selector));
         for rule in [
@@ -102,15 +96,15 @@ macro_rules! ordered {
             selector.is_any([Pattern::from(a..=b)]),
             selector.is_any([Pattern::from(a), (b..=b).into()]),
         ] {
-            $rows.push((Family::$family, $chain, Rule::new().when(rule).accept()));
+            $rows.push(case(Family::$family, Rule::new().when(rule).accept()));
         }
     } )* };
 }
 
 /// Bits under a mask.
 macro_rules! masked {
-    ($rows:ident, $family:ident, $chain:expr; $($selector:expr),* $(,)?) => { $( {
-        ordered!($rows, $family, $chain; $selector);
+    ($rows:ident, $family:ident; $($selector:expr),* $(,)?) => { $( {
+        ordered!($rows, $family; $selector);
         let selector = $selector;
         let (a, b) = sample(&*selector_of(&selector));
         for rule in [
@@ -119,17 +113,17 @@ macro_rules! masked {
             selector.masked(b).is_any([a, b]),
             selector.masked(b).gt(a),
         ] {
-            $rows.push((Family::$family, $chain, Rule::new().when(rule).accept()));
+            $rows.push(case(Family::$family, Rule::new().when(rule).accept()));
         }
     } )* };
 }
 
 macro_rules! set_to {
-    ($rows:ident, $family:ident, $chain:expr; $($selector:expr),* $(,)?) => { $( {
+    ($rows:ident, $family:ident; $($selector:expr),* $(,)?) => { $( {
         let selector = $selector;
         let (a, b) = sample(&*selector_of(&selector));
         for value in [a, b] {
-            $rows.push((Family::$family, $chain, Rule::new().then(selector.set(value)).accept()));
+            $rows.push(case(Family::$family, Rule::new().then(selector.set(value)).accept()));
         }
     } )* };
 }
@@ -137,33 +131,39 @@ macro_rules! set_to {
 /// The selector below a settable one, or itself.
 trait AsSelector {
     type Of: Typed;
-    fn as_selector(&self) -> crate::stmt::Selector<Self::Of>;
+    fn as_selector(&self) -> oxitables::stmt::Selector<Self::Of>;
 }
-impl<T: Typed> AsSelector for crate::stmt::Selector<T> {
+impl<T: Typed> AsSelector for oxitables::stmt::Selector<T> {
     type Of = T;
     fn as_selector(&self) -> Self {
         *self
     }
 }
-impl<T: Typed> AsSelector for crate::stmt::Settable<T> {
+impl<T: Typed> AsSelector for oxitables::stmt::Settable<T> {
     type Of = T;
-    fn as_selector(&self) -> crate::stmt::Selector<T> {
+    fn as_selector(&self) -> oxitables::stmt::Selector<T> {
         **self
     }
 }
 
-fn selector_of<S: AsSelector>(selector: &S) -> Box<crate::stmt::Selector<S::Of>> {
+fn selector_of<S: AsSelector>(selector: &S) -> Box<oxitables::stmt::Selector<S::Of>> {
     Box::new(selector.as_selector())
 }
 
-fn sample<T: Sample>(_: &crate::stmt::Selector<T>) -> (T, T) {
+fn sample<T: Sample>(_: &oxitables::stmt::Selector<T>) -> (T, T) {
     T::samples()
 }
 
+/// The words are our own.
+fn case(family: Family, rule: impl Into<Rule>) -> Case {
+    let rule = rule.into();
+    Case { family, chain: "", words: rule.text(family), rule }
+}
+
 /// All of them.
-pub fn rows() -> Vec<Row> {
+pub fn cases() -> Vec<Case> {
     let mut rows = Vec::new();
-    masked! { rows, Inet, FILTER;
+    masked! { rows, Inet;
         ip::length(), ip::id(), ip::frag_off(), ip::ttl(), ip::checksum(), ip::saddr(), ip::daddr(),
         ip6::length(), ip6::hoplimit(), ip6::saddr(), ip6::daddr(),
         icmp::checksum(), icmp::id(), icmp::sequence(), icmp::gateway(), icmp::mtu(),
@@ -177,7 +177,7 @@ pub fn rows() -> Vec<Row> {
         ip::version(), ip::hdrlength(), ip::dscp(), ip::ecn(), ip6::version(), ip6::ecn(), tcp::doff(), tcp::reserved(),
         ip6::flowlabel(), ip6::dscp(),
     }
-    ordered! { rows, Inet, FILTER;
+    ordered! { rows, Inet;
         ip::protocol(), ip6::nexthdr(), icmp::type_(), icmp::code(), icmpv6::type_(), icmpv6::code(),
         ether::type_(), meta::protocol(), meta::iif(), meta::oif(), meta::iiftype(), meta::oiftype(),
         meta::iifgroup(), meta::oifgroup(), meta::skuid(), meta::skgid(), meta::rtclassid(),
@@ -188,19 +188,19 @@ pub fn rows() -> Vec<Row> {
         ct::original().packets(), ct::reply().bytes(), ct::original().avgpkt(), ct::reply().zone(),
         ct::state(), ct::status(), tcp::flags(),
     }
-    plain! { rows, Inet, FILTER;
+    plain! { rows, Inet;
         meta::iifname(), meta::oifname(), meta::iifkind(), meta::oifkind(), meta::sdifname(), meta::nfproto(),
         ct::direction(), ct::l3proto(), ct::original().l3proto(), meta::ipsec(), ct::helper(),
     }
-    ordered! { rows, Arp, FILTER;
+    ordered! { rows, Arp;
         arp::htype(), arp::ptype(), arp::hlen(), arp::plen(), arp::operation(), arp::saddr_ether(), arp::saddr_ip(),
         arp::daddr_ether(), arp::daddr_ip(),
     }
-    set_to! { rows, Arp, FILTER;
+    set_to! { rows, Arp;
         arp::htype(), arp::ptype(), arp::hlen(), arp::plen(), arp::operation(), arp::saddr_ether(), arp::saddr_ip(),
         arp::daddr_ether(), arp::daddr_ip(),
     }
-    set_to! { rows, Inet, RAW;
+    set_to! { rows, Inet;
         ip::version(), ip::hdrlength(), ip::dscp(), ip::ecn(), ip::length(), ip::id(), ip::frag_off(), ip::ttl(),
         ip::protocol(), ip::checksum(), ip::saddr(), ip::daddr(),
         ip6::version(), ip6::dscp(), ip6::ecn(), ip6::flowlabel(), ip6::length(), ip6::nexthdr(), ip6::hoplimit(),
@@ -218,7 +218,7 @@ pub fn rows() -> Vec<Row> {
         let v4: IpAddr = Ipv4Addr::new(192, 0, 2, 1).into();
         let v6: IpAddr = Ipv6Addr::LOCALHOST.into();
         for rule in [addr::saddr().is_any([v4, v6]), addr::daddr().is_none_of([v4, v6])] {
-            rows.push((family, FILTER, Rule::new().when(rule).accept()));
+            rows.push(case(family, Rule::new().when(rule).accept()));
         }
     }
     rows
