@@ -1,6 +1,8 @@
 //! Against the real kernel: each test in a network namespace of its own.
 
 mod common;
+#[path = "common/ordinary.rs"]
+mod ordinary;
 
 mod kernel {
     mod batch;

@@ -5,6 +5,8 @@
 //! which some nft makes something else).
 
 mod common;
+#[path = "common/ordinary.rs"]
+mod ordinary;
 mod wire_rules;
 
 use oxitables::{
@@ -82,5 +84,5 @@ fn rules_read_as_nft_words() {
 
 #[test]
 fn all_of_this_works_as_an_ordinary_user() {
-    common::all_of_this_as_an_ordinary_user();
+    ordinary::all_of_this_as_an_ordinary_user();
 }

@@ -1,6 +1,5 @@
 //! What several test programs share.
 
-use oxitables::testing;
 use std::{
     env, fs, io,
     os::unix::{
@@ -50,33 +49,5 @@ impl Copy {
 impl Drop for Copy {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Runs tests of this program as an ordinary user and returns what they say, or skips the calling one.
-pub fn as_nobody(arguments: &[&str]) -> Option<String> {
-    let copy = Copy::new().unwrap();
-    match copy.as_nobody().args(arguments).output() {
-        Ok(output) => {
-            let said =
-                format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-            assert!(output.status.success(), "as an ordinary user: {said}");
-            Some(said)
-        }
-        Err(error) => {
-            testing::skip(&format!("cannot become an ordinary user: {error}: run as root outside of a user namespace"));
-            None
-        }
-    }
-}
-
-/// Runs all tests of this program once more, except those about ordinary users.
-pub fn all_of_this_as_an_ordinary_user() {
-    // Else all of this just did.
-    if is_root()
-        && let Some(said) = as_nobody(&["--skip", "ordinary_user"])
-        && let Some(line) = said.lines().find(|line| line.starts_with("SKIPPED ") && line.contains("no sandbox"))
-    {
-        testing::skip(&format!("as an ordinary user: {line}"));
     }
 }

@@ -1,7 +1,10 @@
 //! The same for an ordinary user, who is root in a namespace of his own, and what he is told outside of it.
 
 use super::lab::*;
-use crate::common::{all_of_this_as_an_ordinary_user, as_nobody, is_root};
+use crate::{
+    common::is_root,
+    ordinary::{all_of_this_as_an_ordinary_user, as_nobody},
+};
 use oxitables::{Client, Error};
 
 #[test]

@@ -1,7 +1,13 @@
 //! Every field, with everything that can be said of it.
 
 use super::Case;
-use oxitables::{Family, Pattern, Rule, addr, arp, ct, data::*, ether, icmp, icmpv6, ip, ip6, meta, tcp, th, udp};
+use oxitables::{
+    Family, Match, Pattern, Rule, addr, arp, ct,
+    data::*,
+    ether, icmp, icmpv6, ip, ip6, meta,
+    stmt::{Selector, Settable},
+    tcp, th, udp,
+};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Two values of a type, the lower first.
@@ -66,15 +72,13 @@ samples! {
 macro_rules! plain {
     ($rows:ident, $family:ident; $($selector:expr),* $(,)?) => { $( {
         let selector = $selector;
-        let (a, b) = sample(&*selector_of(&selector));
-        for rule in [
+        let (a, b) = sample(&selector);
+        $rows.extend(matches(Family::$family, [
             selector.is(a),
             selector.is_not(b),
             selector.is_any([a, b]),
             selector.is_none_of([b, a]),
-        ] {
-            $rows.push(case(Family::$family, Rule::new().when(rule).accept()));
-        }
+        ]));
         let verdicts = [(a, Verdict::accept()), (b, Verdict::drop())];
         $rows.push(case(Family::$family, Rule::new().verdict(selector.vmap_of(verdicts))));
     } )* };
@@ -85,8 +89,8 @@ macro_rules! ordered {
     ($rows:ident, $family:ident; $($selector:expr),* $(,)?) => { $( {
         plain!($rows, $family; $selector);
         let selector = $selector;
-        let (a, b) = sample(&*selector_of(&selector));
-        for rule in [
+        let (a, b) = sample(&selector);
+        $rows.extend(matches(Family::$family, [
             selector.is(a..=b),
             selector.is_not(a..=b),
             selector.lt(b),
@@ -95,9 +99,7 @@ macro_rules! ordered {
             selector.ge(a),
             selector.is_any([Pattern::from(a..=b)]),
             selector.is_any([Pattern::from(a), (b..=b).into()]),
-        ] {
-            $rows.push(case(Family::$family, Rule::new().when(rule).accept()));
-        }
+        ]));
     } )* };
 }
 
@@ -106,58 +108,52 @@ macro_rules! masked {
     ($rows:ident, $family:ident; $($selector:expr),* $(,)?) => { $( {
         ordered!($rows, $family; $selector);
         let selector = $selector;
-        let (a, b) = sample(&*selector_of(&selector));
-        for rule in [
+        let (a, b) = sample(&selector);
+        $rows.extend(matches(Family::$family, [
             selector.is(Masked::new(a, b)),
             selector.masked(b).is_not(a),
             selector.masked(b).is_any([a, b]),
             selector.masked(b).gt(a),
-        ] {
-            $rows.push(case(Family::$family, Rule::new().when(rule).accept()));
-        }
+        ]));
     } )* };
 }
 
 macro_rules! set_to {
     ($rows:ident, $family:ident; $($selector:expr),* $(,)?) => { $( {
         let selector = $selector;
-        let (a, b) = sample(&*selector_of(&selector));
+        let (a, b) = sample(&selector);
         for value in [a, b] {
             $rows.push(case(Family::$family, Rule::new().then(selector.set(value)).accept()));
         }
     } )* };
 }
 
-/// The selector below a settable one, or itself.
-trait AsSelector {
-    type Of: Typed;
-    fn as_selector(&self) -> oxitables::stmt::Selector<Self::Of>;
-}
-impl<T: Typed> AsSelector for oxitables::stmt::Selector<T> {
-    type Of = T;
-    fn as_selector(&self) -> Self {
-        *self
-    }
-}
-impl<T: Typed> AsSelector for oxitables::stmt::Settable<T> {
-    type Of = T;
-    fn as_selector(&self) -> oxitables::stmt::Selector<T> {
-        **self
-    }
+/// What a selector selects.
+trait Selects {
+    type Value: Sample;
 }
 
-fn selector_of<S: AsSelector>(selector: &S) -> Box<oxitables::stmt::Selector<S::Of>> {
-    Box::new(selector.as_selector())
+impl<T: Sample> Selects for Selector<T> {
+    type Value = T;
 }
 
-fn sample<T: Sample>(_: &oxitables::stmt::Selector<T>) -> (T, T) {
-    T::samples()
+impl<T: Sample> Selects for Settable<T> {
+    type Value = T;
+}
+
+fn sample<S: Selects>(_: &S) -> (S::Value, S::Value) {
+    S::Value::samples()
 }
 
 /// The words are our own.
 fn case(family: Family, rule: impl Into<Rule>) -> Case {
     let rule = rule.into();
     Case { family, chain: "", words: rule.text(family), rule }
+}
+
+/// A rule for each match.
+fn matches(family: Family, matches: impl IntoIterator<Item = Match>) -> impl Iterator<Item = Case> {
+    matches.into_iter().map(move |condition| case(family, Rule::new().when(condition).accept()))
 }
 
 /// All of them.
@@ -217,9 +213,7 @@ pub fn cases() -> Vec<Case> {
     for family in [Family::Inet, Family::Ip, Family::Ip6, Family::Bridge] {
         let v4: IpAddr = Ipv4Addr::new(192, 0, 2, 1).into();
         let v6: IpAddr = Ipv6Addr::LOCALHOST.into();
-        for rule in [addr::saddr().is_any([v4, v6]), addr::daddr().is_none_of([v4, v6])] {
-            rows.push(case(family, Rule::new().when(rule).accept()));
-        }
+        rows.extend(matches(family, [addr::saddr().is_any([v4, v6]), addr::daddr().is_none_of([v4, v6])]));
     }
     rows
 }
