@@ -83,7 +83,11 @@ pub fn tell() -> Done {
     for error in &wrong {
         println!("NOT AS TOLD: {error}");
     }
-    if wrong.is_empty() { Ok(println!("every step came out as told")) } else { Err("the story went otherwise".into()) }
+    if !wrong.is_empty() {
+        return Err("the story went otherwise".into());
+    }
+    println!("every step came out as told");
+    Ok(())
 }
 
 fn serve(host: &Host, address: &str, port: u16) -> Result<EchoServer, Box<dyn std::error::Error>> {
