@@ -1,4 +1,65 @@
-//! Manages Linux nftables over netlink.
+//! Manage Linux nftables over netlink: typed, atomic, without the `nft` program, C libraries or `unsafe`.
+//!
+//! ```
+//! use oxitables::*;
+//! use std::{net::Ipv4Addr, time::Duration};
+//!
+//! fn protect() -> Result<()> {
+//!     let host = Table::new(Family::Inet, "host");
+//!     let admins = Set::<Ipv4Addr>::new(&host, "admins").interval();
+//!     let blocked = Set::<Ipv4Addr>::new(&host, "blocked").timeouts();
+//!     let input = host.chain("input").with_hook(Hook::Input, Priority::FILTER).with_policy(Policy::Drop);
+//!     let office: ipnetwork::Ipv4Network = "192.0.2.0/24".parse().unwrap();
+//!
+//!     // All of it or nothing; again if it is there already.
+//!     let mut batch = Batch::new();
+//!     batch.add(&host).add(&admins).add(&blocked).add(&input).flush(&input);
+//!     batch.add(admins.elements([admins.element(office)]));
+//!     for rule in [
+//!         Rule::new().when(meta::iifname().is("lo")).accept(),
+//!         Rule::new().when(ip::saddr().is_in(&blocked)).drop(),
+//!         Rule::new().when(ct::state().any(CtState::ESTABLISHED | CtState::RELATED)).accept(),
+//!         Rule::new().when(meta::l4proto().is(Protocol::ICMPV6)).comment("neighbour discovery").accept(),
+//!         Rule::new().when(tcp::dport().is(22)).when(ip::saddr().is_in(&admins)).then(counter()).accept(),
+//!     ] {
+//!         batch.add(input.rule(rule));
+//!     }
+//!     let mut nft = Client::open()?;
+//!     nft.apply(&batch)?;
+//!
+//!     // Ten minutes for somebody who tried too often; restarted if it runs already.
+//!     nft.apply(Batch::new().refresh(&blocked, [198, 51, 100, 7], Duration::from_secs(600)))?;
+//!     for ban in nft.members(&blocked)? {
+//!         println!("{:?} for {:?}", ban.key(), ban.expires_value());
+//!     }
+//!     Ok(())
+//! }
+//! # testing::in_namespace(protect);
+//! ```
+//!
+//! # Where things are
+//!
+//! * [`Client`] talks to the kernel; [`Batch`] holds what is to be changed; [`Error`] says what went wrong, of which operation,
+//!   at which attribute, and what to do.
+//! * [`Rule`], [`Set`], [`Map`] and the selectors ([`ip`], [`tcp`], [`ct`], [`meta`], [`addr`] for either family, …) are what
+//!   people write. They are lowered onto registers: byte order, masks and implied protocol matches are this crate's business.
+//! * [`Recent`] keeps lists of recently seen addresses as iptables' `recent` match does.
+//! * [`model`] and [`expr`] are what the kernel holds, and what listings return. What this version does not know is kept byte for
+//!   byte.
+//! * [`proto`] is the protocol without a socket, [`wire`] the bytes.
+//! * `testing` (a feature) makes network namespaces for tests, as root or not.
+//!
+//! # What it promises
+//!
+//! A batch is one transaction, whatever its size, or an error. [`Client::apply`] returns `Ok` only with the kernel's proof that it
+//! committed. Decoders take any input. Whatever is installed, stock `nft list ruleset` prints.
+//!
+//! Linux only, from 4.14 on as far as the kernel's history tells; each item says since when the kernel has it. Tested on 6.18.
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
+
 #[macro_use]
 pub mod wire;
 pub mod batch;

@@ -219,10 +219,16 @@ fn the_registry_has_every_enum_and_every_set_of_flags() {
     let known: BTreeSet<_> = uapi::constants().map(|(name, _)| name.to_owned()).collect();
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut defined = BTreeSet::new();
-    for folder in ["data", "expr", "model"] {
-        for entry in fs::read_dir(src.join(folder)).unwrap() {
-            let source = fs::read_to_string(entry.unwrap().path()).unwrap();
-            for body in source.split("numbers! {").skip(1).chain(source.split("flags! {").skip(1)) {
+    let mut folders: Vec<_> = ["data", "expr", "model"].map(|folder| src.join(folder)).into();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let source = fs::read_to_string(path).unwrap();
+            for body in source.split("\nnumbers! {").skip(1).chain(source.split("\nflags! {").skip(1)) {
                 let head = body.lines().find_map(|line| line.trim().strip_prefix("pub ")).unwrap();
                 defined.insert(head.split([' ', ':']).nth(1).unwrap().to_owned());
             }

@@ -2,10 +2,10 @@
 
 use crate::{Result, bare::Bare};
 use oxitables::{
-    Batch, Chain, Client, Family, Hook, Priority, Table,
-    data::{DataType, Register, Value, Verdict},
+    Batch, Chain, Client, Family, Hook, Priority, Rule, Set, Table, counter,
+    data::{Register, Value, Verdict},
     expr::{Cmp, CmpOp, Counter, Expr, Immediate, Meta, MetaKey, Payload, PayloadBase},
-    model::{Element, Rule, Set},
+    ip, model, tcp,
     testing::Sandbox,
 };
 use std::net::Ipv4Addr;
@@ -18,15 +18,20 @@ fn value(bytes: &[u8]) -> Value {
     Value::new(bytes).expect("fits")
 }
 
-fn element(i: usize) -> Element {
-    Element::new(value(&address(i).octets()))
+fn port(i: usize) -> u16 {
+    (i % 65_535 + 1) as u16
 }
 
-/// `ip saddr A tcp dport P counter accept`.
-fn rule(chain: &Chain, i: usize) -> Rule {
+/// `ip saddr A tcp dport P counter accept`, as people write it.
+fn typed(i: usize) -> Rule {
+    let rule = Rule::new().when(ip::saddr().is(address(i))).when(tcp::dport().is(port(i)));
+    rule.then(counter()).accept()
+}
+
+/// The same as it is in the kernel.
+fn rule(chain: &Chain, i: usize) -> model::Rule {
     let is = |bytes: &[u8]| Expr::from(Cmp::new(Register::R1, CmpOp::Eq, value(bytes)));
-    let port = (i % 65_535 + 1) as u16;
-    Rule::new(
+    model::Rule::new(
         chain,
         [
             Payload::load(PayloadBase::Network, 12, 4, Register::R1).into(),
@@ -34,7 +39,7 @@ fn rule(chain: &Chain, i: usize) -> Rule {
             Meta::load(MetaKey::L4proto, Register::R1).into(),
             is(&[6]),
             Payload::load(PayloadBase::Transport, 2, 2, Register::R1).into(),
-            is(&port.to_be_bytes()),
+            is(&port(i).to_be_bytes()),
             Counter::new().into(),
             Immediate::new(Register::VERDICT, Verdict::accept()).into(),
         ],
@@ -44,7 +49,7 @@ fn rule(chain: &Chain, i: usize) -> Rule {
 /// A table with a set and a chain, in the kernel or about to be.
 pub(crate) struct Ruleset {
     pub(crate) table: Table,
-    pub(crate) set: Set,
+    pub(crate) set: Set<Ipv4Addr>,
     pub(crate) chain: Chain,
 }
 
@@ -52,7 +57,7 @@ impl Ruleset {
     pub(crate) fn new() -> Self {
         let table = Table::new(Family::Ip, "bench");
         Self {
-            set: Set::new(&table, "addresses", DataType::from(7), 4),
+            set: Set::new(&table, "addresses"),
             chain: table.chain("input").with_hook(Hook::Input, Priority::FILTER),
             table,
         }
@@ -60,7 +65,7 @@ impl Ruleset {
 
     pub(crate) fn elements(&self, n: usize) -> Batch {
         let mut batch = Batch::new();
-        batch.add(self.set.elements((0..n).map(element)));
+        batch.add(self.set.keys((0..n).map(address)));
         batch
     }
 
@@ -72,9 +77,17 @@ impl Ruleset {
         batch
     }
 
+    pub(crate) fn typed_rules(&self, n: usize) -> Batch {
+        let mut batch = Batch::new();
+        for i in 0..n {
+            batch.add(self.chain.rule(typed(i)));
+        }
+        batch
+    }
+
     pub(crate) fn one_element(&self, i: usize) -> Batch {
         let mut batch = Batch::new();
-        batch.add(self.set.elements([element(i)]));
+        batch.add(self.set.keys([address(i)]));
         batch
     }
 }

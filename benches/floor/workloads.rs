@@ -21,6 +21,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         kernel: false,
     },
     Workload { name: "encode rules", size: 50_000, quick: 500, run: Run::Apart(encode_rules), kernel: false },
+    Workload { name: "lower and encode", size: 50_000, quick: 500, run: Run::Apart(encode_typed_rules), kernel: false },
     Workload { name: "load elements", size: 1_000_000, quick: 5_000, run: Run::Apart(load_elements), kernel: true },
     Workload { name: "load rules", size: 50_000, quick: 500, run: Run::Apart(load_rules), kernel: true },
     Workload { name: "add one element", size: 20_000, quick: 100, run: Run::Apart(add_one_element), kernel: true },
@@ -58,6 +59,13 @@ fn encode_rules(side: Side, n: usize) -> Result<Sample> {
     let rules = Ruleset::new();
     let one = rules.rules(1).wire_len() - Batch::new().wire_len();
     encode(side, one, || rules.rules(n))
+}
+
+/// Typed rules: what lowering them onto registers costs.
+fn encode_typed_rules(side: Side, n: usize) -> Result<Sample> {
+    let rules = Ruleset::new();
+    let one = rules.typed_rules(1).wire_len() - Batch::new().wire_len();
+    encode(side, one, || rules.typed_rules(n))
 }
 
 fn load(side: Side, batch: impl Fn(&Ruleset) -> Batch) -> Result<Sample> {
@@ -177,7 +185,7 @@ fn list_elements(sides: [Side; 2], n: usize) -> Result<[Sample; 2]> {
         |rules| rules.elements(n),
         (13, ["bench", "addresses"]),
         |nft, rules| {
-            nft.elements(&rules.set).try_fold(0, |n, element| {
+            nft.elements(&rules.set.model()).try_fold(0, |n, element| {
                 black_box(&element?);
                 Ok(n + 1)
             })

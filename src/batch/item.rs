@@ -2,14 +2,14 @@
 
 use super::{Batch, Verb};
 use crate::{
-    data::{Family, Name},
+    data::{Data, Family, Name},
     model::{Chain, Element, Rule, Set, Table},
     wire::{
-        Codec, EncodeError, Malformed, Path, Step, Text, Writer,
+        Codec, EncodeError, Malformed, Ms64, Path, Step, Text, Writer,
         message::{F_APPEND, F_CREATE, F_EXCL, F_REPLACE},
     },
 };
-use std::borrow::Borrow;
+use std::{borrow::Borrow, time::Duration};
 
 /// Where a rule goes.
 #[derive(Clone, Copy, Debug)]
@@ -246,6 +246,19 @@ impl Element {
             Self { key: *key, key_end: *key_end, flags: *flags, ..Self::default() }.encode_attrs(out);
         } else {
             self.encode_attrs(out);
+        }
+        out.close(entry);
+    }
+
+    /// The same of an element with nothing but these, which is not worth making an element for: of a million.
+    #[inline]
+    pub(crate) fn write_key(key: &[u8], timeout: Option<Duration>, out: &mut Writer) {
+        let entry = out.open(out.nested(1));
+        let nest = out.open(out.nested(Self::KEY));
+        out.leaf(Data::VALUE, "value", key);
+        out.close(nest);
+        if let Some(timeout) = timeout {
+            out.attr(Self::TIMEOUT, "timeout", |out| Ms64::put(&timeout, out));
         }
         out.close(entry);
     }

@@ -104,10 +104,11 @@ pub enum Data {
     Verdict(Verdict),
 }
 
-const VALUE: u16 = 1;
+const VALUE: u16 = Data::VALUE;
 const VERDICT: u16 = 2;
 
 impl Data {
+    pub(crate) const VALUE: u16 = 1;
     /// The attributes of a data nest.
     pub const TABLE: &'static [Spec] = &[
         Spec { number: VALUE, name: "NFTA_DATA_VALUE", field: "value", scope: Scope::Leaf },

@@ -78,6 +78,8 @@ pub(crate) const LIST: &[Spec] = &[
 ];
 
 impl Element {
+    pub(crate) const KEY: u16 = Self::TABLE[0].number;
+    pub(crate) const TIMEOUT: u16 = Self::TABLE[7].number;
     const COMMENT: u8 = 0;
 
     /// An element with a key.

@@ -84,7 +84,12 @@ pub(crate) fn images<K: Key>(value: &Value, interval: bool) -> Option<[Value; MA
 
 /// Between register content and most significant byte first: the same both ways.
 pub(crate) fn swapped(field: &FieldType, bytes: &[u8], network: bool) -> Value {
-    let mut bytes = Value::new(bytes).unwrap_or_default();
+    turned(field, Value::new(bytes).unwrap_or_default(), network)
+}
+
+/// The same of bytes that are a value already.
+#[inline]
+pub(crate) fn turned(field: &FieldType, mut bytes: Value, network: bool) -> Value {
     if field.order == ByteOrder::Host && !network && cfg!(target_endian = "little") {
         bytes.reverse();
     }

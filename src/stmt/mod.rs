@@ -32,7 +32,7 @@ pub use assign::Source;
 pub use condition::Match;
 pub use element::Element;
 pub(crate) use field::Twin;
-pub use item::{ChainRule, Elements};
+pub use item::{ChainRule, Elements, Keys};
 pub use key::{Key, MapValue, SetKey};
 pub use limit::{ByteQuota, Rate, RateLimit, Stateful, limit, limit_named, quota, quota_named};
 pub use nat::To;

@@ -31,7 +31,11 @@ impl Copy {
         let folder = env::temp_dir().join(format!("oxitables-{name}-{}-{n}", std::process::id()));
         fs::create_dir(&folder)?;
         let copy = Self(folder);
-        fs::copy(&program, copy.0.join("tests"))?;
+        // By another process: a file that this one has open for writing, another thread's fork would keep open, and what
+        // somebody has open for writing cannot be run (ETXTBSY).
+        if !Command::new("cp").arg(&program).arg(copy.0.join("tests")).status()?.success() {
+            return Err(io::Error::other("cp cannot copy the test program"));
+        }
         for path in [copy.0.clone(), copy.0.join("tests")] {
             fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
         }
