@@ -8,6 +8,7 @@ mod kernel {
     mod chains;
     mod elements;
     mod errors;
+    mod guards;
     mod lab;
     mod listing;
     mod owner;
