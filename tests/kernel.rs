@@ -10,6 +10,7 @@ mod kernel {
     mod chains;
     mod elements;
     mod errors;
+    mod guards;
     mod lab;
     mod listing;
     mod owner;

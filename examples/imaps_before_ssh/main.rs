@@ -89,8 +89,8 @@ fn parse_time(text: &str) -> Result<Duration, String> {
     let time = match &text[digits.len()..] {
         "ms" => Duration::from_millis(number),
         "" | "s" => Duration::from_secs(number),
-        "m" => Duration::from_secs(60 * number),
-        "h" => Duration::from_secs(3600 * number),
+        "m" => Duration::from_secs(number.saturating_mul(60)),
+        "h" => Duration::from_secs(number.saturating_mul(3600)),
         unit => return Err(format!("{unit} is no unit of time: ms, s, m, h")),
     };
     if time.is_zero() { Err("a window of no time lets nobody in".into()) } else { Ok(time) }

@@ -131,6 +131,13 @@ impl Set {
             Verb::Destroy => batch.message(29, 0, self.family, |out| name.write(out)),
             Verb::Flush => batch.message(14, 0, self.family, |out| name.write(out)),
             _ => {
+                if self.timeout == Some(Duration::ZERO) {
+                    // Left out on the wire, where it means the opposite.
+                    batch.refuse(EncodeError {
+                        path: Path::from_iter([Step::Field("timeout")]),
+                        why: Malformed::Refused("with a zero timeout elements would never expire: leave it out".into()),
+                    });
+                }
                 // The kernel asks for an id even where the name is all that counts.
                 let id = self.id.unwrap_or_else(|| batch.new_id());
                 batch.message(9, new_flags(verb), self.family, |out| {

@@ -13,7 +13,7 @@ pub(crate) use item::{Item, Place, SetName};
 
 use crate::{
     data::{Family, Name},
-    model::{Chain, Generation, Set},
+    model::{Chain, Generation, Set, Table},
     wire::{
         EncodeError, Form, Malformed, Step, Writer, attrs,
         message::{self, F_CREATE, F_ECHO, F_EXCL, F_REQUEST, SUBSYSTEM},
@@ -51,6 +51,7 @@ pub struct Batch {
     /// Chains that rules brought along.
     made: HashSet<(Family, Name, Name)>,
     expected: Option<Generation>,
+    assumptions: Vec<Assumption>,
     /// Operations that have no form on the wire, and why.
     refused: Vec<(usize, EncodeError)>,
 }
@@ -63,6 +64,16 @@ struct Operation {
     seq: u32,
     /// Where that message starts.
     offset: usize,
+}
+
+/// What a caller believes of a set, and which operation relies on it first.
+#[derive(Clone, Debug)]
+pub(crate) struct Assumption {
+    pub(crate) operation: usize,
+    pub(crate) table: Table,
+    pub(crate) set: Name,
+    /// It holds intervals.
+    pub(crate) interval: bool,
 }
 
 /// What an operation does, in nft's words.
@@ -133,6 +144,7 @@ impl Batch {
             last: 0,
             ids: 0,
             expected: None,
+            assumptions: Vec::new(),
             refused: Vec::new(),
             made: HashSet::new(),
         }
@@ -230,6 +242,21 @@ impl Batch {
 
     pub(crate) fn refused(&self) -> &[(usize, EncodeError)] {
         &self.refused
+    }
+
+    /// Notes what the next operation relies on; once for each set.
+    pub(crate) fn assume(&mut self, family: Family, table: &Name, set: &Name, interval: bool) {
+        let known = |a: &Assumption| {
+            a.set == *set && a.interval == interval && a.table.name == *table && a.table.family == family
+        };
+        if !self.assumptions.iter().any(known) {
+            let (operation, table) = (self.operations.len(), Table::new(family, table));
+            self.assumptions.push(Assumption { operation, table, set: set.clone(), interval });
+        }
+    }
+
+    pub(crate) fn assumptions(&self) -> &[Assumption] {
+        &self.assumptions
     }
 
     /// A number for a set of this batch that has no name yet.
@@ -413,7 +440,7 @@ mod tests {
     use super::*;
     use crate::{
         data::{DataType, Value},
-        model::{Element, Table},
+        model::Element,
         wire::attrs,
     };
 

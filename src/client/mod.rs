@@ -10,7 +10,7 @@ pub use recent::{RecentAdmin, RecentEntry};
 
 use crate::{
     Batch,
-    batch::Present,
+    batch::{Assumption, Present},
     data::{DataType, Family, Name},
     error::{Error, Rejection, Result},
     model::{Chain, Generation, Set, Table},
@@ -81,9 +81,13 @@ impl Client {
     /// * [`Error::Unknown`]: the answer got lost and the generation does not tell either.
     pub fn apply(&mut self, batch: &Batch) -> Result<Committed> {
         Self::reject_refused(batch)?;
+        self.reject_mistaken(batch)?;
         if batch.messages() == 0 {
-            let generation = batch.expected().map(|_| self.generation()).transpose()?;
-            return Ok(Committed { generation });
+            let Some(expected) = batch.expected() else { return Ok(Committed { generation: None }) };
+            return match self.generation()? {
+                now if now == expected => Ok(Committed { generation: Some(now) }),
+                _ => Err(Error::Stale { expected }),
+            };
         }
         // Where answers may get lost, the generation before is what tells afterwards.
         let before = match batch.expected() {
@@ -118,6 +122,7 @@ impl Client {
     /// As [`Client::apply`].
     pub fn check(&mut self, batch: &Batch) -> Result<()> {
         Self::reject_refused(batch)?;
+        self.reject_mistaken(batch)?;
         if batch.messages() == 0 {
             return Ok(());
         }
@@ -131,6 +136,21 @@ impl Client {
 
     fn reject_refused(batch: &Batch) -> Result<()> {
         Rejection::refused(batch).map_or(Ok(()), |rejection| Err(rejection.into()))
+    }
+
+    /// What the kernel would take for something else: elements for a set that holds intervals, or holds none.
+    fn reject_mistaken(&mut self, batch: &Batch) -> Result<()> {
+        let mut wrong = Vec::new();
+        for assumption in batch.assumptions() {
+            let Assumption { table, set, interval, .. } = assumption;
+            let made = batch.set(table.family, &table.name, set);
+            // What cannot be read, or is not there, the kernel will speak of itself.
+            let found = made.or_else(|| self.set(table, set).ok().flatten());
+            if found.is_some_and(|found| found.is_interval() != *interval) {
+                wrong.push(assumption);
+            }
+        }
+        Rejection::mistaken(batch, wrong).map_or(Ok(()), |rejection| Err(rejection.into()))
     }
 
     fn exchange(&mut self, commit: &mut Commit<'_>) -> Result<()> {

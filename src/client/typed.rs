@@ -41,7 +41,7 @@ impl Client {
             }
             interval = found.flags().contains(SetFlags::INTERVAL);
         }
-        Ok(Some(if interval { set.interval() } else { set }))
+        Ok(Some(set.found(interval)))
     }
 
     /// The elements of a set, typed and in one piece; starts and ends of intervals are put together.
@@ -59,19 +59,30 @@ impl Client {
                 let errno = nix::errno::Errno::ENOENT as i32;
                 return Err(Error::Request { what, errno, cause: crate::proto::request_cause(errno) });
             };
+            let set = set.clone().found(model.flags().contains(SetFlags::INTERVAL));
             members.extend(set.read(&self.elements(&model).snapshot()?));
         }
         Ok(members)
     }
 
-    /// Whether a set has an element for a key. Takes some microseconds, however large the set is.
+    /// Whether a set has an element for a key; of a range or prefix, whether a single element covers all of it. Takes some
+    /// microseconds, however large the set is.
     ///
     /// # Errors
-    /// [`Error::Request`] if the set does not exist, or for lack of privilege.
+    /// [`Error::Request`] if the set does not exist, or for lack of privilege, or if no set of the type can hold the key.
     pub fn has<K: SetKey>(&mut self, set: &SetRef<K>, key: impl Into<Pattern<K>>) -> Result<bool> {
-        let Ok((name, key)) = set.element(key).position() else { return Ok(false) };
+        let (name, first, last) = set.element(key).ends().map_err(|why| Error::Request {
+            what: format!("get element of {set:?}"),
+            errno: nix::errno::Errno::EINVAL as i32,
+            cause: why.to_string(),
+        })?;
         let model = crate::model::Set::required(set.family(), set.table().clone(), name);
-        let found = self.get(&model, &[key])?;
-        Ok(found.into_iter().flatten().any(|element| !element.is_interval_end()))
+        let keys = [first, last];
+        let found = self.get(&model, &keys[..if first == last { 1 } else { 2 }])?;
+        let place = |element: &Option<crate::model::Element>| {
+            element.as_ref().filter(|e| !e.is_interval_end()).map(|e| (e.key, e.key_end))
+        };
+        let first = found.first().and_then(place);
+        Ok(first.is_some() && found.iter().all(|element| place(element) == first))
     }
 }

@@ -39,9 +39,9 @@ attributes! {
         /// Life of the element; that of the set if `None`. The kernel reports "none" as zero.
         opt timeout: Duration = 6 "NFTA_DYNSET_TIMEOUT" as Ms64,
         /// One stateful expression for each element.
-        opt expr: Box<Expr> = 7 "NFTA_DYNSET_EXPR" as ExprNest,
+        opt expr: Box<Expr> = 7 "NFTA_DYNSET_EXPR" as ExprNest<true>,
         /// Several of them; needs [`DynsetFlags::EXPR`]. Since 5.11.
-        opt exprs: Vec<Expr> = 10 "NFTA_DYNSET_EXPRESSIONS" as List<ExprNest>,
+        opt exprs: Vec<Expr> = 10 "NFTA_DYNSET_EXPRESSIONS" as List<ExprNest<true>>,
         /// Flags.
         opt flags: DynsetFlags = 9 "NFTA_DYNSET_FLAGS" as Be32,
     } pad 8 "NFTA_DYNSET_PAD"

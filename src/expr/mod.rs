@@ -252,24 +252,28 @@ impl Expr {
         Some((String::from_utf8_lossy(name).into_owned(), table))
     }
 
-    fn decode(nest: &[u8]) -> Self {
+    fn decode(nest: &[u8], inner: bool) -> Self {
         Self::parts(nest)
+            .filter(|(name, _)| !(inner && *name == b"dynset"))
             .and_then(|(name, data)| Self::typed(name, data))
             .unwrap_or_else(|| Self::Unknown(UnknownExpr { raw: nest.to_vec() }))
     }
 }
 
 /// An expression in a nest of its own (`NFTA_EXPR_NAME`, `NFTA_EXPR_DATA`). Decoding never fails.
+///
+/// An `INNER` one stands in another expression and is not one that holds expressions itself: the kernel has none such, and a
+/// hostile message could go some thousand levels deep, which the stack does not.
 #[derive(Debug)]
-pub enum ExprNest {}
+pub enum ExprNest<const INNER: bool = false> {}
 
-impl Codec<Expr> for ExprNest {
+impl<const INNER: bool> Codec<Expr> for ExprNest<INNER> {
     const SCOPE: Scope = Expr::SCOPE;
     fn put(value: &Expr, out: &mut Writer) {
         value.encode(out);
     }
     fn get(payload: &[u8]) -> Result<Expr, DecodeError> {
-        Ok(Expr::decode(payload))
+        Ok(Expr::decode(payload, INNER))
     }
     #[cfg(test)]
     fn any() -> BoxedStrategy<Expr> {
@@ -278,7 +282,7 @@ impl Codec<Expr> for ExprNest {
     }
 }
 
-impl Codec<Box<Expr>> for ExprNest {
+impl<const INNER: bool> Codec<Box<Expr>> for ExprNest<INNER> {
     const SCOPE: Scope = Expr::SCOPE;
     fn put(value: &Box<Expr>, out: &mut Writer) {
         value.encode(out);
@@ -351,7 +355,7 @@ mod tests {
         #[test]
         fn noise_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200), offset: usize) {
             let _ = <ExprList as Codec<Vec<Expr>>>::get(&bytes);
-            let _ = Expr::decode(&bytes).name().len();
+            let _ = Expr::decode(&bytes, false).name().len();
             for (name, _) in Expr::TABLES {
                 let _ = Expr::typed(name.as_bytes(), &bytes);
             }
@@ -368,12 +372,26 @@ mod tests {
             out.attr(99, "", |out| out.bytes(b"new"));
         });
         let bytes = out.finish().unwrap();
-        let Expr::Counter(counter) = Expr::decode(&bytes) else { panic!("typed") };
+        let Expr::Counter(counter) = Expr::decode(&bytes, false) else { panic!("typed") };
         assert_eq!(counter.packets, Some(7));
         assert_eq!(counter.unknown.iter().map(|a| (a.kind, a.payload)).collect::<Vec<_>>(), [(99, &b"new"[..])]);
         let mut again = Writer::new(Form::Exact);
         Expr::from(counter).encode(&mut again);
         assert_eq!(again.finish().unwrap(), bytes);
+    }
+
+    #[test]
+    fn expressions_inside_expressions_inside_expressions_do_not_exhaust_the_stack() {
+        let mut nest = Vec::new();
+        while nest.len() < 65_000 {
+            let mut out = Writer::new(Form::Exact);
+            out.attr(Expr::NAME, "", |out| out.bytes(b"dynset\0"));
+            // NFTA_DYNSET_EXPR
+            out.attr(Expr::DATA, "", |out| out.attr(7, "", |out| out.bytes(&nest)));
+            nest = out.finish().unwrap();
+        }
+        let Expr::Unknown(kept) = Expr::decode(&nest, false) else { panic!("it lacks what a dynset needs") };
+        assert_eq!(kept.raw, nest);
     }
 
     #[test]

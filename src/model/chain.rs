@@ -147,13 +147,11 @@ impl Chain {
         table.chain(name)
     }
 
-    /// Makes it a base chain of type filter, called from `hook`. The order counts: first the hook, then a type.
+    /// Makes it a base chain, called from `hook`; of type filter, if it is given no other.
     pub fn with_hook(mut self, hook: Hook, priority: impl Into<Priority>) -> Self {
-        self.hook = Some(ChainHook {
-            number: Some(hook.number(self.family)),
-            priority: Some(priority.into().number(self.family)),
-            ..ChainHook::required()
-        });
+        let called = self.hook.get_or_insert_with(ChainHook::required);
+        called.number = Some(hook.number(self.family));
+        called.priority = Some(priority.into().number(self.family));
         self.kind.get_or_insert(ChainType::Filter);
         self
     }

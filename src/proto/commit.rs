@@ -1,5 +1,6 @@
 use crate::{
     Batch,
+    batch::Assumption,
     error::{Failure, Rejection},
     model::Generation,
     wire::message::{self, Ack, F_ACK, NLMSG_ERROR, messages},
@@ -196,6 +197,21 @@ impl Rejection {
         let failures = batch.refused().iter().map(|(operation, error)| {
             let (path, cause) = (error.path.clone(), error.why.to_string());
             Failure { path, cause, ..failure(batch, *operation) }
+        });
+        Self::of(batch, failures.collect())
+    }
+
+    /// Elements for sets that are not what the caller took them for.
+    pub(crate) fn mistaken<'b>(batch: &Batch, wrong: impl IntoIterator<Item = &'b Assumption>) -> Option<Self> {
+        let failures = wrong.into_iter().map(|Assumption { operation, set, interval, .. }| {
+            let (is, remedy) = if *interval {
+                (format!("set {set} holds single values, not intervals"), "take it without interval()")
+            } else {
+                let why = "a single value there would stand for all that follow it";
+                (format!("set {set} holds intervals: {why}"), "say interval() of it")
+            };
+            let remedy = Some(format!("{remedy}, or take the set from Client::find_set"));
+            Failure { cause: is, remedy, ..failure(batch, *operation) }
         });
         Self::of(batch, failures.collect())
     }

@@ -209,13 +209,17 @@ impl<K: Key> Element<K> {
         Ok(LoweredElement { set: name(twin), element: self.dressed(element)?, second })
     }
 
-    /// The set it is in, of a pair, and the key to ask for.
-    pub(crate) fn position(&self) -> Result<(Name, Value), Malformed> {
-        let LoweredElement { set, element, .. } = self.lower()?;
-        match element.key {
-            Some(key) => Ok((set, key)),
-            None => refused("the catch-all element has no key"),
-        }
+    /// The set it is in, of a pair, and its lowest and its highest key.
+    pub(crate) fn ends(&self) -> Result<(Name, Value, Value), Malformed> {
+        let LoweredElement { set, element, second } = self.lower()?;
+        let Some(lo) = element.key else { return refused("the catch-all element has no key") };
+        let hi = match (element.key_end, second.and_then(|(_, end)| end.key)) {
+            (Some(hi), _) => hi,
+            (None, Some(end)) => before(&end).unwrap_or(lo),
+            (None, None) if self.interval => stretched(&[], 0xff, lo.len()),
+            (None, None) => lo,
+        };
+        Ok((set, lo, hi))
     }
 
     /// An element as the kernel holds it, from `lo` to `hi`.

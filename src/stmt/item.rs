@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     batch::{Add, Batch, Create, Delete, Flush, Insert, Item, Place, SetName, Verb},
-    data::Typed,
+    data::{Name, Typed},
     expr::Expr,
     model,
     wire::{EncodeError, Malformed, Path},
@@ -149,6 +149,14 @@ pub struct Elements<'a, K, I> {
 }
 
 impl<K: SetKey> SetRef<K> {
+    /// Notes for the operation that follows what has to be true of the set. Concatenated keys have a form of their own for
+    /// intervals, so that one cannot be taken for the other.
+    fn assume(&self, name: &Name, batch: &mut Batch) {
+        if self.assumed && K::FIELDS.len() == 1 {
+            batch.assume(self.family, &self.table, name, self.interval);
+        }
+    }
+
     /// Elements of this set, for a batch: a slice or an iterator of what [`SetRef::element`] makes.
     ///
     /// ```
@@ -174,6 +182,7 @@ impl<K: SetKey, I: IntoIterator<Item = Element<K>> + Clone> Item for Elements<'_
     fn put(&self, verb: Verb, _: Place, batch: &mut Batch) {
         for name in self.set.names() {
             let set = SetName { family: self.set.family, table: &self.set.table, name: &name, id: None };
+            self.set.assume(&name, batch);
             batch.elements(verb, &set, self.elements.clone(), |element, out| {
                 let LoweredElement { set, element, second } = element.lower()?;
                 // Of a pair of sets each takes its own.
@@ -249,6 +258,7 @@ impl<K: SetKey + Typed, I: IntoIterator<Item = K> + Clone> Item for Keys<'_, K, 
             // Refused like that of any element.
             return self.set.elements([element(key)]).put(verb, place, batch);
         }
+        self.set.assume(name, batch);
         batch.elements(verb, &set, self.keys.clone(), |key, out| {
             model::Element::write_key(&turned(&K::FIELD, key.image(), false), timeout, out);
             Ok(())

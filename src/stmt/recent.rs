@@ -101,6 +101,14 @@ fn words(time: Duration) -> String {
     }
 }
 
+/// What [`words`] says.
+fn time(words: &str) -> Option<Duration> {
+    match words.strip_suffix("ms") {
+        Some(number) => number.parse().ok().map(Duration::from_millis),
+        None => words.strip_suffix('s')?.parse().ok().map(Duration::from_secs),
+    }
+}
+
 impl Recent {
     /// The list `name` of `table`.
     pub fn new(table: &Table, name: &str) -> Self {
@@ -267,14 +275,17 @@ impl Recent {
         list.size = sets.iter().find(|set| set.name == seen)?.size()?;
         for set in sets {
             let Some(rest) = set.name.as_str().and_then(|s| s.strip_prefix(name)?.strip_prefix('_')) else { continue };
-            let within = set.timeout.filter(|t| *t != MEMORY);
+            // Times are those of the names: the timeouts that the kernel reports it has rounded to its ticks.
             if let Some(ring) = rest.strip_suffix(&format!("{suffix}_stamp0")) {
-                if let Some(Ok(hits)) = ring.split_once("in").map(|(hits, _)| hits.parse()) {
-                    list.ring(Ring { hits, within });
+                let Some((Ok(hits), within)) = ring.split_once("in").map(|(hits, within)| (hits.parse(), within))
+                else {
+                    continue;
+                };
+                match time(within) {
+                    None if within != "ever" => {}
+                    within => list.ring(Ring { hits, within }),
                 }
-            } else if let (Some(words_of), Some(window)) = (rest.strip_suffix(&suffix), within)
-                && words_of == words(window)
-            {
+            } else if let Some(window) = rest.strip_suffix(&suffix).and_then(time) {
                 list = list.with_window(window);
             }
         }

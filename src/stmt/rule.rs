@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     data::{Family, Name, Userdata, Verdict},
+    expr::Expr,
     wire::Malformed,
 };
 use std::{fmt, marker::PhantomData, sync::Arc};
@@ -239,6 +240,12 @@ impl<S> Rule<S> {
             let mut chains = Vec::new();
             if let (Some(op), Some(twin)) = (ring, twin) {
                 let verdict = if self.ended { cx.pop_act() } else { Vec::new() };
+                if verdict.iter().any(|expr| matches!(expr, Expr::Lookup(e) if e.set_id.is_some())) {
+                    // It would be used by every rule of the chain, and such a set belongs to one rule.
+                    return refused(
+                        "a recent list that counts hits is stamped before a map made for one rule: name the map",
+                    );
+                }
                 chains = op.chains(twin, &verdict, &self.label(Some(twin)))?;
                 cx.push_act(vec![op.way(&chains, self.ended)]);
             }
@@ -287,7 +294,10 @@ impl<S> Rule<S> {
     /// How it ends, as part of a name.
     fn label(&self, twin: Option<Twin>) -> String {
         match self.statements.last() {
-            Some(last) if self.ended => last.text(twin).replace(|c: char| !c.is_ascii_alphanumeric(), "_"),
+            // What the name of a chain may have stays, lest different verdicts get the same name.
+            Some(last) if self.ended => {
+                last.text(twin).replace(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '.', "_")
+            }
             _ => "continue".into(),
         }
     }

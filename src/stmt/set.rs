@@ -27,18 +27,30 @@ pub struct SetRef<K> {
     pub(crate) table: Name,
     pub(crate) name: Name,
     pub(crate) interval: bool,
+    /// Whether it holds intervals is hearsay: the set was neither declared here nor found in the kernel.
+    pub(crate) assumed: bool,
     kind: PhantomData<fn() -> K>,
 }
 
 impl<K: SetKey> SetRef<K> {
     /// The set `name` of a table.
+    ///
+    /// A single address that is put into a set of intervals as if it were none stands for all addresses from there on. So
+    /// [`Client::apply`](crate::Client::apply) asks the kernel what the set is before it changes elements of it, and refuses
+    /// if that is not what was said here. What [`Client::find_set`](crate::Client::find_set) found need not be asked again.
     pub fn new(family: Family, table: impl Into<Name>, name: impl Into<Name>) -> Self {
-        Self { family, table: table.into(), name: name.into(), interval: false, kind: PhantomData }
+        Self { family, table: table.into(), name: name.into(), interval: false, assumed: true, kind: PhantomData }
     }
 
     /// Says that it is a set of intervals.
     pub fn interval(mut self) -> Self {
         self.interval = true;
+        self
+    }
+
+    /// Whether it holds intervals, as the kernel says.
+    pub(crate) fn found(mut self, interval: bool) -> Self {
+        (self.interval, self.assumed) = (interval, false);
         self
     }
 
@@ -293,7 +305,8 @@ pub type AddrSet = Set<IpAddr>;
 impl<K: SetKey> Set<K> {
     /// The set `name` of `table`.
     pub fn new(table: &model::Table, name: impl Into<Name>) -> Self {
-        Self { at: SetRef::new(table.family, table.name.clone(), name), options: Options::default() }
+        let at = SetRef { assumed: false, ..SetRef::new(table.family, table.name.clone(), name) };
+        Self { at, options: Options::default() }
     }
 
     builders!(at);
@@ -384,7 +397,9 @@ impl<K: SetKey, V: MapValue> Map<K, V> {
 
     /// The map `name` of `table`.
     pub fn new(table: &model::Table, name: impl Into<Name>) -> Self {
-        Self { at: MapRef::new(table.family, table.name.clone(), name), options: Options::default() }
+        let mut at = MapRef::new(table.family, table.name.clone(), name);
+        at.set.assumed = false;
+        Self { at, options: Options::default() }
     }
 
     builders!(at.set);

@@ -1,0 +1,136 @@
+//! What would hurt, and is refused before it does.
+
+use oxitables::*;
+use std::{net::Ipv4Addr, time::Duration};
+
+fn table() -> Table {
+    Table::new(Family::Inet, "t")
+}
+
+fn refusal(result: Result<Committed>) -> String {
+    result.expect_err("this must not be taken").to_string()
+}
+
+#[test]
+fn a_single_address_never_becomes_all_that_follow_it() {
+    testing::in_namespace(|| -> Result<()> {
+        let mut nft = Client::open()?;
+        let nets = Set::<Ipv4Addr>::new(&table(), "nets").interval().timeouts();
+        let hosts = Set::<Ipv4Addr>::new(&table(), "hosts").timeouts();
+        nft.apply(Batch::new().add(table()).add(&nets).add(&hosts))?;
+
+        let (minute, address) = (Duration::from_secs(60), [192, 0, 2, 7]);
+        let wrong = SetRef::<Ipv4Addr>::new(Family::Inet, "t", "nets");
+        let text = refusal(nft.apply(Batch::new().add(table()).refresh(&wrong, address, minute)));
+        assert!(text.contains("add element inet t nets (operation 2 of 4): set nets holds intervals"), "{text}");
+        refusal(nft.apply(Batch::new().delete(wrong.elements([wrong.element(address)]))));
+        refusal(nft.apply(Batch::new().add(wrong.keys([Ipv4Addr::from(address)]))));
+        assert!(nft.check(Batch::new().refresh(&wrong, address, minute)).is_err());
+        let wrong = SetRef::<Ipv4Addr>::new(Family::Inet, "t", "hosts").interval();
+        assert!(refusal(nft.apply(Batch::new().refresh(&wrong, address, minute))).contains("holds single values"));
+        // The set of the same batch counts, where there is one.
+        let later = Set::<Ipv4Addr>::new(&table(), "later").interval();
+        let wrong = SetRef::<Ipv4Addr>::new(Family::Inet, "t", "later");
+        refusal(nft.apply(Batch::new().add(&later).add(wrong.keys([Ipv4Addr::from(address)]))));
+
+        for name in ["nets", "hosts"] {
+            let found = nft.find_set::<Ipv4Addr>(&table(), name)?.unwrap();
+            nft.apply(Batch::new().refresh(&found, address, minute))?;
+            let address = Ipv4Addr::from(address);
+            assert_eq!(nft.members(&found)?[0].bounds(), Some((address, address)), "{name}");
+            // A listing believes the kernel rather than its caller.
+            let said = SetRef::<Ipv4Addr>::new(Family::Inet, "t", name);
+            assert_eq!(nft.members(&said)?[0].bounds(), Some((address, address)), "{name}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_range_is_in_a_set_if_one_element_covers_it() {
+    testing::in_namespace(|| -> Result<()> {
+        let mut nft = Client::open()?;
+        let nets = Set::<Ipv4Addr>::new(&table(), "nets").interval();
+        let [low, high] = ["10.1.0.0/16", "255.255.0.0/16"].map(|net| net.parse::<ipnetwork::Ipv4Network>().unwrap());
+        let elements = nets.elements([nets.element(low), nets.element(high)]);
+        nft.apply(Batch::new().add(table()).add(&nets).add(elements))?;
+        let address = |third, fourth| Ipv4Addr::new(10, 1, third, fourth);
+        assert!(nft.has(&nets, low)? && nft.has(&nets, high)?);
+        assert!(nft.has(&nets, address(3, 4)..=address(3, 9))?);
+        assert!(nft.has(&nets, address(255, 255))?);
+        assert!(!nft.has(&nets, address(0, 0)..=Ipv4Addr::new(10, 2, 0, 0))?);
+        assert!(!nft.has(&nets, address(0, 0)..=Ipv4Addr::BROADCAST)?);
+        assert!(!nft.has(&nets, Ipv4Addr::new(10, 0, 255, 255)..=address(0, 0))?);
+        assert!(nft.has(&nets, address(9, 0)..=address(3, 0)).is_err(), "a range that ends before it starts");
+        Ok(())
+    });
+}
+
+#[test]
+fn no_time_is_not_for_ever() {
+    testing::in_namespace(|| -> Result<()> {
+        let mut nft = Client::open()?;
+        nft.apply(Batch::new().add(table()))?;
+        let set = Set::<Ipv4Addr>::new(&table(), "s").with_timeout(Duration::ZERO);
+        let text = refusal(nft.apply(Batch::new().add(&set)));
+        assert!(text.contains("at timeout: with a zero timeout elements would never expire"), "{text}");
+        let list = Recent::new(&table(), "R").with_window(Duration::ZERO);
+        refusal(nft.apply(Batch::new().add(&list)));
+        Ok(())
+    });
+}
+
+#[test]
+fn an_empty_batch_keeps_to_its_generation_too() {
+    testing::in_namespace(|| -> Result<()> {
+        let mut nft = Client::open()?;
+        let before = nft.generation()?;
+        assert_eq!(nft.apply(Batch::new().expect(before))?.generation, Some(before));
+        nft.apply(Batch::new().add(table()))?;
+        assert!(nft.apply(Batch::new().expect(before)).unwrap_err().is_stale());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_recent_list_is_found_with_its_windows_whatever_the_kernels_tick() {
+    testing::in_namespace(|| -> Result<()> {
+        let mut nft = Client::open()?;
+        // No multiple of any tick but that of a thousand a second.
+        let odd = Duration::from_millis(1501);
+        let list = Recent::new(&table(), "R").with_window(odd).with_hits(3, odd).with_hits_ever(2);
+        nft.apply(Batch::new().add(table()).add(&list))?;
+        let found = nft.find_recent(&table(), "R")?.unwrap();
+        let address = "192.0.2.7".parse().unwrap();
+        nft.recent(&list).add(address)?;
+        assert!(nft.recent(&found).remove(address)?);
+        for set in nft.sets(&table()).snapshot()? {
+            assert_eq!(nft.elements(&set).snapshot()?.len(), 0, "{}", set.name);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn rules_that_end_differently_stamp_through_different_chains() {
+    testing::in_namespace(|| -> Result<()> {
+        let mut nft = Client::open()?;
+        let input = table().chain("input").with_hook(Hook::Input, Priority::FILTER);
+        let list = Recent::new(&table(), "R").with_hits(2, Duration::from_secs(60));
+        let mut batch = Batch::new();
+        batch.add(table()).add(&list).add(&input);
+        for name in ["a-b", "a_b", "a.b"] {
+            batch.add(table().chain(name));
+            batch.add(input.rule(Rule::new().recent(list.set(Side::Source)).jump(name)));
+        }
+        nft.apply(&batch)?;
+        let chains = nft.chains(&table()).snapshot()?;
+        // input, three targets, and for each of them a chain for IPv4 and one for IPv6
+        assert_eq!(chains.len(), 1 + 3 + 3 * 2, "{:?}", chains.iter().map(|c| c.name.to_string()).collect::<Vec<_>>());
+
+        let map = tcp::dport().vmap_of([(22, Verdict::accept()), (23, Verdict::drop())]);
+        let rule = Rule::new().recent(list.set(Side::Source)).verdict(map);
+        assert!(refusal(nft.apply(Batch::new().add(input.rule(rule)))).contains("name the map"));
+        Ok(())
+    });
+}
