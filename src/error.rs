@@ -200,6 +200,11 @@ impl Error {
         self.all(&[Errno::EPERM, Errno::EACCES])
     }
 
+    /// Everything that failed did so because a set is full.
+    pub fn is_full(&self) -> bool {
+        self.all(&[Errno::ENFILE])
+    }
+
     /// The ruleset changed since the generation that the batch was bound to.
     pub fn is_stale(&self) -> bool {
         matches!(self, Self::Stale { .. })

@@ -79,7 +79,12 @@ pub use batch::Batch;
 #[doc(inline)]
 pub use client::{Client, Committed};
 #[doc(inline)]
-pub use data::{CtState, Family, Hook, IfName, MacAddr, Mark, Policy, Port, Priority, Protocol, TcpFlags, Verdict};
+pub use data::{
+    ChainType, CtState, Family, Hook, IcmpType, Icmpv6Type, IfName, MacAddr, Mark, Policy, Port, Priority, Protocol,
+    TcpFlags, Verdict,
+};
+#[doc(inline)]
+pub use expr::LogLevel;
 #[doc(inline)]
 pub use error::{Error, Result};
 #[doc(inline)]

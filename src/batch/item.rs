@@ -48,6 +48,9 @@ pub(crate) use sealed::Item;
 macro_rules! verbs {
     ($($(#[$m:meta])* $verb:ident: $($item:ty),*;)*) => { $(
         $(#[$m])*
+        #[diagnostic::on_unimplemented(
+            note = "of elements: `set.elements([element])`; of a typed rule: `chain.rule(rule)`"
+        )]
         pub trait $verb: sealed::Item {}
         impl<T: $verb + ?Sized> $verb for &T {}
         $( impl $verb for $item {} )*

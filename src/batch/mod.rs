@@ -12,8 +12,9 @@ pub use item::{Add, Create, Delete, Elements, Flush, Insert};
 pub(crate) use item::{Item, Place, SetName};
 
 use crate::{
-    data::{Family, Name},
-    model::{Chain, Generation, Set, Table},
+    data::{DataType, Family, Name},
+    expr::Expr,
+    model::{self, Chain, Generation, Set, Table},
     wire::{
         EncodeError, Form, Malformed, Step, Writer, attrs,
         message::{self, F_CREATE, F_ECHO, F_EXCL, F_REQUEST, SUBSYSTEM},
@@ -67,13 +68,15 @@ struct Operation {
 }
 
 /// What a caller believes of a set, and which operation relies on it first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Assumption {
     pub(crate) operation: usize,
     pub(crate) table: Table,
     pub(crate) set: Name,
-    /// It holds intervals.
-    pub(crate) interval: bool,
+    /// Type of its keys.
+    pub(crate) key_type: DataType,
+    /// It holds intervals. Concatenated keys have a form of their own for these, which cannot be taken for another.
+    pub(crate) interval: Option<bool>,
 }
 
 /// What an operation does, in nft's words.
@@ -228,6 +231,11 @@ impl Batch {
         self
     }
 
+    /// Removes the rule with this handle from a chain.
+    pub fn delete_rule(&mut self, chain: &Chain, handle: u64) -> &mut Self {
+        self.delete(model::Rule { handle: Some(handle), ..model::Rule::new(chain, Vec::<Expr>::new()) })
+    }
+
     /// Removes it if it is there. Its table must exist. Since kernel 6.3.
     pub fn destroy(&mut self, item: impl Delete) -> &mut Self {
         item.put(Verb::Destroy, Place::Back, self);
@@ -245,13 +253,11 @@ impl Batch {
     }
 
     /// Notes what the next operation relies on; once for each set.
-    pub(crate) fn assume(&mut self, family: Family, table: &Name, set: &Name, interval: bool) {
-        let known = |a: &Assumption| {
-            a.set == *set && a.interval == interval && a.table.name == *table && a.table.family == family
-        };
-        if !self.assumptions.iter().any(known) {
-            let (operation, table) = (self.operations.len(), Table::new(family, table));
-            self.assumptions.push(Assumption { operation, table, set: set.clone(), interval });
+    pub(crate) fn assume(&mut self, table: Table, set: &Name, key_type: DataType, interval: Option<bool>) {
+        let operation = self.operations.len();
+        let assumption = Assumption { operation, table, set: set.clone(), key_type, interval };
+        if !self.assumptions.iter().any(|known| Assumption { operation, ..known.clone() } == assumption) {
+            self.assumptions.push(assumption);
         }
     }
 

@@ -142,12 +142,13 @@ impl Client {
     fn reject_mistaken(&mut self, batch: &Batch) -> Result<()> {
         let mut wrong = Vec::new();
         for assumption in batch.assumptions() {
-            let Assumption { table, set, interval, .. } = assumption;
+            let Assumption { table, set, key_type, interval, .. } = assumption;
             let made = batch.set(table.family, &table.name, set);
             // What cannot be read, or is not there, the kernel will speak of itself.
             let found = made.or_else(|| self.set(table, set).ok().flatten());
-            if found.is_some_and(|found| found.is_interval() != *interval) {
-                wrong.push(assumption);
+            let Some(found) = found else { continue };
+            if found.key_type != Some(*key_type) || interval.is_some_and(|interval| found.is_interval() != interval) {
+                wrong.push((assumption, found));
             }
         }
         Rejection::mistaken(batch, wrong).map_or(Ok(()), |rejection| Err(rejection.into()))

@@ -202,16 +202,20 @@ impl Rejection {
     }
 
     /// Elements for sets that are not what the caller took them for.
-    pub(crate) fn mistaken<'b>(batch: &Batch, wrong: impl IntoIterator<Item = &'b Assumption>) -> Option<Self> {
-        let failures = wrong.into_iter().map(|Assumption { operation, set, interval, .. }| {
-            let (is, remedy) = if *interval {
+    pub(crate) fn mistaken<'b>(batch: &Batch, wrong: impl IntoIterator<Item = (&'b Assumption, crate::model::Set)>) -> Option<Self> {
+        let failures = wrong.into_iter().map(|(assumption, found)| {
+            let Assumption { operation, set, key_type, interval, .. } = assumption;
+            let is = found.key_type.unwrap_or_default();
+            let (cause, remedy) = if is != *key_type {
+                (format!("set {set} holds {}, not {}", is.words(), key_type.words()), "give it what it holds")
+            } else if *interval == Some(true) {
                 (format!("set {set} holds single values, not intervals"), "take it without interval()")
             } else {
                 let why = "a single value there would stand for all that follow it";
                 (format!("set {set} holds intervals: {why}"), "say interval() of it")
             };
             let remedy = Some(format!("{remedy}, or take the set from Client::find_set"));
-            Failure { cause: is, remedy, ..failure(batch, *operation) }
+            Failure { cause, remedy, ..failure(batch, *operation) }
         });
         Self::of(batch, failures.collect())
     }

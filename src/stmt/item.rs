@@ -16,7 +16,7 @@ use crate::{
     model,
     wire::{EncodeError, Malformed, Path},
 };
-use std::time::Duration;
+use std::{borrow::Borrow, time::Duration};
 
 /// A typed rule in its chain; from [`Chain::rule`](model::Chain::rule).
 #[derive(Clone, Debug)]
@@ -149,11 +149,14 @@ pub struct Elements<'a, K, I> {
 }
 
 impl<K: SetKey> SetRef<K> {
-    /// Notes for the operation that follows what has to be true of the set. Concatenated keys have a form of their own for
-    /// intervals, so that one cannot be taken for the other.
+    /// Notes for the operation that follows what has to be true of the set, if that is hearsay.
     fn assume(&self, name: &Name, batch: &mut Batch) {
-        if self.assumed && K::FIELDS.len() == 1 {
-            batch.assume(self.family, &self.table, name, self.interval);
+        let twin = self.names().iter().position(|own| own == name).unwrap_or(0);
+        if self.assumed
+            && let Some(key_type) = self.types().get(twin)
+        {
+            let interval = (K::FIELDS.len() == 1).then_some(self.interval);
+            batch.assume(model::Table::new(self.family, &self.table), name, *key_type, interval);
         }
     }
 
@@ -168,23 +171,23 @@ impl<K: SetKey> SetRef<K> {
     /// ```
     pub fn elements<I>(&self, elements: I) -> Elements<'_, K, I>
     where
-        I: IntoIterator<Item = Element<K>> + Clone,
+        I: IntoIterator<Item: Borrow<Element<K>>> + Clone,
     {
         Elements { set: self, elements }
     }
 }
 
-impl<K: SetKey, I: IntoIterator<Item = Element<K>> + Clone> Add for Elements<'_, K, I> {}
-impl<K: SetKey, I: IntoIterator<Item = Element<K>> + Clone> Create for Elements<'_, K, I> {}
-impl<K: SetKey, I: IntoIterator<Item = Element<K>> + Clone> Delete for Elements<'_, K, I> {}
-impl<K: SetKey, I: IntoIterator<Item = Element<K>> + Clone> Item for Elements<'_, K, I> {
+impl<K: SetKey, I: IntoIterator<Item: Borrow<Element<K>>> + Clone> Add for Elements<'_, K, I> {}
+impl<K: SetKey, I: IntoIterator<Item: Borrow<Element<K>>> + Clone> Create for Elements<'_, K, I> {}
+impl<K: SetKey, I: IntoIterator<Item: Borrow<Element<K>>> + Clone> Delete for Elements<'_, K, I> {}
+impl<K: SetKey, I: IntoIterator<Item: Borrow<Element<K>>> + Clone> Item for Elements<'_, K, I> {
     #[allow(private_interfaces)]
     fn put(&self, verb: Verb, _: Place, batch: &mut Batch) {
         for name in self.set.names() {
             let set = SetName { family: self.set.family, table: &self.set.table, name: &name, id: None };
             self.set.assume(&name, batch);
             batch.elements(verb, &set, self.elements.clone(), |element, out| {
-                let LoweredElement { set, element, second } = element.lower()?;
+                let LoweredElement { set, element, second } = element.borrow().lower()?;
                 // Of a pair of sets each takes its own.
                 if set == name {
                     element.write(verb, out);
@@ -279,9 +282,23 @@ impl Batch {
     /// Batch::new().refresh(&blocked, [192, 0, 2, 7], Duration::from_secs(600));
     /// ```
     pub fn refresh<K: SetKey>(&mut self, set: &SetRef<K>, key: impl Into<Pattern<K>>, timeout: Duration) -> &mut Self {
-        let element = [set.element(key).timeout(timeout)];
-        let elements = set.elements(element);
+        let element = set.element(key).timeout(timeout);
+        let LoweredElement { set: name, element, second } = match element.lower() {
+            Ok(lowered) => lowered,
+            // Refused as any other.
+            Err(_) => return self.add(set.elements([element])),
+        };
+        set.assume(&name, self);
+        self.operation(Verb::Add);
+        let at = SetName { family: set.family, table: &set.table, name: &name, id: None };
         // Made first, so that there is something to remove.
-        self.add(&elements).delete(&elements).add(&elements)
+        for verb in [Verb::Add, Verb::Delete, Verb::Add] {
+            let ends = second.iter().map(|(_, end)| end);
+            self.element_messages(verb, &at, [[&element].into_iter().chain(ends).collect::<Vec<_>>()], |both, out| {
+                both.iter().for_each(|element| element.write(verb, out));
+                Ok(())
+            });
+        }
+        self
     }
 }

@@ -200,6 +200,12 @@ impl From<SocketAddr> for To {
     }
 }
 
+impl<A: Into<IpAddr>> From<(A, u16)> for To {
+    fn from((address, port): (A, u16)) -> Self {
+        SocketAddr::new(address.into(), port).into()
+    }
+}
+
 macro_rules! maps {
     ($($value:ty = $v4:literal, $ports:literal;)*) => { $(
         impl From<Mapped<$value>> for To {
