@@ -76,11 +76,11 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     fn is_equal(&self) -> bool {
-        self.held[0] == self.held[1]
+        !self.held[0].is_empty() && self.held[0] == self.held[1]
     }
 
     fn reads_alike(&self) -> bool {
-        self.listed[0] == self.listed[1]
+        self.listed[0].is_some() && self.listed[0] == self.listed[1]
     }
 
     fn is_equal_with_two_compares(&self) -> bool {
