@@ -94,6 +94,8 @@ pub enum Verb {
     Destroy,
     /// Remove what is in it.
     Flush,
+    /// Put an element in, or restart its time.
+    Refresh,
 }
 
 impl fmt::Display for Verb {
@@ -106,6 +108,7 @@ impl fmt::Display for Verb {
             Self::Delete => "delete",
             Self::Destroy => "destroy",
             Self::Flush => "flush",
+            Self::Refresh => "refresh",
         })
     }
 }

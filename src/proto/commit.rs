@@ -1,6 +1,6 @@
 use crate::{
     Batch,
-    batch::Assumption,
+    batch::{Assumption, Verb},
     error::{Failure, Rejection},
     model::Generation,
     wire::message::{self, Ack, F_ACK, NLMSG_ERROR, messages},
@@ -179,8 +179,10 @@ impl<'a> Commit<'a> {
         }
         if !self.failures.is_empty() {
             let mut witness = super::Witness::new(world);
-            let failures =
+            let mut failures: Vec<Failure> =
                 self.failures.iter().map(|(seq, ack)| super::explain(self.batch, *seq, ack, &mut witness)).collect();
+            // What fails after the first step of a refreshment fails because that did.
+            failures.dedup_by(|next, first| next.verb == Verb::Refresh && next.operation == first.operation);
             return Outcome::Rejected(Rejection { failures, operations: self.batch.len(), more: self.overrun });
         }
         match (self.overrun, self.acked) {

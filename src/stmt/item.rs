@@ -181,20 +181,28 @@ impl<K: SetKey, I: IntoIterator<Item = Element<K>> + Clone> Item for Elements<'_
     #[allow(private_interfaces)]
     fn put(&self, verb: Verb, _: Place, batch: &mut Batch) {
         for name in self.set.names() {
-            let set = SetName { family: self.set.family, table: &self.set.table, name: &name, id: None };
             self.set.assume(&name, batch);
-            batch.elements(verb, &set, self.elements.clone(), |element, out| {
-                let LoweredElement { set, element, second } = element.lower()?;
-                // Of a pair of sets each takes its own.
-                if set == name {
-                    element.write(verb, out);
-                }
-                if let Some((_, second)) = second.filter(|(set, _)| *set == name) {
-                    second.write(verb, out);
-                }
-                Ok(())
-            });
+            batch.operation(verb);
+            self.put_in(&name, verb, batch);
         }
+    }
+}
+
+impl<K: SetKey, I: IntoIterator<Item = Element<K>> + Clone> Elements<'_, K, I> {
+    /// Writes the messages for the set, or for one of a pair, within the current operation.
+    fn put_in(&self, name: &Name, verb: Verb, batch: &mut Batch) {
+        let set = SetName { family: self.set.family, table: &self.set.table, name, id: None };
+        batch.element_messages(verb, &set, self.elements.clone(), |element, out| {
+            let LoweredElement { set, element, second } = element.lower()?;
+            // Of a pair of sets each takes its own.
+            if set == *name {
+                element.write(verb, out);
+            }
+            if let Some((_, second)) = second.filter(|(set, _)| set == name) {
+                second.write(verb, out);
+            }
+            Ok(())
+        });
     }
 }
 
@@ -281,7 +289,17 @@ impl Batch {
     pub fn refresh<K: SetKey>(&mut self, set: &SetRef<K>, key: impl Into<Pattern<K>>, timeout: Duration) -> &mut Self {
         let element = [set.element(key).timeout(timeout)];
         let elements = set.elements(element);
+        let names = set.names();
+        names.iter().for_each(|name| set.assume(name, self));
+        self.operation(Verb::Refresh);
+        let refused = self.refused().len();
         // Made first, so that there is something to remove.
-        self.add(&elements).delete(&elements).add(&elements)
+        for verb in [Verb::Add, Verb::Delete, Verb::Add] {
+            // What has no form is said once.
+            if self.refused().len() == refused {
+                names.iter().for_each(|name| elements.put_in(name, verb, self));
+            }
+        }
+        self
     }
 }
