@@ -226,6 +226,9 @@ impl Batch {
     }
 
     /// Removes a table, chain, set, rule or elements; fails if it is not there or in use.
+    ///
+    /// A table and a chain go with all that is in them. In a set of intervals of *concatenated* fields the kernel takes a key,
+    /// or a part of an interval, for the whole interval that it lies in, and removes that: give the interval as it was added.
     pub fn delete(&mut self, item: impl Delete) -> &mut Self {
         item.put(Verb::Delete, Place::Back, self);
         self
