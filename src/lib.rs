@@ -84,9 +84,9 @@ pub use data::{
     TcpFlags, Verdict,
 };
 #[doc(inline)]
-pub use expr::LogLevel;
-#[doc(inline)]
 pub use error::{Error, Result};
+#[doc(inline)]
+pub use expr::LogLevel;
 #[doc(inline)]
 pub use model::{Chain, Table};
 #[doc(inline)]

@@ -97,6 +97,8 @@ pub enum Verb {
     Destroy,
     /// Remove what is in it.
     Flush,
+    /// Put an element in, or restart its time.
+    Refresh,
 }
 
 impl fmt::Display for Verb {
@@ -109,6 +111,7 @@ impl fmt::Display for Verb {
             Self::Delete => "delete",
             Self::Destroy => "destroy",
             Self::Flush => "flush",
+            Self::Refresh => "refresh",
         })
     }
 }
@@ -226,6 +229,9 @@ impl Batch {
     }
 
     /// Removes a table, chain, set, rule or elements; fails if it is not there or in use.
+    ///
+    /// A table and a chain go with all that is in them. In a set of intervals of *concatenated* fields the kernel takes a key,
+    /// or a part of an interval, for the whole interval that it lies in, and removes that: give the interval as it was added.
     pub fn delete(&mut self, item: impl Delete) -> &mut Self {
         item.put(Verb::Delete, Place::Back, self);
         self
@@ -340,6 +346,7 @@ impl Batch {
             Verb::Destroy => (30, 0),
             _ => (12, F_CREATE),
         };
+        let before = (self.messages, self.last);
         let mut out = Writer::reuse(std::mem::take(&mut self.out), Form::Request);
         let mut wrong = Vec::new();
         let mut open = |out: &mut Writer, wrong: &mut Vec<EncodeError>| {
@@ -353,21 +360,27 @@ impl Batch {
         for (index, item) in items.into_iter().enumerate() {
             let current = list.unwrap_or_else(|| open(&mut out, &mut wrong));
             list = Some(current);
-            let before = out.len();
+            let start = out.len();
             let written = write(&item, &mut out);
             if let Some(error) = written.err().map(EncodeError::from).or_else(|| out.take_error()) {
-                out.truncate(before);
+                out.truncate(start);
                 wrong.push(error.within(Step::Index(index)).within(Step::Field("elements")));
-            } else if out.len() - current.first > LIST_MAX && before > current.first {
+            } else if out.len() - current.first > LIST_MAX && start > current.first {
                 // Full: this item starts the next message.
-                let item = out.split_off(before);
+                let item = out.split_off(start);
                 current.close(&mut out);
                 list = Some(open(&mut out, &mut wrong));
                 out.bytes(&item);
             }
         }
-        if let Some(list) = list {
-            list.close(&mut out);
+        match list {
+            // No item is for this set, as where a pair of them shares a list.
+            Some(list) if out.len() == list.first => {
+                out.truncate(list.message);
+                (self.messages, self.last) = before;
+            }
+            Some(list) => list.close(&mut out),
+            None => {}
         }
         let (buf, error) = out.into_parts();
         self.out = buf;

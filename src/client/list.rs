@@ -368,7 +368,7 @@ impl Client {
         self.listing(GETTABLE, None, Vec::new(), "tables".into(), Table::decode_attrs, |_| true)
     }
 
-    /// The chains of a table, base and regular.
+    /// The chains of a table, base and regular; none if there is no such table.
     pub fn chains(&mut self, table: &Table) -> Listing<'_, Chain> {
         // The kernel lists the chains of all tables of the family.
         let name = table.name.clone();
@@ -376,7 +376,7 @@ impl Client {
         self.listing(GETCHAIN, Some(table.family), Vec::new(), what, Chain::decode_attrs, move |c| c.table == name)
     }
 
-    /// The rules of a chain, in order.
+    /// The rules of a chain, in order; none if there is no such chain.
     pub fn rules(&mut self, chain: &Chain) -> Listing<'_, Rule> {
         self.rules_by(GETRULE, chain)
     }

@@ -1,6 +1,6 @@
 use crate::{
     Batch,
-    batch::Assumption,
+    batch::{Assumption, Verb},
     error::{Failure, Rejection},
     model::Generation,
     wire::message::{self, Ack, F_ACK, NLMSG_ERROR, messages},
@@ -179,8 +179,10 @@ impl<'a> Commit<'a> {
         }
         if !self.failures.is_empty() {
             let mut witness = super::Witness::new(world);
-            let failures =
+            let mut failures: Vec<Failure> =
                 self.failures.iter().map(|(seq, ack)| super::explain(self.batch, *seq, ack, &mut witness)).collect();
+            // What fails after the first step of a refreshment fails because that did.
+            failures.dedup_by(|next, first| next.verb == Verb::Refresh && next.operation == first.operation);
             return Outcome::Rejected(Rejection { failures, operations: self.batch.len(), more: self.overrun });
         }
         match (self.overrun, self.acked) {
@@ -202,7 +204,10 @@ impl Rejection {
     }
 
     /// Elements for sets that are not what the caller took them for.
-    pub(crate) fn mistaken<'b>(batch: &Batch, wrong: impl IntoIterator<Item = (&'b Assumption, crate::model::Set)>) -> Option<Self> {
+    pub(crate) fn mistaken<'b>(
+        batch: &Batch,
+        wrong: impl IntoIterator<Item = (&'b Assumption, crate::model::Set)>,
+    ) -> Option<Self> {
         let failures = wrong.into_iter().map(|(assumption, found)| {
             let Assumption { operation, set, key_type, interval, .. } = assumption;
             let is = found.key_type.unwrap_or_default();

@@ -184,20 +184,28 @@ impl<K: SetKey, I: IntoIterator<Item: Borrow<Element<K>>> + Clone> Item for Elem
     #[allow(private_interfaces)]
     fn put(&self, verb: Verb, _: Place, batch: &mut Batch) {
         for name in self.set.names() {
-            let set = SetName { family: self.set.family, table: &self.set.table, name: &name, id: None };
             self.set.assume(&name, batch);
-            batch.elements(verb, &set, self.elements.clone(), |element, out| {
-                let LoweredElement { set, element, second } = element.borrow().lower()?;
-                // Of a pair of sets each takes its own.
-                if set == name {
-                    element.write(verb, out);
-                }
-                if let Some((_, second)) = second.filter(|(set, _)| *set == name) {
-                    second.write(verb, out);
-                }
-                Ok(())
-            });
+            batch.operation(verb);
+            self.put_in(&name, verb, batch);
         }
+    }
+}
+
+impl<K: SetKey, I: IntoIterator<Item: Borrow<Element<K>>> + Clone> Elements<'_, K, I> {
+    /// Writes the messages for the set, or for one of a pair, within the current operation.
+    fn put_in(&self, name: &Name, verb: Verb, batch: &mut Batch) {
+        let set = SetName { family: self.set.family, table: &self.set.table, name, id: None };
+        batch.element_messages(verb, &set, self.elements.clone(), |element, out| {
+            let LoweredElement { set, element, second } = element.borrow().lower()?;
+            // Of a pair of sets each takes its own.
+            if set == *name {
+                element.write(verb, out);
+            }
+            if let Some((_, second)) = second.filter(|(set, _)| set == name) {
+                second.write(verb, out);
+            }
+            Ok(())
+        });
     }
 }
 
@@ -282,22 +290,18 @@ impl Batch {
     /// Batch::new().refresh(&blocked, [192, 0, 2, 7], Duration::from_secs(600));
     /// ```
     pub fn refresh<K: SetKey>(&mut self, set: &SetRef<K>, key: impl Into<Pattern<K>>, timeout: Duration) -> &mut Self {
-        let element = set.element(key).timeout(timeout);
-        let LoweredElement { set: name, element, second } = match element.lower() {
-            Ok(lowered) => lowered,
-            // Refused as any other.
-            Err(_) => return self.add(set.elements([element])),
-        };
-        set.assume(&name, self);
-        self.operation(Verb::Add);
-        let at = SetName { family: set.family, table: &set.table, name: &name, id: None };
+        let element = [set.element(key).timeout(timeout)];
+        let elements = set.elements(element);
+        let names = set.names();
+        names.iter().for_each(|name| set.assume(name, self));
+        self.operation(Verb::Refresh);
+        let refused = self.refused().len();
         // Made first, so that there is something to remove.
         for verb in [Verb::Add, Verb::Delete, Verb::Add] {
-            let ends = second.iter().map(|(_, end)| end);
-            self.element_messages(verb, &at, [[&element].into_iter().chain(ends).collect::<Vec<_>>()], |both, out| {
-                both.iter().for_each(|element| element.write(verb, out));
-                Ok(())
-            });
+            // What has no form is said once.
+            if self.refused().len() == refused {
+                names.iter().for_each(|name| elements.put_in(name, verb, self));
+            }
         }
         self
     }

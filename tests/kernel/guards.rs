@@ -22,7 +22,7 @@ fn a_single_address_never_becomes_all_that_follow_it() {
         let (minute, address) = (Duration::from_secs(60), [192, 0, 2, 7]);
         let wrong = SetRef::<Ipv4Addr>::new(Family::Inet, "t", "nets");
         let text = refusal(nft.apply(Batch::new().add(table()).refresh(&wrong, address, minute)));
-        assert!(text.contains("add element inet t nets (operation 2 of 4): set nets holds intervals"), "{text}");
+        assert!(text.contains("refresh element inet t nets (operation 2 of 2): set nets holds intervals"), "{text}");
         refusal(nft.apply(Batch::new().delete(wrong.elements([wrong.element(address)]))));
         refusal(nft.apply(Batch::new().add(wrong.keys([Ipv4Addr::from(address)]))));
         assert!(nft.check(Batch::new().refresh(&wrong, address, minute)).is_err());
@@ -131,6 +131,30 @@ fn rules_that_end_differently_stamp_through_different_chains() {
         let map = tcp::dport().vmap_of([(22, Verdict::accept()), (23, Verdict::drop())]);
         let rule = Rule::new().recent(list.set(Side::Source)).verdict(map);
         assert!(refusal(nft.apply(Batch::new().add(input.rule(rule)))).contains("name the map"));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_refreshment_is_one_operation_and_fails_once() {
+    testing::in_namespace(|| -> Result<()> {
+        let mut nft = Client::open()?;
+        let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
+        let set = Set::<Ipv4Addr>::new(&table(), "s").timeouts().with_size(1);
+        nft.apply(Batch::new().add(table()).add(&set))?;
+        let mut batch = Batch::new();
+        assert_eq!(batch.refresh(&set, [192, 0, 2, 7], minute).len(), 1);
+        nft.apply(&batch)?;
+        nft.apply(Batch::new().refresh(&set, [192, 0, 2, 7], hour))?;
+        assert!(nft.members(&set)?[0].expires_value() > Some(minute));
+
+        // What the README shows.
+        let text = refusal(nft.apply(Batch::new().refresh(&set, [192, 0, 2, 8], minute)));
+        let start =
+            "nothing was changed: refresh element inet t s (operation 1 of 1): ENFILE at elements[0]: set s is full: ";
+        assert!(text.starts_with(start) && !text.contains('\n'), "{text}");
+        let text = refusal(nft.apply(Batch::new().refresh(&set, [192, 0, 2, 7], Duration::ZERO)));
+        assert!(text.contains("zero timeout") && !text.contains('\n'), "{text}");
         Ok(())
     });
 }

@@ -1,7 +1,7 @@
 //! Named sets and maps with their elements, and nft's words for them.
 
 use super::*;
-use oxitables::{AddrSet, Batch};
+use oxitables::{AddrSet, Batch, Element};
 
 /// A set, or a pair of them, and the nft declarations that make the same.
 pub struct SetCase {
@@ -15,7 +15,8 @@ macro_rules! sets {
         vec![$( {
             let $name = $set;
             let mut batch = Batch::new();
-            batch.add(&$name).add($name.elements(vec![$($element),*]));
+            let elements: Vec<Element<_>> = vec![$($element),*];
+            batch.add(&$name).add($name.elements(elements));
             SetCase { batch, words: vec![$($words),+] }
         } ),*]
     };

@@ -176,7 +176,7 @@ impl Case<'_> {
     }
 
     fn makes(&self) -> bool {
-        matches!(self.verb, Verb::Add | Verb::Create | Verb::Insert | Verb::Replace)
+        matches!(self.verb, Verb::Add | Verb::Create | Verb::Insert | Verb::Replace | Verb::Refresh)
     }
 
     /// Something that is named is not there: says so, and what became of it in this batch.
