@@ -15,6 +15,8 @@ pub struct Userdata {
     raw: Vec<u8>,
     /// Length of a comment that does not fit; refused when it is to be sent.
     oversized: Option<usize>,
+    /// A comment has quotes or control characters; refused when it is to be sent.
+    unprintable: bool,
 }
 
 impl Userdata {
@@ -61,8 +63,9 @@ impl Userdata {
         self.raw = raw;
     }
 
-    /// Adds a NUL-terminated text, or remembers that it is too long.
+    /// Adds a NUL-terminated text, or remembers why it cannot be.
     pub(crate) fn set_text(&mut self, kind: u8, text: &str) {
+        self.unprintable |= text.contains(|c: char| c == '"' || c.is_control());
         if text.len() > Self::MAX_COMMENT {
             self.oversized = Some(text.len());
         } else {
@@ -79,7 +82,7 @@ impl Userdata {
 
 impl From<&[u8]> for Userdata {
     fn from(bytes: &[u8]) -> Self {
-        Self { raw: bytes.to_vec(), oversized: None }
+        Self { raw: bytes.to_vec(), oversized: None, unprintable: false }
     }
 }
 
@@ -100,17 +103,23 @@ impl Codec<Userdata> for UserdataCodec {
         } else if value.raw.len() > Userdata::MAX {
             out.refuse(Malformed::TooLong { got: value.raw.len(), most: Userdata::MAX });
         }
+        if value.unprintable {
+            // nft prints them as they are: a list that is saved and loaded would have rules out of a comment.
+            out.refuse(Malformed::Refused("a comment has no quotes and no control characters".into()));
+        }
         out.bytes(&value.raw);
     }
     fn get(payload: &[u8]) -> Result<Userdata, DecodeError> {
-        Ok(Userdata { raw: payload.to_vec(), oversized: None })
+        Ok(Userdata { raw: payload.to_vec(), oversized: None, unprintable: false })
     }
     fn is_absent(value: &Userdata) -> bool {
-        value.raw.is_empty() && value.oversized.is_none()
+        value.raw.is_empty() && value.oversized.is_none() && !value.unprintable
     }
     #[cfg(test)]
     fn any() -> BoxedStrategy<Userdata> {
-        prop::collection::vec(any::<u8>(), 1..60).prop_map(|raw| Userdata { raw, oversized: None }).boxed()
+        prop::collection::vec(any::<u8>(), 1..60)
+            .prop_map(|raw| Userdata { raw, oversized: None, unprintable: false })
+            .boxed()
     }
 }
 
@@ -121,7 +130,7 @@ mod tests {
     proptest! {
         #[test]
         fn hostile_entries_never_panic(raw in prop::collection::vec(any::<u8>(), 0..60), kind: u8) {
-            let mut data = Userdata { raw, oversized: None };
+            let mut data = Userdata { raw, oversized: None, unprintable: false };
             data.set(kind, b"x");
             prop_assert_eq!(data.entry(kind), Some(&b"x"[..]));
             let _ = data.text(kind);

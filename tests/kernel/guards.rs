@@ -158,3 +158,17 @@ fn a_refreshment_is_one_operation_and_fails_once() {
         Ok(())
     });
 }
+
+#[test]
+fn a_comment_is_never_a_rule_in_what_nft_prints() {
+    testing::in_namespace(|| -> Result<()> {
+        let mut nft = Client::open()?;
+        let input = table().chain("input");
+        for comment in ["bob\"\n\t\taccept comment \"bob", "a\0b", "two\nlines"] {
+            let rule = Rule::new().comment(comment).drop();
+            let text = refusal(nft.apply(Batch::new().add(table()).add(&input).add(input.rule(rule))));
+            assert!(text.contains("no quotes and no control characters"), "{text}");
+        }
+        Ok(())
+    });
+}
