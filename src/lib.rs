@@ -54,7 +54,8 @@
 //! A batch is one transaction, whatever its size, or an error. [`Client::apply`] returns `Ok` only with the kernel's proof that it
 //! committed. Decoders take any input. Whatever is installed, stock `nft list ruleset` prints.
 //!
-//! Linux only, from 4.14 on as far as the kernel's history tells; each item says since when the kernel has it. Tested on 6.18.
+//! Linux only, from 4.14 on as far as the kernel's history tells; the register layer ([`model`], [`expr`]) says since when the
+//! kernel has what. Tested on 6.18.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

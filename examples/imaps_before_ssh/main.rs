@@ -14,13 +14,17 @@ use oxitables::{Client, Recent};
 use std::{error::Error, net::IpAddr, process::ExitCode, time::Duration};
 
 const USAGE: &str =
-    "usage: imaps_before_ssh [apply --mail ADDR [--mail ADDR] --window 60s | list | add ADDR | del ADDR | flush]";
+    "usage: imaps_before_ssh [apply --mail ADDR [--mail ADDR] [--window 60s] | list | add ADDR | del ADDR | flush]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match &words[..] {
         [] => story::tell(),
+        ["--help" | "-h" | "help"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
         ["apply", options @ ..] => apply(options),
         ["list"] => with_list(|nft, list| {
             for entry in nft.recent(list).entries()? {
@@ -62,6 +66,7 @@ fn apply(options: &[&str]) -> Done {
     let mut nft = Client::open()?;
     let batch = firewall::batch(&mut nft, &mails, window)?;
     nft.apply(&batch)?;
+    println!("installed: IMAPS to {mails:?} opens SSH for {window:?}");
     Ok(())
 }
 

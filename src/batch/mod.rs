@@ -398,9 +398,11 @@ impl Batch {
         if echo {
             // The kernel sends the new generation to the sender of a batch whose first message asks for an echo. To ask for
             // that on a message of the caller's would also echo all that it makes. This one makes nothing: it destroys
-            // the table with handle 0, and handles count from 1.
+            // the table with handle 0, and handles count from 1. The handle is what counts; the name is there because a
+            // message without either would mean every table.
             let (kind, flags) = (SUBSYSTEM << 8 | 26, F_REQUEST | F_ECHO);
             let destroy = message::begin(&mut out, kind, flags, Self::ECHO_SEQ, Family::Inet.into(), 0);
+            out.attr(1, "name", |out| out.bytes(b"no table of this name\0"));
             out.attr(4, "handle", |out| out.bytes(&[0; 8]));
             message::finish(&mut out, destroy);
         }

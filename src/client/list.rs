@@ -40,6 +40,8 @@ pub struct Listing<'c, T> {
     read: usize,
     attempts: u32,
     handed_out: bool,
+    /// It ended with an error.
+    broken: bool,
     /// Of the set whose elements are listed.
     set: Option<(Family, Name, Name)>,
     doubles: Option<Doubles>,
@@ -165,6 +167,7 @@ impl<'c, T> Listing<'c, T> {
             read: 0,
             attempts: 0,
             handed_out: false,
+            broken: false,
             set: None,
             doubles: None,
             generation: None,
@@ -244,14 +247,14 @@ impl<'c, T> Listing<'c, T> {
             }
         };
         let what = || self.plan.what.clone();
+        if !matches!(event, Ok(DumpEvent::More) | Err(_)) {
+            self.state = State::Done;
+        }
         let event = match event {
             Ok(DumpEvent::Complete) if self.doubles.as_mut().is_some_and(Doubles::is_wrong) => DumpEvent::Torn,
             Ok(DumpEvent::Complete) if Some(self.client.generation()?) != self.generation => DumpEvent::Torn,
             Ok(event) => event,
-            Err(source) => {
-                self.state = State::Done;
-                return Err(Error::Malformed { what: what(), source });
-            }
+            Err(source) => return Err(Error::Malformed { what: what(), source }),
         };
         match event {
             DumpEvent::More => return Ok(()),
@@ -273,7 +276,6 @@ impl<'c, T> Listing<'c, T> {
                 self.errors.push_back(Error::Interrupted { what: what() });
             }
         }
-        self.state = State::Done;
         Ok(())
     }
 }
@@ -283,10 +285,12 @@ impl<T> Iterator for Listing<'_, T> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            while self.state != State::Done && (self.pending.is_empty() || self.read < self.window) {
+            while !self.broken && self.state != State::Done && (self.pending.is_empty() || self.read < self.window) {
                 if let Err(error) = self.step() {
-                    self.state = State::Done;
+                    // What is left of it is read when this is dropped.
+                    self.broken = true;
                     self.pending.clear();
+                    self.errors.clear();
                     return Some(Err(error));
                 }
             }
@@ -309,7 +313,9 @@ impl<T> Drop for Listing<'_, T> {
         // The kernel refuses a second dump while the first is unread.
         while self.state == State::Reading {
             let more = match self.client.socket.receive() {
-                Ok(Received::Datagram(datagram)) => self.dump.handle(datagram, |_, _, _| ()) == Ok(DumpEvent::More),
+                Ok(Received::Datagram(datagram)) => {
+                    matches!(self.dump.handle(datagram, |_, _, _| ()), Ok(DumpEvent::More) | Err(_))
+                }
                 Ok(Received::Overrun) => true,
                 _ => false,
             };

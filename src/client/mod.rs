@@ -211,7 +211,7 @@ impl Client {
             (Outcome::Stale, Some(expected)) => Error::Stale { expected },
             (Outcome::Unknown { why }, _) => match before {
                 Some(before) if self.generation()? == before => {
-                    Rejection::whole(batch, &format!("it was not committed, and {why}")).into()
+                    Rejection::whole(batch, &format!("the generation is the same as before, and {why}")).into()
                 }
                 _ => Error::Unknown { why },
             },
@@ -259,12 +259,18 @@ impl Client {
         let mut dump = Dump::new(get.seq);
         let (mut seen, mut failed) = (0, None);
         loop {
-            let Received::Datagram(datagram) = self.socket.try_receive()? else {
-                return match failed {
-                    None if seen > 0 => Ok(()),
-                    None => Err(Self::malformed(get, Malformed::Missing.into())),
-                    Some(error) => Err(Self::malformed(get, error)),
-                };
+            let datagram = match self.socket.try_receive()? {
+                Received::Datagram(datagram) => datagram,
+                Received::Overrun => {
+                    return Err(Error::Io { doing: "receiving", source: nix::errno::Errno::ENOBUFS.into() });
+                }
+                Received::Empty => {
+                    return match failed {
+                        None if seen > 0 => Ok(()),
+                        None => Err(Self::malformed(get, Malformed::Missing.into())),
+                        Some(error) => Err(Self::malformed(get, error)),
+                    };
+                }
             };
             let event = dump.handle(datagram, |kind, family, attributes| {
                 seen += 1;

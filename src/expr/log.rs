@@ -1,7 +1,9 @@
 use crate::{
     data::Name,
-    wire::{Be16, Be32, Text},
+    wire::{Be16, Be32, Codec, DecodeError, Form, Malformed, Text, Writer},
 };
+#[cfg(test)]
+use proptest::prelude::*;
 
 attributes! {
     /// Writes a log line about the packet, or sends the packet to a listening program.
@@ -18,8 +20,8 @@ attributes! {
     /// Kernel: `nft_log.c`, since 3.13.
     #[derive(Default)]
     pub struct Log {
-        /// Text before the line, up to 127 bytes.
-        opt prefix: Name = 2 "NFTA_LOG_PREFIX" as Text<127>,
+        /// Text before the line, up to 127 bytes; without quotes and control characters, which nft would print as they are.
+        opt prefix: Name = 2 "NFTA_LOG_PREFIX" as Prefix,
         /// Level of the line; warning if `None`. Not with a group.
         opt level: LogLevel = 5 "NFTA_LOG_LEVEL" as Be32,
         /// What else the line tells. Not with a group.
@@ -30,6 +32,26 @@ attributes! {
         opt snaplen: u32 = 3 "NFTA_LOG_SNAPLEN" as Be32,
         /// Packets to gather before they are sent. With a group only.
         opt queue_threshold: u16 = 4 "NFTA_LOG_QTHRESHOLD" as Be16,
+    }
+}
+
+/// The prefix of a log line.
+#[derive(Debug)]
+pub enum Prefix {}
+
+impl Codec<Name> for Prefix {
+    fn put(value: &Name, out: &mut Writer) {
+        if out.form() == Form::Request && value.as_bytes().iter().any(|b| *b == b'"' || b.is_ascii_control()) {
+            out.refuse(Malformed::Refused("a log prefix has no quotes and no control characters".into()));
+        }
+        Text::<127>::put(value, out);
+    }
+    fn get(payload: &[u8]) -> Result<Name, DecodeError> {
+        Text::<127>::get(payload)
+    }
+    #[cfg(test)]
+    fn any() -> proptest::strategy::BoxedStrategy<Name> {
+        "[a-z][a-z0-9 :-]{0,126}".prop_map(Name::from).boxed()
     }
 }
 

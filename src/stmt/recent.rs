@@ -93,6 +93,11 @@ impl Twin {
     }
 }
 
+/// Whole milliseconds, rounded up, as the kernel takes times.
+fn whole(time: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX))
+}
+
 /// `60s`, `1500ms`.
 fn words(time: Duration) -> String {
     match time.subsec_millis() {
@@ -124,6 +129,7 @@ impl Recent {
 
     /// Declares a window that rules ask about (`--seconds`).
     pub fn with_window(mut self, window: Duration) -> Self {
+        let window = whole(window);
         if !self.windows.contains(&window) {
             self.windows.push(window);
         }
@@ -138,7 +144,7 @@ impl Recent {
         if hits < 2 {
             return self.with_window(within);
         }
-        self.ring(Ring { hits, within: Some(within) });
+        self.ring(Ring { hits, within: Some(whole(within)) });
         self
     }
 
@@ -383,7 +389,7 @@ pub(crate) struct RecentChain {
 impl RecentOp {
     /// Only stamps younger than this count (`--seconds`); a window that the list declares.
     pub fn within(mut self, window: Duration) -> Self {
-        self.within = Some(window);
+        self.within = Some(whole(window));
         self
     }
 
