@@ -374,8 +374,9 @@ impl Batch {
             }
         }
         match list {
-            // No item is for this set, as where a pair of them shares a list.
-            Some(list) if out.len() == list.first => {
+            // No item is for this set, as where a pair of them shares a list. One that is refused keeps its message: the
+            // error names the set by it.
+            Some(list) if out.len() == list.first && wrong.is_empty() => {
                 out.truncate(list.message);
                 (self.messages, self.last) = before;
             }

@@ -172,3 +172,64 @@ fn a_comment_is_never_a_rule_in_what_nft_prints() {
         Ok(())
     });
 }
+
+#[test]
+fn a_log_prefix_is_never_a_rule_in_what_nft_prints() {
+    testing::in_namespace(|| -> Result<()> {
+        let mut nft = Client::open()?;
+        let input = table().chain("input");
+        let rule = Rule::new().then(log().with_prefix("x\" accept comment \"y")).drop();
+        let text = refusal(nft.apply(Batch::new().add(table()).add(&input).add(input.rule(rule))));
+        assert!(text.contains("a log prefix has no quotes"), "{text}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_set_of_another_type_takes_nothing() {
+    testing::in_namespace(|| -> Result<()> {
+        let mut nft = Client::open()?;
+        let addresses = Set::<Ipv4Addr>::new(&table(), "addresses");
+        nft.apply(Batch::new().add(table()).add(&addresses))?;
+        // As wide as an address, so that the kernel would take it.
+        let marks = SetRef::<Mark>::new(Family::Inet, "t", "addresses");
+        let text = refusal(nft.apply(Batch::new().add(marks.elements([marks.element(7)]))));
+        assert!(text.contains("set addresses holds ipv4_addr, not mark"), "{text}");
+        assert!(nft.members(&addresses)?.is_empty());
+        Ok(())
+    });
+}
+
+#[test]
+fn of_a_pair_of_sets_only_the_one_that_is_meant_is_touched() {
+    testing::in_namespace(|| -> Result<()> {
+        let mut nft = Client::open()?;
+        // The other one is not even there.
+        nft.apply(Batch::new().add(table()).add(Set::<Ipv4Addr>::new(&table(), "who4").timeouts()))?;
+        let who = SetRef::<std::net::IpAddr>::new(Family::Inet, "t", "who");
+        let address: std::net::IpAddr = [192, 0, 2, 1].into();
+        nft.apply(Batch::new().refresh(&who, address, Duration::from_secs(9)))?;
+        nft.apply(Batch::new().delete(who.elements([who.element(address)])))?;
+        let text = refusal(nft.apply(Batch::new().refresh(&who, address, Duration::ZERO)));
+        assert!(text.contains("refresh element inet t who4 (operation 1 of 1) at elements[0]: a zero timeout"), "{text}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_rule_is_deleted_by_its_handle() {
+    testing::in_namespace(|| -> Result<()> {
+        let mut nft = Client::open()?;
+        let input = table().chain("input");
+        let rules = ["one", "two"].map(|comment| Rule::new().comment(comment).drop());
+        let mut batch = Batch::new();
+        batch.add(table()).add(&input);
+        rules.iter().for_each(|rule| drop(batch.add(input.rule(rule.clone()))));
+        nft.apply(&batch)?;
+        let handle = nft.rules(&input).snapshot()?[0].handle.unwrap();
+        nft.apply(Batch::new().delete_rule(&input, handle))?;
+        let left = nft.rules(&input).snapshot()?;
+        assert_eq!(left.iter().filter_map(|rule| rule.comment()).collect::<Vec<_>>(), ["two"]);
+        Ok(())
+    });
+}
