@@ -139,9 +139,9 @@ impl Codec<Vec<Device>> for Devices {
     }
 }
 
-impl Chain {
-    const COMMENT: u8 = 0;
+commented!(Chain, 0);
 
+impl Chain {
     /// The chain `name` of `table`; a regular one until [`Chain::with_hook`].
     pub fn new(table: &Table, name: impl Into<Name>) -> Self {
         table.chain(name)
@@ -178,17 +178,6 @@ impl Chain {
             }
         }
         self
-    }
-
-    /// Sets the comment, up to 128 bytes. Since 5.10.
-    pub fn with_comment(mut self, text: &str) -> Self {
-        self.userdata.get_or_insert_default().set_text(Self::COMMENT, text);
-        self
-    }
-
-    /// The comment.
-    pub fn comment(&self) -> Option<String> {
-        self.userdata.as_ref()?.text(Self::COMMENT).map(Into::into)
     }
 
     /// Hook and priority, if it is a base chain of a hook that this version knows.

@@ -77,11 +77,11 @@ pub(crate) const LIST: &[Spec] = &[
     Spec { number: 4, name: "NFTA_SET_ELEM_LIST_SET_ID", field: "set_id", scope: Scope::Leaf },
 ];
 
+commented!(Element, 0);
+
 impl Element {
     pub(crate) const KEY: u16 = Self::TABLE[0].number;
     pub(crate) const TIMEOUT: u16 = Self::TABLE[7].number;
-    const COMMENT: u8 = 0;
-
     /// An element with a key.
     #[inline]
     pub fn new(key: Value) -> Self {
@@ -91,17 +91,6 @@ impl Element {
     /// The element for every key that has no other. Since 5.13.
     pub fn catch_all() -> Self {
         Self { flags: Some(ElementFlags::CATCHALL), ..Self::default() }
-    }
-
-    /// Sets the comment, up to 128 bytes.
-    pub fn with_comment(mut self, text: &str) -> Self {
-        self.userdata.get_or_insert_default().set_text(Self::COMMENT, text);
-        self
-    }
-
-    /// The comment.
-    pub fn comment(&self) -> Option<String> {
-        self.userdata.as_ref()?.text(Self::COMMENT).map(Into::into)
     }
 
     /// Whether it only marks the end of an interval.

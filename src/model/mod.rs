@@ -3,6 +3,24 @@
 //! These are what listings return and what batches carry. The typed layer ([`Rule`](crate::Rule), [`Set`](crate::Set))
 //! is made of them and turns into them.
 
+/// Gives an object its comment: a text in its userdata, under this type.
+macro_rules! commented {
+    ($object:ident, $kind:literal) => {
+        impl $object {
+            /// Sets the comment, up to 128 bytes without quotes and control characters. Of tables and chains since 5.10.
+            pub fn with_comment(mut self, text: &str) -> Self {
+                self.userdata.get_or_insert_default().set_text($kind, text);
+                self
+            }
+
+            /// The comment.
+            pub fn comment(&self) -> Option<String> {
+                self.userdata.as_ref()?.text($kind).map(Into::into)
+            }
+        }
+    };
+}
+
 mod chain;
 mod element;
 mod rule;

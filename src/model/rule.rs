@@ -54,26 +54,15 @@ attributes! {
     }
 }
 
-impl Rule {
-    const COMMENT: u8 = 0;
+commented!(Rule, 0);
 
+impl Rule {
     /// A rule of `chain` made of expressions.
     pub fn new<E: Into<Expr>>(chain: &super::Chain, exprs: impl IntoIterator<Item = E>) -> Self {
         Self {
             exprs: Some(exprs.into_iter().map(Into::into).collect()),
             ..Self::required(chain.family, chain.table.clone(), chain.name.clone())
         }
-    }
-
-    /// Sets the comment, up to 128 bytes.
-    pub fn with_comment(mut self, text: &str) -> Self {
-        self.userdata.get_or_insert_default().set_text(Self::COMMENT, text);
-        self
-    }
-
-    /// The comment.
-    pub fn comment(&self) -> Option<String> {
-        self.userdata.as_ref()?.text(Self::COMMENT).map(Into::into)
     }
 
     /// What it does.

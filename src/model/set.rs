@@ -134,13 +134,13 @@ impl Codec<Duration> for Ms32 {
     }
 }
 
+commented!(Set, 7);
+
 impl Set {
     pub(crate) const KEY_BYTEORDER: u8 = 0;
     pub(crate) const DATA_BYTEORDER: u8 = 1;
     pub(crate) const MERGE_ELEMENTS: u8 = 2;
     pub(crate) const DATA_INTERVAL: u8 = 6;
-    const COMMENT: u8 = 7;
-
     /// The set `name` of `table`, whose keys are of this type and have this many bytes.
     pub fn new(table: &Table, name: impl Into<Name>, key_type: DataType, key_len: u32) -> Self {
         Self {
@@ -173,17 +173,6 @@ impl Set {
         self.flags = Some(self.flags() | SetFlags::MAP);
         (self.data_type, self.data_len) = (Some(data_type), Some(data_len));
         self
-    }
-
-    /// Sets the comment, up to 128 bytes.
-    pub fn with_comment(mut self, text: &str) -> Self {
-        self.userdata.get_or_insert_default().set_text(Self::COMMENT, text);
-        self
-    }
-
-    /// The comment.
-    pub fn comment(&self) -> Option<String> {
-        self.userdata.as_ref()?.text(Self::COMMENT).map(Into::into)
     }
 
     /// Flags, none if there are none.

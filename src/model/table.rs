@@ -45,9 +45,9 @@ flags! {
     }
 }
 
-impl Table {
-    const COMMENT: u8 = 0;
+commented!(Table, 0);
 
+impl Table {
     /// The table `name` of `family`.
     pub fn new(family: Family, name: impl Into<Name>) -> Self {
         Self::required(family, name.into())
@@ -57,17 +57,6 @@ impl Table {
     pub fn with_flags(mut self, flags: TableFlags) -> Self {
         self.flags = Some(flags);
         self
-    }
-
-    /// Sets the comment, up to 128 bytes. Since 5.10.
-    pub fn with_comment(mut self, text: &str) -> Self {
-        self.userdata.get_or_insert_default().set_text(Self::COMMENT, text);
-        self
-    }
-
-    /// The comment.
-    pub fn comment(&self) -> Option<String> {
-        self.userdata.as_ref()?.text(Self::COMMENT).map(Into::into)
     }
 
     /// A chain of this table: a regular one until [`Chain::with_hook`] makes it a base chain.

@@ -211,7 +211,10 @@ fn of_a_pair_of_sets_only_the_one_that_is_meant_is_touched() {
         nft.apply(Batch::new().refresh(&who, address, Duration::from_secs(9)))?;
         nft.apply(Batch::new().delete(who.elements([who.element(address)])))?;
         let text = refusal(nft.apply(Batch::new().refresh(&who, address, Duration::ZERO)));
-        assert!(text.contains("refresh element inet t who4 (operation 1 of 1) at elements[0]: a zero timeout"), "{text}");
+        assert!(
+            text.contains("refresh element inet t who4 (operation 1 of 1) at elements[0]: a zero timeout"),
+            "{text}"
+        );
         Ok(())
     });
 }
@@ -224,7 +227,9 @@ fn a_rule_is_deleted_by_its_handle() {
         let rules = ["one", "two"].map(|comment| Rule::new().comment(comment).drop());
         let mut batch = Batch::new();
         batch.add(table()).add(&input);
-        rules.iter().for_each(|rule| drop(batch.add(input.rule(rule.clone()))));
+        for rule in rules {
+            batch.add(input.rule(rule));
+        }
         nft.apply(&batch)?;
         let handle = nft.rules(&input).snapshot()?[0].handle.unwrap();
         nft.apply(Batch::new().delete_rule(&input, handle))?;
