@@ -4,12 +4,12 @@ use crate::{Dice, iptables::Iptables};
 use oxitables::{
     Batch, Chain, Client, Family, Hook, Priority, Recent, RecentOp, Rule, Side, Table, counter,
     expr::{Counter, Expr},
-    testing::{self, Host},
+    testing::{self, Host, Sandbox},
     udp,
 };
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
-    thread::sleep,
+    thread::{self, sleep},
     time::{Duration, Instant},
 };
 
@@ -75,45 +75,42 @@ fn counts(nft: &mut Client, chain: &Chain, rules: usize, v6: bool) -> Vec<u64> {
     installed.chunks(2).map(|pair| count(&pair[usize::from(v6)]).unwrap()).collect()
 }
 
-/// Sends random bursts and compares the counters after each packet; says how many packets were compared.
-fn compare(v6: bool, seed: u64, gaps: &[u64], case: &Case) -> usize {
-    let mut compared = 0;
-    testing::isolated(|lab| {
-        let Some(iptables) = Iptables::find(v6) else { return };
-        let host = lab.host("host").unwrap();
-        let wire = Wire::new(&host, v6);
-        let mut nft = host.run(Client::open).unwrap();
+const PACKETS: usize = 30;
 
-        let input = case.list.table().chain("input").with_hook(Hook::Input, Priority::FILTER + 10);
-        let mut batch = Batch::new();
-        batch.add(case.list.table()).add(&case.list).add(&input);
-        for Pair { port, words, op, accept } in &case.rules {
-            let target = if *accept { "-j ACCEPT" } else { "" };
-            host.run(|| iptables.run(&format!("-A INPUT -p udp --dport {port} -m recent --name R {words} {target}")));
-            let rule = Rule::new().when(udp::dport().is(*port)).recent(op.clone()).then(counter());
-            batch.add(if *accept { input.rule(rule.accept()) } else { input.rule(rule) });
-        }
-        nft.apply(&batch).unwrap();
+/// Sends random bursts and compares the counters after each packet.
+fn compare(lab: &Sandbox, v6: bool, seed: u64, gaps: &[u64], case: &Case) {
+    let Some(iptables) = Iptables::find(v6) else { return };
+    let host = lab.host("host").unwrap();
+    let wire = Wire::new(&host, v6);
+    let mut nft = host.run(Client::open).unwrap();
 
-        let ports: Vec<u16> = case.rules.iter().map(|rule| rule.port).collect();
-        let mut dice = Dice(seed);
-        let mut sent: Vec<Vec<Instant>> = vec![Vec::new(); 3];
-        for packet in 0..40 {
-            sleep(Duration::from_millis(gaps[dice.roll(gaps.len())]));
-            let who = dice.roll(3);
-            let edge = |at: &Instant| at.elapsed().abs_diff(SECOND) < EDGE;
-            if sent.iter().flatten().any(edge) {
-                sleep(2 * EDGE);
-            }
-            wire.send(who, ports[dice.roll(ports.len())]);
-            sent[who].push(Instant::now());
-            let theirs = host.run(|| iptables.counts());
-            let ours = counts(&mut nft, &input, case.rules.len(), v6);
-            assert_eq!(ours, theirs, "packet {packet} from {who}, left: ours, right: iptables, seed {seed}");
-            compared += 1;
+    let input = case.list.table().chain("input").with_hook(Hook::Input, Priority::FILTER + 10);
+    let mut batch = Batch::new();
+    batch.add(case.list.table()).add(&case.list).add(&input);
+    for Pair { port, words, op, accept } in &case.rules {
+        let target = if *accept { "-j ACCEPT" } else { "" };
+        host.run(|| iptables.run(&format!("-A INPUT -p udp --dport {port} -m recent --name R {words} {target}")));
+        let rule = Rule::new().when(udp::dport().is(*port)).recent(op.clone()).then(counter());
+        batch.add(if *accept { input.rule(rule.accept()) } else { input.rule(rule) });
+    }
+    nft.apply(&batch).unwrap();
+
+    let ports: Vec<u16> = case.rules.iter().map(|rule| rule.port).collect();
+    let mut dice = Dice(seed);
+    let mut sent: Vec<Vec<Instant>> = vec![Vec::new(); 3];
+    for packet in 0..PACKETS {
+        sleep(Duration::from_millis(gaps[dice.roll(gaps.len())]));
+        let who = dice.roll(3);
+        let edge = |at: &Instant| at.elapsed().abs_diff(SECOND) < EDGE;
+        while sent.iter().flatten().any(edge) {
+            sleep(2 * EDGE);
         }
-    });
-    compared
+        wire.send(who, ports[dice.roll(ports.len())]);
+        sent[who].push(Instant::now());
+        let theirs = host.run(|| iptables.counts());
+        let ours = counts(&mut nft, &input, case.rules.len(), v6);
+        assert_eq!(ours, theirs, "packet {packet} from {who}, left: ours, right: iptables, seed {seed}");
+    }
 }
 
 fn list() -> Recent {
@@ -132,21 +129,22 @@ fn guard(hits: u32, update: bool) -> Case {
     Case { list, rules }
 }
 
-fn guards(v6: bool) {
-    let mut compared = 0;
-    std::thread::scope(|scope| {
-        let runs: Vec<_> = [(1, true), (3, true), (4, false), (6, true)]
-            .into_iter()
-            .enumerate()
-            .map(|(i, (hits, update))| {
-                let name = std::thread::current().name().unwrap_or_default().to_owned();
-                let run = move || compare(v6, 77 + i as u64, &[5, 120, 450], &guard(hits, update));
-                std::thread::Builder::new().name(name).spawn_scoped(scope, run).unwrap()
-            })
-            .collect();
-        compared = runs.into_iter().map(|run| run.join().unwrap()).sum();
+/// Compares several cases at the same time, each on a host of its own.
+fn compare_all(cases: &[(bool, &[u64], Case)]) {
+    testing::isolated(|lab| {
+        thread::scope(|scope| {
+            for (seed, (v6, gaps, case)) in cases.iter().enumerate() {
+                scope.spawn(move || compare(lab, *v6, 77 + seed as u64, gaps, case));
+            }
+        });
     });
-    println!("{compared} packets compared");
+}
+
+fn guards(v6: bool) {
+    compare_all(
+        &[(1, true), (3, true), (4, false), (6, true)]
+            .map(|(hits, update)| -> (_, &[u64], _) { (v6, &[5, 120, 450], guard(hits, update)) }),
+    );
 }
 
 #[test]
@@ -182,12 +180,12 @@ fn everything() -> Case {
 
 #[test]
 fn every_operation_is_the_same_in_ipv4() {
-    compare(false, 5, &[5, 200, 1500], &everything());
+    compare_all(&[(false, &[5, 200, 1500], everything())]);
 }
 
 #[test]
 fn every_operation_is_the_same_in_ipv6() {
-    compare(true, 6, &[5, 200, 1500], &everything());
+    compare_all(&[(true, &[5, 200, 1500], everything())]);
 }
 
 #[test]
@@ -201,7 +199,8 @@ fn a_mask_makes_neighbours_one() {
             pair(&format!("--set --rsource --mask {mask}"), list.set(Side::Source)),
         ]
     };
-    for (v6, mask) in [(false, "255.255.255.0"), (true, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ff00")] {
-        compare(v6, 8, &[5, 200, 1500], &Case { list: list.clone(), rules: rules(mask) });
-    }
+    let masks = [(false, "255.255.255.0"), (true, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ff00")];
+    compare_all(&masks.map(|(v6, mask)| -> (_, &[u64], _) {
+        (v6, &[5, 200, 1500], Case { list: list.clone(), rules: rules(mask) })
+    }));
 }
