@@ -5,8 +5,8 @@ use crate::{
     data::{Family, Name, Value},
     error::{Error, Result},
     model::{Chain, Element, Generation, Rule, Set, SetFlags, Table},
-    proto::{Dump, DumpEvent, Get},
-    wire::{Codec, DecodeError, Form, Malformed, Nest, Text, Writer, attrs},
+    proto::{Dump, DumpEvent, Get, refusal},
+    wire::{Codec, DecodeError, Form, Malformed, Nest, Text, Writer, attrs, message::F_DUMP},
 };
 use std::{
     collections::VecDeque,
@@ -202,7 +202,7 @@ impl<'c, T> Listing<'c, T> {
             self.doubles = set.as_ref().and_then(Doubles::expected_of);
         }
         let Plan { kind, family, what, names, .. } = &self.plan;
-        let get = Get::all(*kind, *family, self.client.next_seq(), what.clone(), |out| out.bytes(names));
+        let get = Get::new(*kind, F_DUMP, *family, self.client.next_seq(), what.clone(), |out| out.bytes(names));
         self.client.socket.send(&[std::io::IoSlice::new(&get.request)])?;
         self.dump = Dump::new(get.seq);
         self.state = State::Reading;
@@ -260,8 +260,7 @@ impl<'c, T> Listing<'c, T> {
             DumpEvent::More => return Ok(()),
             DumpEvent::Complete => {}
             DumpEvent::Failed(errno) => {
-                let error = Error::Request { what: what(), errno, cause: crate::proto::request_cause(errno) };
-                self.errors.push_back(error);
+                self.errors.push_back(refusal(what(), errno));
             }
             DumpEvent::Torn if !self.handed_out && self.plan.repeatable && self.attempts < ATTEMPTS => {
                 self.attempts += 1;
@@ -444,7 +443,7 @@ impl Client {
         while found.len() < keys.len() {
             let rest = &keys[found.len()..];
             let asked = &rest[..rest.len().min(KEYS)];
-            let request = super::Get::one(GETSETELEM, Some(set.family), self.next_seq(), what.clone(), |out| {
+            let request = Get::new(GETSETELEM, 0, Some(set.family), self.next_seq(), what.clone(), |out| {
                 out.bytes(&names(&[(1, &set.table), (2, &set.name)]));
                 out.nest(3, "elements", |out| {
                     for key in asked {

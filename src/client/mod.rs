@@ -14,7 +14,7 @@ use crate::{
     data::{DataType, Family, Name},
     error::{Error, Rejection, Result},
     model::{Chain, Generation, Set, Table},
-    proto::{Acks, Commit, Dump, DumpEvent, Get, Outcome, World, request_cause},
+    proto::{Acks, Commit, Dump, DumpEvent, Get, Outcome, World, refusal},
     wire::{Codec, DecodeError, Malformed, Text, Writer},
 };
 use socket::{Received, Socket};
@@ -242,7 +242,7 @@ impl Client {
     }
 
     fn request(&mut self, kind: u8, family: Option<Family>, what: &str, body: impl FnOnce(&mut Writer)) -> Get {
-        Get::one(kind, family, self.next_seq(), what.to_owned(), body)
+        Get::new(kind, 0, family, self.next_seq(), what.to_owned(), body)
     }
 
     fn malformed(get: &Get, source: DecodeError) -> Error {
@@ -250,7 +250,7 @@ impl Client {
     }
 
     fn refused(get: &Get, errno: i32) -> Error {
-        Error::Request { what: get.what.clone(), errno, cause: request_cause(errno) }
+        refusal(get.what.clone(), errno)
     }
 
     /// Sends a request that is answered by one message, and hands that over.

@@ -97,9 +97,7 @@ impl RecentAdmin<'_> {
     pub fn entries(&mut self) -> Result<Vec<RecentEntry>> {
         let mut entries = Vec::new();
         for &twin in self.list.twins() {
-            // A dynamic set, whose listing has to be checked for doubles: ask for its flags.
-            let name = self.list.seen(twin);
-            let set = self.client.set(self.list.table(), name.clone())?.unwrap_or_else(|| self.set(name));
+            let set = self.set(self.list.seen(twin));
             for element in self.client.elements(&set).snapshot()? {
                 let left = element.expiration.unwrap_or(MEMORY);
                 let age = element.timeout.unwrap_or(MEMORY).saturating_sub(left);

@@ -2,7 +2,7 @@
 
 use super::Client;
 use crate::{
-    data::{DataType, Name},
+    data::Name,
     error::{Error, Result},
     model::{SetFlags, Table},
     stmt::{Element, Pattern, SetKey, SetRef},
@@ -32,10 +32,11 @@ impl Client {
         let mut interval = false;
         for (name, expected) in set.names().into_iter().zip(set.types()) {
             let Some(found) = self.set(table, name)? else { return Ok(None) };
-            if found.key_type.unwrap_or(DataType::from(0)) != expected {
+            let key_type = found.key_type.unwrap_or_default();
+            if key_type != expected {
                 return Err(Error::Type {
                     what: format!("set {} {} {}", found.family, found.table, found.name),
-                    found: found.key_type.unwrap_or(DataType::from(0)).words(),
+                    found: key_type.words(),
                     expected: expected.words(),
                 });
             }
@@ -56,8 +57,7 @@ impl Client {
         for name in set.names() {
             let Some(model) = self.set(&table, name.clone())? else {
                 let what = format!("list elements of {} {} {name}", table.family, table.name);
-                let errno = nix::errno::Errno::ENOENT as i32;
-                return Err(Error::Request { what, errno, cause: crate::proto::request_cause(errno) });
+                return Err(crate::proto::refusal(what, nix::errno::Errno::ENOENT as i32));
             };
             let set = set.clone().found(model.flags().contains(SetFlags::INTERVAL));
             members.extend(set.read(&self.elements(&model).snapshot()?));

@@ -1,8 +1,10 @@
+use super::request_cause;
 use crate::{
     data::Family,
+    error::Error,
     wire::{
         DecodeError, Form, Malformed, Writer,
-        message::{self, Ack, F_DUMP, F_DUMP_INTR, F_REQUEST, NLMSG_DONE, NLMSG_ERROR, SUBSYSTEM, messages},
+        message::{self, Ack, F_DUMP_INTR, F_REQUEST, NLMSG_DONE, NLMSG_ERROR, SUBSYSTEM, messages},
     },
 };
 
@@ -16,29 +18,8 @@ pub(crate) struct Get {
 }
 
 impl Get {
-    /// Asks for one object, or for what a message answers by itself.
-    pub(crate) fn one(
-        kind: u8,
-        family: Option<Family>,
-        seq: u32,
-        what: String,
-        body: impl FnOnce(&mut Writer),
-    ) -> Self {
-        Self::new(kind, 0, family, seq, what, body)
-    }
-
-    /// Asks for all of a kind.
-    pub(crate) fn all(
-        kind: u8,
-        family: Option<Family>,
-        seq: u32,
-        what: String,
-        body: impl FnOnce(&mut Writer),
-    ) -> Self {
-        Self::new(kind, F_DUMP, family, seq, what, body)
-    }
-
-    fn new(
+    /// Asks for one object, or with `F_DUMP` among the flags for all of a kind.
+    pub(crate) fn new(
         kind: u8,
         flags: u16,
         family: Option<Family>,
@@ -54,6 +35,11 @@ impl Get {
         // A name that does not fit names nothing: the kernel will say so.
         Self { request: out.into_parts().0, seq, what }
     }
+}
+
+/// What a request that changes nothing was refused with.
+pub(crate) fn refusal(what: String, errno: i32) -> Error {
+    Error::Request { what, errno, cause: request_cause(errno) }
 }
 
 /// A listing on its way: sans-I/O.

@@ -9,6 +9,7 @@ mod explain;
 
 pub(crate) use commit::Acks;
 pub use commit::{Commit, Outcome};
-pub(crate) use dump::Get;
 pub use dump::{Dump, DumpEvent};
-pub(crate) use explain::{Witness, World, explain, request_cause};
+pub(crate) use dump::{Get, refusal};
+use explain::request_cause;
+pub(crate) use explain::{Witness, World, explain};

@@ -84,7 +84,7 @@ impl Rate {
 
 /// A rate that lets pass, or with [`RateLimit::over`] catches what exceeds it.
 #[derive(Clone, Debug)]
-pub struct RateLimit(Limit);
+pub struct RateLimit(pub(super) Limit);
 
 impl RateLimit {
     /// How much may come at once beyond the rate, in what the rate counts.

@@ -3,6 +3,7 @@
 use super::{
     super::{
         field::Twin,
+        limit::{RateLimit, Stateful},
         lower::{Lowering, Statement, refused},
     },
     Recent, Ring, Side, whole, words,
@@ -239,13 +240,10 @@ impl Statement for RecentOp {
             let verb = if op == DynsetOp::Delete { "delete" } else { "update" };
             format!("{verb} @{set} {{ {key} }}")
         });
-        let rate = self.rate().ok().flatten().map(|limit| {
-            let (set, rate, unit) = (self.list.bucket(twin), limit.rate, unit(limit.unit));
-            format!(
-                "update @{set} {{ {key} limit rate over {rate}/{unit} burst {} packets }}",
-                limit.burst.unwrap_or(5)
-            )
-        });
+        let rate =
+            self.rate().ok().flatten().map(|limit| {
+                format!("update @{} {{ {key} {} }}", self.list.bucket(twin), RateLimit(limit.clone()).text())
+            });
         checks.chain(changes).chain(rate).collect::<Vec<_>>().join(" ")
     }
 
@@ -255,16 +253,5 @@ impl Statement for RecentOp {
 
     fn as_recent(&self) -> Option<&RecentOp> {
         Some(self)
-    }
-}
-
-/// nft's word for the unit of a rate, in seconds.
-fn unit(seconds: u64) -> &'static str {
-    match seconds {
-        60 => "minute",
-        3600 => "hour",
-        86_400 => "day",
-        604_800 => "week",
-        _ => "second",
     }
 }
