@@ -150,6 +150,12 @@ pub struct FieldType {
     pub(crate) show: fn(&[u8], Style, &mut String),
 }
 
+impl PartialEq for FieldType {
+    fn eq(&self, other: &Self) -> bool {
+        (self.datatype, self.len, self.order) == (other.datatype, other.len, other.order)
+    }
+}
+
 impl FieldType {
     /// nft's number for the type.
     pub const fn datatype(&self) -> DataType {

@@ -25,6 +25,7 @@ mod select;
 mod set;
 #[cfg(test)]
 mod tests;
+pub(crate) mod tree;
 mod verdict;
 
 pub use action::{Action, Update, counter, counter_named, log, notrack};
