@@ -23,8 +23,10 @@ pub fn constants() -> impl Iterator<Item = (&'static str, &'static [Constant])> 
     }
     let all: [(_, &[Constant]); _] = list! {
         data: Family Policy VerdictCode;
-        expr: BitwiseOp ByteorderOp ChecksumFlags ChecksumType CmpOp CtKey DynsetFlags DynsetOp LimitFlags LimitType LogFlags
-            LogLevel LookupFlags MetaKey NatFlags NatType ObjectType PayloadBase QuotaFlags RangeOp RejectType;
+        expr: BitwiseOp ByteorderOp ChecksumFlags ChecksumType CmpOp ConnlimitFlags CtKey DynsetFlags DynsetOp ExthdrFlags ExthdrOp
+            FibFlags FibResult HashType InnerFlags InnerType LimitFlags LimitType LogFlags LogLevel LookupFlags MetaKey NatFlags
+            NatType NumgenType ObjectType OsfFlags OsfTtl PayloadBase QueueFlags QuotaFlags RangeOp RejectType RtKey SocketKey
+            SynproxyFlags TunnelKey TunnelMode XfrmDirection XfrmKey;
         model: ChainFlags ElementFlags SetFlags SetPolicy TableFlags;
     };
     all.into_iter()

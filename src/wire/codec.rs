@@ -81,6 +81,29 @@ integers! {
     Be64: u64, from_be_bytes, to_be_bytes;
 }
 
+/// 32 flag bits in network order; the kernel reports "none" as zero, and may refuse to be told zero.
+#[derive(Debug)]
+pub enum Bits32 {}
+
+impl<T: Copy + From<u32> + std::fmt::Debug + 'static> Codec<T> for Bits32
+where
+    u32: From<T>,
+{
+    fn put(value: &T, out: &mut Writer) {
+        Be32::put(value, out);
+    }
+    fn get(payload: &[u8]) -> Result<T, DecodeError> {
+        Be32::get(payload)
+    }
+    fn is_absent(value: &T) -> bool {
+        u32::from(*value) == 0
+    }
+    #[cfg(test)]
+    fn any() -> BoxedStrategy<T> {
+        Be32::any()
+    }
+}
+
 /// A duration as 64-bit milliseconds in network order; zero means "not set".
 #[derive(Debug)]
 pub enum Ms64 {}

@@ -156,7 +156,7 @@ impl Case<'_> {
             );
         };
         let (name, flags) = (&set.name, set.flags());
-        let stateful = |e: &Expr| matches!(e, Expr::Counter(_) | Expr::Limit(_) | Expr::Quota(_) | Expr::Unknown(_));
+        let stateful = |e: &Expr| e.is_stateful() || matches!(e, Expr::Unknown(_));
         let mut exprs = e.exprs.iter().flatten().chain(e.expr.as_deref());
         if flags.contains(SetFlags::CONSTANT) {
             why(format!("set {name} is constant: rules may not change it"), "")

@@ -148,7 +148,7 @@ fn wrong(set: &Set) -> Why {
     let (flags, key) = (set.flags(), set.key_len.unwrap_or_default());
     let fields = set.desc.iter().filter_map(|d| d.concat.as_ref()).flatten().count();
     let exprs = set.element_exprs();
-    let stateful = |e: &Expr| matches!(e, Expr::Counter(_) | Expr::Limit(_) | Expr::Quota(_) | Expr::Unknown(_));
+    let stateful = |e: &Expr| e.is_stateful() || matches!(e, Expr::Unknown(_));
     let cause = if !(1..=Value::MAX as u32).contains(&key) {
         format!("keys have 1 to {} bytes, not {key}", Value::MAX)
     } else if flags.contains(SetFlags::CONCAT) && fields < 2 {
