@@ -27,7 +27,8 @@ pub fn constants() -> impl Iterator<Item = (&'static str, &'static [Constant])> 
             FibFlags FibResult HashType InnerFlags InnerType LimitFlags LimitType LogFlags LogLevel LookupFlags MetaKey NatFlags
             NatType NumgenType ObjectType OsfFlags OsfTtl PayloadBase QueueFlags QuotaFlags RangeOp RejectType RtKey SocketKey
             SynproxyFlags TunnelKey TunnelMode XfrmDirection XfrmKey;
-        model: ChainFlags ElementFlags SetFlags SetPolicy TableFlags;
+        model: ChainFlags ElementFlags FlowtableFlags MessageType RuleCompatFlags SetFlags SetPolicy TableFlags TcpTimeout TraceType
+            TunnelFlags UdpTimeout;
     };
     all.into_iter()
 }

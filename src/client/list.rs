@@ -4,7 +4,7 @@ use super::{Client, Received};
 use crate::{
     data::{Family, Name, Value},
     error::{Error, Result},
-    model::{Chain, Element, Generation, Rule, Set, SetFlags, Table},
+    model::{Chain, Element, Flowtable, Generation, Object, Rule, Set, SetFlags, Table},
     proto::{Dump, DumpEvent, Get, refusal},
     wire::{Codec, DecodeError, Form, Malformed, Nest, Text, Writer, attrs, message::F_DUMP},
 };
@@ -47,6 +47,8 @@ pub struct Listing<'c, T> {
     doubles: Option<Doubles>,
     /// That before the listing.
     generation: Option<Generation>,
+    /// Somebody else compares generations: a snapshot of everything.
+    guarded: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -149,9 +151,9 @@ impl Doubles {
 
 /// Listings up to this are checked whole before their first item goes out.
 const WINDOW: usize = 1 << 20;
-const ATTEMPTS: u32 = 20;
+pub(super) const ATTEMPTS: u32 = 20;
 /// A growing set was seen to be rearranged within 50 ms.
-const PAUSE: Duration = Duration::from_millis(10);
+pub(super) const PAUSE: Duration = Duration::from_millis(10);
 
 impl<'c, T> Listing<'c, T> {
     fn new(client: &'c mut Client, plan: Plan<T>) -> Self {
@@ -171,7 +173,16 @@ impl<'c, T> Listing<'c, T> {
             set: None,
             doubles: None,
             generation: None,
+            guarded: false,
         }
+    }
+
+    /// Leaves it to the caller to wait for commits and to compare generations.
+    pub(super) fn guarded(mut self, set: Option<&Set>) -> Self {
+        self.guarded = true;
+        self.set = None;
+        self.doubles = set.and_then(Doubles::expected_of);
+        self
     }
 
     /// Reads all of it, again if the ruleset changes meanwhile: what comes back is of one generation.
@@ -189,6 +200,9 @@ impl<'c, T> Listing<'c, T> {
         self.pending.clear();
         self.errors.clear();
         self.read = 0;
+        if self.guarded {
+            return self.ask();
+        }
         self.generation = Some(self.client.generation().map_err(|error| match error {
             Error::Request { errno, cause, .. } => Error::Request { what: self.plan.what.clone(), errno, cause },
             error => error,
@@ -201,6 +215,10 @@ impl<'c, T> Listing<'c, T> {
             let set = self.client.set(&Table::new(*family, table), name)?;
             self.doubles = set.as_ref().and_then(Doubles::expected_of);
         }
+        self.ask()
+    }
+
+    fn ask(&mut self) -> Result<()> {
         let Plan { kind, family, what, names, .. } = &self.plan;
         let get = Get::new(*kind, F_DUMP, *family, self.client.next_seq(), what.clone(), |out| out.bytes(names));
         self.client.socket.send(&[std::io::IoSlice::new(&get.request)])?;
@@ -252,7 +270,9 @@ impl<'c, T> Listing<'c, T> {
         }
         let event = match event {
             Ok(DumpEvent::Complete) if self.doubles.as_mut().is_some_and(Doubles::is_wrong) => DumpEvent::Torn,
-            Ok(DumpEvent::Complete) if Some(self.client.generation()?) != self.generation => DumpEvent::Torn,
+            Ok(DumpEvent::Complete) if !self.guarded && Some(self.client.generation()?) != self.generation => {
+                DumpEvent::Torn
+            }
             Ok(event) => event,
             Err(source) => return Err(Error::Malformed { what: what(), source }),
         };
@@ -262,7 +282,9 @@ impl<'c, T> Listing<'c, T> {
             DumpEvent::Failed(errno) => {
                 self.errors.push_back(refusal(what(), errno));
             }
-            DumpEvent::Torn if !self.handed_out && self.plan.repeatable && self.attempts < ATTEMPTS => {
+            DumpEvent::Torn
+                if !self.guarded && !self.handed_out && self.plan.repeatable && self.attempts < ATTEMPTS =>
+            {
                 self.attempts += 1;
                 std::thread::sleep(PAUSE);
                 self.state = State::New;
@@ -340,11 +362,14 @@ fn elements(attributes: &[u8]) -> impl Iterator<Item = Result<&[u8], Malformed>>
 }
 
 /// Kinds of requests; those that reset return the values from before.
-const GETTABLE: u8 = 1;
-const GETCHAIN: u8 = 4;
-const GETRULE: u8 = 7;
+pub(super) const GETTABLE: u8 = 1;
+pub(super) const GETCHAIN: u8 = 4;
+pub(super) const GETOBJ: u8 = 19;
+const GETOBJ_RESET: u8 = 21;
+pub(super) const GETFLOWTABLE: u8 = 23;
+pub(super) const GETRULE: u8 = 7;
 const GETRULE_RESET: u8 = 25;
-const GETSET: u8 = 10;
+pub(super) const GETSET: u8 = 10;
 const GETSETELEM: u8 = 13;
 const GETSETELEM_RESET: u8 = 33;
 /// The one answer that holds several items.
@@ -354,7 +379,7 @@ const NEWSETELEM: u8 = 12;
 const KEYS: usize = 100;
 
 impl Client {
-    fn listing<T>(
+    pub(super) fn listing<T>(
         &mut self,
         kind: u8,
         family: Option<Family>,
@@ -363,7 +388,7 @@ impl Client {
         decode: fn(Family, &[u8]) -> Result<T, DecodeError>,
         keep: impl Fn(&T) -> bool + Send + 'static,
     ) -> Listing<'_, T> {
-        let repeatable = ![GETRULE_RESET, GETSETELEM_RESET].contains(&kind);
+        let repeatable = ![GETRULE_RESET, GETSETELEM_RESET, GETOBJ_RESET].contains(&kind);
         let plan = Plan { kind, family, names, what: format!("list {what}"), decode, keep: Box::new(keep), repeatable };
         Listing::new(self, plan)
     }
@@ -428,6 +453,36 @@ impl Client {
         let mut listing = self.listing(kind, Some(set.family), names, what, |_, e| Element::decode_attrs(e), |_| true);
         listing.set = Some((set.family, set.table.clone(), set.name.clone()));
         listing
+    }
+
+    /// The named objects of a table, of all types.
+    pub fn objects(&mut self, table: &Table) -> Listing<'_, Object> {
+        self.objects_by(GETOBJ, table)
+    }
+
+    /// The named objects of a table; its counters and quotas start again from zero. Since 4.10.
+    ///
+    /// What was read is reset: if the listing ends with an error, keep what came before.
+    pub fn reset_objects(&mut self, table: &Table) -> Listing<'_, Object> {
+        self.objects_by(GETOBJ_RESET, table)
+    }
+
+    fn objects_by(&mut self, kind: u8, table: &Table) -> Listing<'_, Object> {
+        let what = format!("objects of {} {}", table.family, table.name);
+        self.listing(kind, Some(table.family), names(&[(1, &table.name)]), what, Object::decode_attrs, |_| true)
+    }
+
+    /// The flowtables of a table.
+    pub fn flowtables(&mut self, table: &Table) -> Listing<'_, Flowtable> {
+        let what = format!("flowtables of {} {}", table.family, table.name);
+        self.listing(
+            GETFLOWTABLE,
+            Some(table.family),
+            names(&[(1, &table.name)]),
+            what,
+            Flowtable::decode_attrs,
+            |_| true,
+        )
     }
 
     /// The elements with these keys, `None` for each that is not in the set.

@@ -2,6 +2,7 @@
 
 mod list;
 mod recent;
+mod snapshot;
 mod socket;
 mod typed;
 
@@ -13,9 +14,10 @@ use crate::{
     batch::{Assumption, Present},
     data::{DataType, Family, Name},
     error::{Error, Rejection, Result},
-    model::{Chain, Generation, Set, Table},
+    expr::ObjectType,
+    model::{Chain, Flowtable, Generation, Object, Set, Table},
     proto::{Acks, Commit, Dump, DumpEvent, Get, Outcome, World, refusal},
-    wire::{Codec, DecodeError, Malformed, Text, Writer},
+    wire::{Be32, Codec, DecodeError, Malformed, Text, Writer},
 };
 use socket::{Received, Socket};
 
@@ -296,8 +298,13 @@ impl Client {
                 out.attr(*kind, "name", |out| Text::<255>::put(*name, out));
             }
         });
+        self.single(&get, decode)
+    }
+
+    /// What answers a request for one thing; `None` if there is none.
+    fn single<T>(&mut self, get: &Get, decode: impl Fn(Family, &[u8]) -> Result<T, DecodeError>) -> Result<Option<T>> {
         let mut found = None;
-        let result = self.ask(&get, |_, family, attributes| {
+        let result = self.ask(get, |_, family, attributes| {
             found = Some(decode(family, attributes)?);
             Ok(())
         });
@@ -335,6 +342,44 @@ impl Client {
         let name = name.into();
         let what = format!("set {} {} {name}", table.family, table.name);
         self.one(10, table.family, &what, &[(1, &table.name), (2, &name)], Set::decode_attrs)
+    }
+}
+
+impl Client {
+    /// The object of this type and name in `table`; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Request`] without privilege.
+    pub fn object(&mut self, table: &Table, kind: ObjectType, name: impl Into<Name>) -> Result<Option<Object>> {
+        self.object_by(19, table, kind, name.into())
+    }
+
+    /// The same; a counter or quota starts again from zero. Since 4.10.
+    ///
+    /// # Errors
+    /// [`Error::Request`] without privilege.
+    pub fn reset_object(&mut self, table: &Table, kind: ObjectType, name: impl Into<Name>) -> Result<Option<Object>> {
+        self.object_by(21, table, kind, name.into())
+    }
+
+    fn object_by(&mut self, message: u8, table: &Table, kind: ObjectType, name: Name) -> Result<Option<Object>> {
+        let what = format!("{kind} {} {} {name}", table.family, table.name);
+        let get = self.request(message, Some(table.family), &what, |out| {
+            out.attr(1, "table", |out| Text::<255>::put(&table.name, out));
+            out.attr(2, "name", |out| Text::<255>::put(&name, out));
+            out.attr(3, "kind", |out| Be32::put(&kind, out));
+        });
+        self.single(&get, Object::decode_attrs)
+    }
+
+    /// The flowtable of this name in `table`; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Request`] without privilege.
+    pub fn flowtable(&mut self, table: &Table, name: impl Into<Name>) -> Result<Option<Flowtable>> {
+        let name = name.into();
+        let what = format!("flowtable {} {} {name}", table.family, table.name);
+        self.one(23, table.family, &what, &[(1, &table.name), (2, &name)], Flowtable::decode_attrs)
     }
 }
 

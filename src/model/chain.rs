@@ -2,7 +2,7 @@ use super::Table;
 use crate::{
     data::{ChainType, Family, Hook, Name, Policy, Priority, Userdata, UserdataCodec},
     expr::Counter,
-    wire::{Be32, Be64, BeI32, Codec, DecodeError, Malformed, Nest, Text, Writer, attrs},
+    wire::{Be32, Be64, BeI32, Codec, DecodeError, Malformed, Nest, Scope, Spec, Text, Writer, attrs},
 };
 #[cfg(test)]
 use proptest::prelude::*;
@@ -113,7 +113,14 @@ pub enum Device {
 #[derive(Debug)]
 pub enum Devices {}
 
+/// Rows of a list of devices.
+pub(super) const DEVICES: &[Spec] = &[
+    Spec { number: 1, name: "NFTA_DEVICE_NAME", field: "name", scope: Scope::Leaf },
+    Spec { number: 2, name: "NFTA_DEVICE_PREFIX", field: "prefix", scope: Scope::Leaf },
+];
+
 impl Codec<Vec<Device>> for Devices {
+    const SCOPE: Scope = Scope::Table(DEVICES);
     fn put(value: &Vec<Device>, out: &mut Writer) {
         for device in value {
             let (kind, name) = match device {

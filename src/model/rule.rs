@@ -49,8 +49,18 @@ attributes! {
     pub struct RuleCompat {
         /// Transport protocol that the rule matches.
         opt protocol: u32 = 1 "NFTA_RULE_COMPAT_PROTO" as Be32,
-        /// `NFT_RULE_COMPAT_F_*`.
-        opt flags: u32 = 2 "NFTA_RULE_COMPAT_FLAGS" as Be32,
+        /// Flags.
+        opt flags: RuleCompatFlags = 2 "NFTA_RULE_COMPAT_FLAGS" as Be32,
+    }
+}
+
+flags! {
+    /// Flags of a [`RuleCompat`].
+    pub struct RuleCompatFlags: u32 {
+        /// Means nothing.
+        UNUSED = 1 "NFT_RULE_COMPAT_F_UNUSED",
+        /// The rule matches every other protocol.
+        INV = 2 "NFT_RULE_COMPAT_F_INV",
     }
 }
 

@@ -1,7 +1,11 @@
 use super::{DecodeError, Malformed, Scope, Spec, Step, Writer, attrs};
 #[cfg(test)]
 use proptest::prelude::*;
-use std::{marker::PhantomData, time::Duration};
+use std::{
+    marker::PhantomData,
+    net::{Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
 
 /// How one field type travels in one attribute payload. Implementors are never built.
 pub trait Codec<T> {
@@ -79,6 +83,8 @@ integers! {
     BeI32: i32, from_be_bytes, to_be_bytes;
     /// 64 bits in network order.
     Be64: u64, from_be_bytes, to_be_bytes;
+    /// 32 bits in the machine's order.
+    Ne32: u32, from_ne_bytes, to_ne_bytes;
 }
 
 /// 32 flag bits in network order; the kernel reports "none" as zero, and may refuse to be told zero.
@@ -160,6 +166,29 @@ where
         .boxed()
     }
 }
+
+/// An address, as packets have it.
+#[derive(Debug)]
+pub enum Address {}
+
+macro_rules! addresses {
+    ($($ty:ty)*) => { $(
+        impl Codec<$ty> for Address {
+            fn put(value: &$ty, out: &mut Writer) {
+                out.bytes(&value.octets());
+            }
+            fn get(payload: &[u8]) -> Result<$ty, DecodeError> {
+                exact(payload).map(<$ty>::from)
+            }
+            #[cfg(test)]
+            fn any() -> BoxedStrategy<$ty> {
+                any::<$ty>().boxed()
+            }
+        }
+    )* };
+}
+
+addresses! { Ipv4Addr Ipv6Addr }
 
 /// Opaque bytes, at most `MAX`.
 #[derive(Debug)]

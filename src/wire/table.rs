@@ -13,6 +13,8 @@ pub struct Constant {
 ///
 /// A row is `KIND field: Type = NUMBER "UAPI_NAME" as Codec`, in the order the kernel dumps them, where `KIND` is
 /// `req` (always there), `opt` (may be absent) or `out` (reported by the kernel, never sent).
+///
+/// `pad` names alignment filler. `settle` names a method that reads what depends on another attribute, once all are there.
 macro_rules! attributes {
     (
         $(#[$meta:meta])*
@@ -20,6 +22,7 @@ macro_rules! attributes {
             $( $(#[$fmeta:meta])* $kind:ident $field:ident: $ty:ty = $num:literal $attr:literal as $codec:ty, )*
         }
         $( pad $pad:literal $padname:literal )?
+        $( settle $settle:ident )?
     ) => {
         $(#[$meta])*
         #[non_exhaustive]
@@ -89,11 +92,13 @@ macro_rules! attributes {
                         _ => unknown.push(attr.raw),
                     }
                 }
-                Ok(Self {
+                let decoded = Self {
                     $($( $own, )*)?
                     $( $field: attributes!(@take $kind $field), )*
                     unknown,
-                })
+                };
+                $( let decoded = decoded.$settle()?; )?
+                Ok(decoded)
             }
 
             #[cfg(test)]
@@ -103,11 +108,13 @@ macro_rules! attributes {
                 $( let s = (s, attributes!(@any $kind $ty, $codec)); )*
                 s.prop_map(move |v| {
                     attributes!(@fold v; [$($field)*]);
-                    Self {
+                    let any = Self {
                         $($( $own: $own.clone(), )*)?
                         $( $field, )*
                         unknown: Default::default(),
-                    }
+                    };
+                    $( let any = any.$settle().unwrap(); )?
+                    any
                 })
                 .boxed()
             }

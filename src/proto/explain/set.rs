@@ -57,8 +57,8 @@ impl Case<'_> {
         match (self.errno, to) {
             (Errno::ENOENT, Some(chain)) if self.makes() => self.missing("chain", Kind::Chain, chain),
             (Errno::ENOENT, _) if self.makes() && element.object.is_some() => {
-                let object = element.object.map(|o| o.to_string()).unwrap_or_default();
-                why(format!("there is no object {object} in {}", self.place()), "")
+                let noun = set.as_ref().and_then(|s| s.object_type).map_or("object".into(), |kind| kind.to_string());
+                self.missing(&noun, Kind::Object, element.object.as_ref().unwrap_or(&name))
             }
             (Errno::ENOENT, _) => {
                 let what = if self.verb == Verb::Flush { "" } else { DESTROY };
