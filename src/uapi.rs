@@ -7,12 +7,17 @@
 
 use crate::{
     data, expr, model,
-    wire::{Constant, Spec},
+    wire::{Constant, List, Nest, Spec},
 };
 
 /// The attributes of every object, and of every expression by the kernel's name for it.
 pub fn tables() -> impl Iterator<Item = (&'static str, &'static [Spec])> {
-    let nested = [("data", data::Data::TABLE), ("verdict", data::Verdict::TABLE)];
+    let nested = [
+        ("data", data::Data::TABLE),
+        ("verdict", data::Verdict::TABLE),
+        ("list", List::<Nest>::TABLE),
+        ("expression", expr::Expr::TABLE),
+    ];
     model::TABLES.iter().copied().chain(nested).chain(expr::Expr::TABLES.iter().copied())
 }
 

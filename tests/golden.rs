@@ -99,15 +99,22 @@ fn every_attribute_is_seen() {
                 Scope::Table(rows) => {
                     if let Some(row) = rows.iter().find(|row| row.number == attr.kind) {
                         seen.insert(row.name);
-                        walk(attr.payload, row.scope, seen);
+                        let below = match row.scope {
+                            Scope::Beside(scope_in) => scope_in(bytes),
+                            scope => scope,
+                        };
+                        walk(attr.payload, below, seen);
                     }
                 }
-                Scope::List(inner) => walk(attr.payload, *inner, seen),
+                Scope::List(inner) => {
+                    seen.insert("NFTA_LIST_ELEM");
+                    walk(attr.payload, *inner, seen);
+                }
                 Scope::Choice(choice) if attr.kind == choice.data => {
                     let (_, rows) = (choice.peek)(bytes).unwrap();
                     walk(attr.payload, Scope::Table(rows.unwrap()), seen);
                 }
-                Scope::Choice(_) | Scope::Leaf => {}
+                Scope::Choice(_) | Scope::Beside(_) | Scope::Leaf => {}
             }
         }
     }

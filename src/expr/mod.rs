@@ -274,6 +274,12 @@ impl UnknownExpr {
 impl Expr {
     const NAME: u16 = 1;
     const DATA: u16 = 2;
+
+    /// The attributes of the nest that an expression stands in.
+    pub const TABLE: &'static [Spec] = &[
+        Spec { number: Self::NAME, name: "NFTA_EXPR_NAME", field: "name", scope: Scope::Leaf },
+        Spec { number: Self::DATA, name: "NFTA_EXPR_DATA", field: "data", scope: Scope::Leaf },
+    ];
     const SCOPE: Scope = Scope::Choice(&Choice { data: Self::DATA, peek: Self::peek });
 
     /// Whether it keeps a state: only such may stand with the elements of a set, in the packet path or by name.

@@ -1,3 +1,9 @@
+use crate::wire::{Scope, Spec};
+
+/// What the message that begins a batch may have: the generation that it is bound to.
+pub(super) const BATCH: &[Spec] =
+    &[Spec { number: 1, name: "NFNL_BATCH_GENID", field: "generation", scope: Scope::Leaf }];
+
 numbers! {
     /// What a message is about and what it asks for: the lower byte of its type.
     pub enum MessageType: u8 {

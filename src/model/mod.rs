@@ -158,6 +158,7 @@ pub const TABLES: &[(&str, &[Spec])] = &[
     ("tunnel option, Geneve", GeneveOption::TABLE),
     ("flowtable", Flowtable::TABLE),
     ("flowtable hook", FlowtableHook::TABLE),
+    ("batch", message::BATCH),
     ("generation", GenerationInfo::TABLE),
     ("trace", Trace::TABLE),
 ];

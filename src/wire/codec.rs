@@ -236,6 +236,12 @@ impl<T: Table + std::fmt::Debug + 'static> Codec<T> for Nest {
 #[derive(Debug)]
 pub struct List<C>(PhantomData<C>);
 
+impl<C> List<C> {
+    /// The one attribute of a list.
+    pub const TABLE: &'static [Spec] =
+        &[Spec { number: 1, name: "NFTA_LIST_ELEM", field: "element", scope: Scope::Leaf }];
+}
+
 impl<T: std::fmt::Debug + 'static, C: Codec<T>> Codec<Vec<T>> for List<C> {
     const SCOPE: Scope = Scope::List(&C::SCOPE);
     fn put(value: &Vec<T>, out: &mut Writer) {
