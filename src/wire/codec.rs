@@ -11,6 +11,8 @@ use std::{
 pub trait Codec<T> {
     /// What lies below the attribute.
     const SCOPE: Scope = Scope::Leaf;
+    /// Whether the kernel marks the attribute as a nest when it reports it; hardly any.
+    const MARKED: bool = false;
     /// Appends the payload.
     fn put(value: &T, out: &mut Writer);
     /// Reads the payload.

@@ -177,6 +177,8 @@ macro_rules! attributes {
     (@write $v:expr, $n:literal, $c:ty, $ty:ty, $name:expr, $out:ident) => {
         if matches!(<$c as $crate::wire::Codec<$ty>>::SCOPE, $crate::wire::Scope::Leaf) {
             $out.attr($n, $name, |out| <$c as $crate::wire::Codec<$ty>>::put($v, out))
+        } else if <$c as $crate::wire::Codec<$ty>>::MARKED {
+            $out.attr($n | $crate::wire::NESTED, $name, |out| <$c as $crate::wire::Codec<$ty>>::put($v, out))
         } else {
             $out.nest($n, $name, |out| <$c as $crate::wire::Codec<$ty>>::put($v, out))
         }

@@ -107,6 +107,7 @@ pub enum Timeouts {}
 impl Codec<Vec<(u16, Duration)>> for Timeouts {
     // The numbers mean other states in each protocol.
     const SCOPE: Scope = Scope::Table(&[]);
+    const MARKED: bool = true;
     fn put(value: &Vec<(u16, Duration)>, out: &mut Writer) {
         for (state, timeout) in value {
             let Ok(seconds) = u32::try_from(timeout.as_nanos().div_ceil(1_000_000_000)) else {
