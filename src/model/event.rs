@@ -30,28 +30,24 @@ attributes! {
         /// Family of the table.
         family: Family
     ] {
-        /// Number of the packet: the same in all of its steps.
-        opt id: u32 = 6 "NFTA_TRACE_ID" as Ne32,
+        /// Family that the hook is of.
+        opt nfproto: u32 = 15 "NFTA_TRACE_NFPROTO" as Be32,
         /// Kind of the step.
         req kind: TraceType = 4 "NFTA_TRACE_TYPE" as Be32,
-        /// Identifier of the packet's connection, as conntrack(8) prints it. Since 6.16.
-        opt ct_id: u32 = 18 "NFTA_TRACE_CT_ID" as Be32,
-        /// Direction in the connection: 0 original, 1 reply. Since 6.16.
-        opt ct_direction: u8 = 19 "NFTA_TRACE_CT_DIRECTION" as U8,
-        /// Status bits of the connection (`IPS_*`). Since 6.16.
-        opt ct_status: u32 = 20 "NFTA_TRACE_CT_STATUS" as Be32,
-        /// State of the packet in its connection, a bit as of `ct state`. Since 6.16.
-        opt ct_state: u32 = 21 "NFTA_TRACE_CT_STATE" as Be32,
-        /// Table.
-        opt table: Name = 1 "NFTA_TRACE_TABLE" as Text<255>,
+        /// Number of the packet: the same in all of its steps.
+        opt id: u32 = 6 "NFTA_TRACE_ID" as Ne32,
         /// Chain.
         opt chain: Name = 2 "NFTA_TRACE_CHAIN" as Text<255>,
+        /// Table.
+        opt table: Name = 1 "NFTA_TRACE_TABLE" as Text<255>,
         /// The rule.
         opt rule: u64 = 3 "NFTA_TRACE_RULE_HANDLE" as Be64,
         /// What the rule said.
         opt verdict: Verdict = 5 "NFTA_TRACE_VERDICT" as Nest,
         /// What the base chain said where no rule did.
         opt policy: u32 = 16 "NFTA_TRACE_POLICY" as Be32,
+        /// Mark of the packet, if it has one.
+        opt mark: u32 = 14 "NFTA_TRACE_MARK" as Be32,
         /// Index of the incoming device.
         opt iif: u32 = 10 "NFTA_TRACE_IIF" as Be32,
         /// Hardware type of the incoming device (`ARPHRD_*`).
@@ -60,16 +56,20 @@ attributes! {
         opt oif: u32 = 12 "NFTA_TRACE_OIF" as Be32,
         /// Hardware type of the outgoing device (`ARPHRD_*`).
         opt oiftype: u16 = 13 "NFTA_TRACE_OIFTYPE" as Be16,
-        /// Mark of the packet, if it has one.
-        opt mark: u32 = 14 "NFTA_TRACE_MARK" as Be32,
-        /// Start of the link-layer header, up to 20 bytes.
-        opt link_header: Vec<u8> = 7 "NFTA_TRACE_LL_HEADER" as Blob<65531>,
         /// Start of the network header, up to 40 bytes.
         opt network_header: Vec<u8> = 8 "NFTA_TRACE_NETWORK_HEADER" as Blob<65531>,
         /// Start of the transport header, up to 20 bytes.
         opt transport_header: Vec<u8> = 9 "NFTA_TRACE_TRANSPORT_HEADER" as Blob<65531>,
-        /// Family that the hook is of.
-        opt nfproto: u32 = 15 "NFTA_TRACE_NFPROTO" as Be32,
+        /// Start of the link-layer header, up to 20 bytes.
+        opt link_header: Vec<u8> = 7 "NFTA_TRACE_LL_HEADER" as Blob<65531>,
+        /// State of the packet in its connection, a bit as of `ct state`. Since 6.16.
+        opt ct_state: u32 = 21 "NFTA_TRACE_CT_STATE" as Be32,
+        /// Direction in the connection: 0 original, 1 reply. Since 6.16.
+        opt ct_direction: u8 = 19 "NFTA_TRACE_CT_DIRECTION" as U8,
+        /// Identifier of the packet's connection, as conntrack(8) prints it. Since 6.16.
+        opt ct_id: u32 = 18 "NFTA_TRACE_CT_ID" as Be32,
+        /// Status bits of the connection (`IPS_*`). Since 6.16.
+        opt ct_status: u32 = 20 "NFTA_TRACE_CT_STATUS" as Be32,
     } pad 17 "NFTA_TRACE_PAD"
 }
 
