@@ -46,7 +46,7 @@ fn sent<T: PartialEq + std::fmt::Debug + 'static>(
         // nft leaves out the NUL of some texts.
         assert_eq!(decode(Family::Inet, &encode(&expected, Form::Request).unwrap()).unwrap(), expected, "{words}");
     };
-    Golden { bytes, rows, check: Box::new(check) }
+    Golden { dumped: false, bytes, rows, check: Box::new(check) }
 }
 
 pub(crate) fn all() -> Vec<Golden> {

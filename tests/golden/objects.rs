@@ -52,7 +52,7 @@ pub(super) fn object<T: Debug + PartialEq + 'static>(
         assert_eq!(decoded, expected, "{words}");
         assert_eq!(encode(&expected, Form::Exact).unwrap(), held, "{words}");
     };
-    Object { bytes, rows, check: Box::new(check) }
+    Object { dumped: true, bytes, rows, check: Box::new(check) }
 }
 
 fn chain(words: &'static str, bytes: &str, mut expected: Chain, handle: u64) -> Object {

@@ -2,7 +2,11 @@
 
 use super::lab::*;
 use oxitables::{Chain, Client, Error, Family, Hook, Priority, Table, data::*, expr::*, model::*, testing};
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    net::Ipv4Addr,
+    sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    time::Duration,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -301,34 +305,31 @@ fn a_snapshot_beside_a_busy_writer_is_of_one_generation() {
         };
         apply(&mut nft, |b| b.add(host()).add(host().chain("c")).add(addresses(&host(), "s")))?;
         nft.apply(&pair(50))?;
-        let stop = std::sync::atomic::AtomicBool::new(false);
+        let (stop, written) = (AtomicBool::new(false), AtomicU32::new(0));
         std::thread::scope(|scope| -> Result<(), Error> {
             let mut writer = open();
-            let stop = &stop;
-            let writing = scope.spawn(move || -> Result<u32, Error> {
-                let mut n = 0;
-                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                    writer.apply(&pair(40 + n % 20))?;
-                    n += 1;
+            let (stop, written) = (&stop, &written);
+            let writing = scope.spawn(move || -> Result<(), Error> {
+                while !stop.load(Relaxed) {
+                    writer.apply(&pair(40 + written.fetch_add(1, Relaxed) % 20))?;
                     std::thread::sleep(Duration::from_millis(3));
                 }
-                Ok(n)
+                Ok(())
             });
-            for _ in 0..30 {
-                let read = nft.ruleset();
-                let all = match read {
-                    Ok(all) => all,
-                    Err(Error::Interrupted { .. }) => continue,
-                    Err(error) => {
-                        stop.store(true, std::sync::atomic::Ordering::Relaxed);
-                        return Err(error);
+            let mut read = || -> Result<(), Error> {
+                while written.load(Relaxed) < 30 {
+                    match nft.ruleset() {
+                        Ok(all) => assert_eq!(all.rules.len(), all.sets[0].elements.len()),
+                        Err(Error::Interrupted { .. }) => {}
+                        Err(error) => return Err(error),
                     }
-                };
-                assert_eq!(all.rules.len(), all.sets[0].elements.len());
-            }
-            stop.store(true, std::sync::atomic::Ordering::Relaxed);
-            assert!(writing.join().unwrap()? > 0);
-            Ok(())
+                }
+                Ok(())
+            };
+            let result = read();
+            stop.store(true, Relaxed);
+            writing.join().unwrap()?;
+            result
         })?;
         Ok(())
     });
