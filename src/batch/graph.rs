@@ -352,15 +352,22 @@ fn is_layer3(family: Family) -> bool {
 
 fn fib_place(family: Family, e: &Fib) -> Option<Place> {
     use Hook::*;
-    let leaves = e.result == FibResult::Addrtype && e.flags.contains(FibFlags::OIF);
+    let (iif, oif) = (e.flags.contains(FibFlags::IIF), e.flags.contains(FibFlags::OIF));
+    if family == Family::Netdev && (iif || oif) {
+        let (hooks, cause): (&'static [Hook], _) = match iif {
+            true => (&[Ingress], "in family netdev fib with iif is for ingress"),
+            false => (&[Egress], "in family netdev fib with oif is for egress"),
+        };
+        return Some((false, hooks, cause));
+    }
     if !is_layer3(family) {
-        return leaves.then_some((false, &[], "fib type with oif is not for this family"));
+        return None;
     }
     Some(match e.result {
-        FibResult::Addrtype if leaves => {
+        FibResult::Addrtype if oif => {
             (false, &[Forward, Output, Postrouting], "fib type with oif is for forward, output and postrouting")
         }
-        FibResult::Addrtype if !e.flags.contains(FibFlags::IIF) => {
+        FibResult::Addrtype if !iif => {
             let hooks = &[Prerouting, Input, Forward, Output, Postrouting];
             (false, hooks, "fib type is for prerouting, input, forward, output and postrouting")
         }
