@@ -217,7 +217,7 @@ impl Graph {
     fn chain(&mut self, chain: Chain) {
         let hook = chain.base().map(|(hook, _)| hook);
         let base = chain.hook.map(|_| (chain.kind.unwrap_or(ChainType::Filter), hook));
-        let node = self.chains.entry(chain.name).or_default();
+        let node = self.chains.entry(named(chain.name, chain.id)).or_default();
         node.base = base.or(node.base.take());
     }
 
@@ -225,6 +225,9 @@ impl Graph {
         let steps = rule.exprs().iter().filter_map(|expr| {
             let what = match expr {
                 Expr::Immediate(e) => match &e.data {
+                    Data::Verdict(Verdict { chain: None, chain_id: Some(id), .. }) => {
+                        Action::Jump(named(Chain::NAMELESS.into(), Some(*id)))
+                    }
                     Data::Verdict(v) => Action::Jump(v.chain.clone()?),
                     Data::Value(_) => return None,
                 },
@@ -233,7 +236,8 @@ impl Graph {
             };
             Some(Step { seq, handle: rule.handle.filter(|_| seq == 0), what })
         });
-        self.chains.entry(rule.chain.clone()).or_default().steps.extend(steps);
+        let chain = named(rule.chain.clone(), rule.chain_id);
+        self.chains.entry(chain).or_default().steps.extend(steps);
     }
 
     fn element(&mut self, map: Map, element: Element) {
@@ -292,6 +296,14 @@ impl Graph {
                 }
             }
         }
+    }
+}
+
+/// The name of a chain, or one for a chain that has none yet.
+fn named(name: Name, id: Option<u32>) -> Name {
+    match id {
+        Some(id) if name == Chain::NAMELESS => format!("__chain%{id}").into(),
+        _ => name,
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Client, Received};
 use crate::{
     data::{Family, Name, Value},
     error::{Error, Result},
-    model::{Chain, Element, Flowtable, Generation, Object, Rule, Set, SetFlags, Table},
+    model::{Chain, Element, Generation, Rule, Set, SetFlags, Table},
     proto::{Dump, DumpEvent, Get, refusal},
     wire::{Codec, DecodeError, Form, Malformed, Nest, Text, Writer, attrs, message::F_DUMP},
 };
@@ -347,7 +347,7 @@ impl<T> Drop for Listing<'_, T> {
     }
 }
 
-fn names(names: &[(u16, &Name)]) -> Vec<u8> {
+pub(super) fn names(names: &[(u16, &Name)]) -> Vec<u8> {
     let mut out = Writer::new(Form::Request);
     for (kind, name) in names {
         out.attr(*kind, "name", |out| Text::<255>::put(*name, out));
@@ -365,7 +365,7 @@ fn elements(attributes: &[u8]) -> impl Iterator<Item = Result<&[u8], Malformed>>
 pub(super) const GETTABLE: u8 = 1;
 pub(super) const GETCHAIN: u8 = 4;
 pub(super) const GETOBJ: u8 = 19;
-const GETOBJ_RESET: u8 = 21;
+pub(super) const GETOBJ_RESET: u8 = 21;
 pub(super) const GETFLOWTABLE: u8 = 23;
 pub(super) const GETRULE: u8 = 7;
 const GETRULE_RESET: u8 = 25;
@@ -455,36 +455,6 @@ impl Client {
         listing
     }
 
-    /// The named objects of a table, of all types.
-    pub fn objects(&mut self, table: &Table) -> Listing<'_, Object> {
-        self.objects_by(GETOBJ, table)
-    }
-
-    /// The named objects of a table; its counters and quotas start again from zero. Since 4.10.
-    ///
-    /// What was read is reset: if the listing ends with an error, keep what came before.
-    pub fn reset_objects(&mut self, table: &Table) -> Listing<'_, Object> {
-        self.objects_by(GETOBJ_RESET, table)
-    }
-
-    fn objects_by(&mut self, kind: u8, table: &Table) -> Listing<'_, Object> {
-        let what = format!("objects of {} {}", table.family, table.name);
-        self.listing(kind, Some(table.family), names(&[(1, &table.name)]), what, Object::decode_attrs, |_| true)
-    }
-
-    /// The flowtables of a table.
-    pub fn flowtables(&mut self, table: &Table) -> Listing<'_, Flowtable> {
-        let what = format!("flowtables of {} {}", table.family, table.name);
-        self.listing(
-            GETFLOWTABLE,
-            Some(table.family),
-            names(&[(1, &table.name)]),
-            what,
-            Flowtable::decode_attrs,
-            |_| true,
-        )
-    }
-
     /// The elements with these keys, `None` for each that is not in the set.
     ///
     /// Takes some microseconds for a key, however large the set is. In an interval set a key finds the start of the
@@ -493,12 +463,24 @@ impl Client {
     /// # Errors
     /// [`Error::Request`] if the set does not exist, or for lack of privilege.
     pub fn get(&mut self, set: &Set, keys: &[Value]) -> Result<Vec<Option<Element>>> {
+        self.get_by(GETSETELEM, set, keys)
+    }
+
+    /// The same; their counters and quotas start again from zero. Since 6.5.
+    ///
+    /// # Errors
+    /// As of [`Client::get`]. What was read before an error is reset and lost.
+    pub fn reset(&mut self, set: &Set, keys: &[Value]) -> Result<Vec<Option<Element>>> {
+        self.get_by(GETSETELEM_RESET, set, keys)
+    }
+
+    fn get_by(&mut self, kind: u8, set: &Set, keys: &[Value]) -> Result<Vec<Option<Element>>> {
         let mut found: Vec<Option<Element>> = Vec::with_capacity(keys.len());
         let what = format!("get elements of {} {} {}", set.family, set.table, set.name);
         while found.len() < keys.len() {
             let rest = &keys[found.len()..];
             let asked = &rest[..rest.len().min(KEYS)];
-            let request = Get::new(GETSETELEM, 0, Some(set.family), self.next_seq(), what.clone(), |out| {
+            let request = Get::new(kind, 0, Some(set.family), self.next_seq(), what.clone(), |out| {
                 out.bytes(&names(&[(1, &set.table), (2, &set.name)]));
                 out.nest(3, "elements", |out| {
                     for key in asked {

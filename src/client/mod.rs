@@ -1,6 +1,7 @@
 //! Talks to the kernel: blocking, over one socket that stays open.
 
 mod list;
+mod objects;
 mod recent;
 mod snapshot;
 mod socket;
@@ -14,10 +15,9 @@ use crate::{
     batch::{Assumption, Present},
     data::{DataType, Family, Name},
     error::{Error, Rejection, Result},
-    expr::ObjectType,
-    model::{Chain, Flowtable, Generation, Object, Set, Table},
+    model::{Chain, Generation, Set, Table},
     proto::{Acks, Commit, Dump, DumpEvent, Get, Outcome, World, refusal},
-    wire::{Be32, Codec, DecodeError, Malformed, Text, Writer},
+    wire::{Codec, DecodeError, Malformed, Text, Writer},
 };
 use socket::{Received, Socket};
 
@@ -342,44 +342,6 @@ impl Client {
         let name = name.into();
         let what = format!("set {} {} {name}", table.family, table.name);
         self.one(10, table.family, &what, &[(1, &table.name), (2, &name)], Set::decode_attrs)
-    }
-}
-
-impl Client {
-    /// The object of this type and name in `table`; `None` if there is none.
-    ///
-    /// # Errors
-    /// [`Error::Request`] without privilege.
-    pub fn object(&mut self, table: &Table, kind: ObjectType, name: impl Into<Name>) -> Result<Option<Object>> {
-        self.object_by(19, table, kind, name.into())
-    }
-
-    /// The same; a counter or quota starts again from zero. Since 4.10.
-    ///
-    /// # Errors
-    /// [`Error::Request`] without privilege.
-    pub fn reset_object(&mut self, table: &Table, kind: ObjectType, name: impl Into<Name>) -> Result<Option<Object>> {
-        self.object_by(21, table, kind, name.into())
-    }
-
-    fn object_by(&mut self, message: u8, table: &Table, kind: ObjectType, name: Name) -> Result<Option<Object>> {
-        let what = format!("{kind} {} {} {name}", table.family, table.name);
-        let get = self.request(message, Some(table.family), &what, |out| {
-            out.attr(1, "table", |out| Text::<255>::put(&table.name, out));
-            out.attr(2, "name", |out| Text::<255>::put(&name, out));
-            out.attr(3, "kind", |out| Be32::put(&kind, out));
-        });
-        self.single(&get, Object::decode_attrs)
-    }
-
-    /// The flowtable of this name in `table`; `None` if there is none.
-    ///
-    /// # Errors
-    /// [`Error::Request`] without privilege.
-    pub fn flowtable(&mut self, table: &Table, name: impl Into<Name>) -> Result<Option<Flowtable>> {
-        let name = name.into();
-        let what = format!("flowtable {} {} {name}", table.family, table.name);
-        self.one(23, table.family, &what, &[(1, &table.name), (2, &name)], Flowtable::decode_attrs)
     }
 }
 

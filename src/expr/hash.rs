@@ -38,7 +38,7 @@ attributes! {
 }
 
 numbers! {
-    /// Kind of a [`Hash`].
+    /// Kind of a [`Hash`](struct@Hash).
     pub enum HashType: u32 {
         /// Jenkins' hash of register bytes (nft's `jhash`).
         Jenkins = 0 "NFT_HASH_JENKINS",

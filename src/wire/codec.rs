@@ -24,6 +24,10 @@ pub trait Codec<T> {
     fn is_absent(_: &T) -> bool {
         false
     }
+    /// What a mandatory attribute stands for that is not there.
+    fn missing() -> Option<T> {
+        None
+    }
     /// Values for property tests.
     #[cfg(test)]
     fn any() -> BoxedStrategy<T>;

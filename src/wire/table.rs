@@ -94,7 +94,7 @@ macro_rules! attributes {
                 }
                 let decoded = Self {
                     $($( $own, )*)?
-                    $( $field: attributes!(@take $kind $field), )*
+                    $( $field: attributes!(@take $kind $field, $codec, $ty), )*
                     unknown,
                 };
                 $( let decoded = decoded.$settle()?; )?
@@ -160,7 +160,9 @@ macro_rules! attributes {
     (@ty $kind:ident $ty:ty) => { Option<$ty> };
 
     (@put req $s:ident.$f:ident, $n:literal, $c:ty, $ty:ty, $name:expr, $out:ident) => {
-        attributes!(@write &$s.$f, $n, $c, $ty, $name, $out)
+        if $out.form() == $crate::wire::Form::Exact || !<$c as $crate::wire::Codec<$ty>>::is_absent(&$s.$f) {
+            attributes!(@write &$s.$f, $n, $c, $ty, $name, $out)
+        }
     };
     (@put opt $s:ident.$f:ident, $n:literal, $c:ty, $ty:ty, $name:expr, $out:ident) => {
         if let Some(v) = &$s.$f
@@ -184,10 +186,10 @@ macro_rules! attributes {
         }
     };
 
-    (@take req $f:ident) => {
-        $f.ok_or_else(|| DecodeError::from(Malformed::Missing).within(Step::Field(stringify!($f))))?
+    (@take req $f:ident, $c:ty, $ty:ty) => {
+        $f.or_else(<$c as Codec<$ty>>::missing).ok_or_else(|| DecodeError::from(Malformed::Missing).within(Step::Field(stringify!($f))))?
     };
-    (@take $kind:ident $f:ident) => { $f };
+    (@take $kind:ident $f:ident, $c:ty, $ty:ty) => { $f };
 
     (@any req $ty:ty, $c:ty) => { <$c as $crate::wire::Codec<$ty>>::any() };
     (@any $kind:ident $ty:ty, $c:ty) => { proptest::option::of(<$c as $crate::wire::Codec<$ty>>::any()) };
