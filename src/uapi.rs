@@ -7,12 +7,17 @@
 
 use crate::{
     data, expr, model,
-    wire::{Constant, Spec},
+    wire::{Constant, List, Nest, Spec},
 };
 
 /// The attributes of every object, and of every expression by the kernel's name for it.
 pub fn tables() -> impl Iterator<Item = (&'static str, &'static [Spec])> {
-    let nested = [("data", data::Data::TABLE), ("verdict", data::Verdict::TABLE)];
+    let nested = [
+        ("data", data::Data::TABLE),
+        ("verdict", data::Verdict::TABLE),
+        ("list", List::<Nest>::TABLE),
+        ("expression", expr::Expr::TABLE),
+    ];
     model::TABLES.iter().copied().chain(nested).chain(expr::Expr::TABLES.iter().copied())
 }
 
@@ -23,9 +28,12 @@ pub fn constants() -> impl Iterator<Item = (&'static str, &'static [Constant])> 
     }
     let all: [(_, &[Constant]); _] = list! {
         data: Family Policy VerdictCode;
-        expr: BitwiseOp ByteorderOp ChecksumFlags ChecksumType CmpOp CtKey DynsetFlags DynsetOp LimitFlags LimitType LogFlags
-            LogLevel LookupFlags MetaKey NatFlags NatType ObjectType PayloadBase QuotaFlags RangeOp RejectType;
-        model: ChainFlags ElementFlags SetFlags SetPolicy TableFlags;
+        expr: BitwiseOp ByteorderOp ChecksumFlags ChecksumType CmpOp ConnlimitFlags CtKey DynsetFlags DynsetOp ExthdrFlags ExthdrOp
+            FibFlags FibResult HashType InnerFlags InnerType LimitFlags LimitType LogFlags LogLevel LookupFlags MetaKey NatFlags
+            NatType NumgenType ObjectType OsfFlags OsfTtl PayloadBase QueueFlags QuotaFlags RangeOp RejectType RtKey SocketKey
+            SynproxyFlags TunnelKey TunnelMode XfrmDirection XfrmKey;
+        model: ChainFlags ElementFlags FlowtableFlags MessageType RuleCompatFlags SetFlags SetPolicy TableFlags TcpTimeout TraceType
+            TunnelFlags UdpTimeout;
     };
     all.into_iter()
 }

@@ -13,6 +13,7 @@ mod kernel {
     mod guards;
     mod lab;
     mod listing;
+    mod objects;
     mod owner;
     mod rules;
     mod sets;

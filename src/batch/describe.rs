@@ -2,6 +2,7 @@
 
 use crate::{
     data::{Family, Name},
+    expr::ObjectType,
     model::{Kind, SetFlags},
     wire::{attrs, message::Message},
 };
@@ -27,6 +28,13 @@ impl<'a> Fields<'a> {
     }
 }
 
+impl Fields<'_> {
+    /// The type in a message about an object.
+    pub(crate) fn kind(&self) -> Option<ObjectType> {
+        Some(u32::from_be_bytes(self.get(3)?.try_into().ok()?).into())
+    }
+}
+
 /// `rule inet host input`, `element inet agent blocked`, …
 pub(crate) fn describe(message: &Message<'_>) -> String {
     let fields = Fields::of(message);
@@ -35,9 +43,10 @@ pub(crate) fn describe(message: &Message<'_>) -> String {
         let flags = fields.get(3).and_then(|f| f.try_into().ok()).map_or(0, u32::from_be_bytes);
         SetFlags::from(flags).intersects(SetFlags::MAP | SetFlags::OBJECT)
     };
+    let object = fields.kind().map_or("object".into(), |kind| kind.to_string());
     // The noun, and the numbers of the attributes that name the object below its table. Flushing is deleting rules and
     // elements without saying which.
-    let (noun, names): (_, &[u16]) = match kind {
+    let (noun, names): (&str, &[u16]) = match kind {
         Some(Kind::Rule) if message.nft() == Some(8) && fields.get(3).is_none() => {
             (if fields.get(2).is_some() { "chain" } else { "table" }, &[2])
         }
@@ -48,6 +57,8 @@ pub(crate) fn describe(message: &Message<'_>) -> String {
         Some(Kind::Set) if is_map() => ("map", &[2]),
         Some(Kind::Set) => ("set", &[2]),
         Some(Kind::Elements) => ("element", &[2]),
+        Some(Kind::Object) => (&object, &[2]),
+        Some(Kind::Flowtable) => ("flowtable", &[2]),
         None => ("message", &[]),
     };
     let mut text = format!("{noun} {}", Family::from(message.family()));

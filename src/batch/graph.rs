@@ -6,7 +6,7 @@
 use super::{Batch, Fields};
 use crate::{
     data::{ChainType, Data, Family, Hook, Name, Register, Verdict},
-    expr::{Expr, Meta, MetaKey, NatType},
+    expr::{Expr, Fib, FibFlags, FibResult, Meta, MetaKey, NatType, RtKey, XfrmDirection},
     model::{Chain, Element, Rule, Set, SetFlags},
     wire::{
         attrs,
@@ -217,7 +217,7 @@ impl Graph {
     fn chain(&mut self, chain: Chain) {
         let hook = chain.base().map(|(hook, _)| hook);
         let base = chain.hook.map(|_| (chain.kind.unwrap_or(ChainType::Filter), hook));
-        let node = self.chains.entry(chain.name).or_default();
+        let node = self.chains.entry(named(chain.name, chain.id)).or_default();
         node.base = base.or(node.base.take());
     }
 
@@ -225,6 +225,9 @@ impl Graph {
         let steps = rule.exprs().iter().filter_map(|expr| {
             let what = match expr {
                 Expr::Immediate(e) => match &e.data {
+                    Data::Verdict(Verdict { chain: None, chain_id: Some(id), .. }) => {
+                        Action::Jump(named(Chain::NAMELESS.into(), Some(*id)))
+                    }
                     Data::Verdict(v) => Action::Jump(v.chain.clone()?),
                     Data::Value(_) => return None,
                 },
@@ -233,7 +236,8 @@ impl Graph {
             };
             Some(Step { seq, handle: rule.handle.filter(|_| seq == 0), what })
         });
-        self.chains.entry(rule.chain.clone()).or_default().steps.extend(steps);
+        let chain = named(rule.chain.clone(), rule.chain_id);
+        self.chains.entry(chain).or_default().steps.extend(steps);
     }
 
     fn element(&mut self, map: Map, element: Element) {
@@ -295,6 +299,14 @@ impl Graph {
     }
 }
 
+/// The name of a chain, or one for a chain that has none yet.
+fn named(name: Name, id: Option<u32>) -> Name {
+    match id {
+        Some(id) if name == Chain::NAMELESS => format!("__chain%{id}").into(),
+        _ => name,
+    }
+}
+
 /// Where an expression may be reached from: whether only from nat chains, from which hooks, and that in words.
 pub(crate) type Place = (bool, &'static [Hook], &'static str);
 
@@ -309,6 +321,27 @@ pub(crate) fn place_of(family: Family, expr: &Expr) -> Option<Place> {
         }
         Expr::Nat(_) => (true, &[Prerouting, Output], "dnat is for nat chains at prerouting and output"),
         Expr::Meta(e) => return meta_place(family, e),
+        Expr::Osf(_) | Expr::Tproxy(_) | Expr::Socket(_) | Expr::Xfrm(_) | Expr::Rt(_) | Expr::FlowOffload(_)
+            if !is_layer3(family) =>
+        {
+            (false, &[], "osf, tproxy, socket, ipsec, rt and flow add are for the families ip, ip6 and inet")
+        }
+        Expr::Osf(_) if family == Family::Ip6 => (false, &[], "osf is for the families ip and inet"),
+        Expr::Osf(_) => (false, &[Prerouting, Input, Forward], "osf is for prerouting, input and forward"),
+        Expr::Synproxy(_) => (false, &[Input, Forward], "synproxy is for input and forward"),
+        Expr::Tproxy(_) => (false, &[Prerouting], "tproxy is for prerouting"),
+        Expr::Socket(_) => (false, &[Prerouting, Input, Output], "socket is for prerouting, input and output"),
+        Expr::FlowOffload(_) => (false, &[Forward], "flow add is for forward"),
+        Expr::Rt(e) if e.key == RtKey::TcpMss => {
+            (false, &[Forward, Output, Postrouting], "rt mtu is known at forward, output and postrouting")
+        }
+        Expr::Xfrm(e) if e.direction == XfrmDirection::In => {
+            (false, &[Prerouting, Input, Forward], "ipsec in is known at prerouting, input and forward")
+        }
+        Expr::Xfrm(_) => {
+            (false, &[Forward, Output, Postrouting], "ipsec out is known at forward, output and postrouting")
+        }
+        Expr::Fib(e) => return fib_place(family, e),
         Expr::Reject(_) if family == Family::Netdev => (false, &[Ingress], "in family netdev reject is for ingress"),
         Expr::Reject(_) if family == Family::Bridge => {
             (false, &[Prerouting, Input], "in family bridge reject is for prerouting and input")
@@ -325,9 +358,38 @@ pub(crate) fn place_of(family: Family, expr: &Expr) -> Option<Place> {
     })
 }
 
+fn is_layer3(family: Family) -> bool {
+    matches!(family, Family::Ip | Family::Ip6 | Family::Inet)
+}
+
+fn fib_place(family: Family, e: &Fib) -> Option<Place> {
+    use Hook::*;
+    let (iif, oif) = (e.flags.contains(FibFlags::IIF), e.flags.contains(FibFlags::OIF));
+    if family == Family::Netdev && (iif || oif) {
+        let (hooks, cause): (&'static [Hook], _) = match iif {
+            true => (&[Ingress], "in family netdev fib with iif is for ingress"),
+            false => (&[Egress], "in family netdev fib with oif is for egress"),
+        };
+        return Some((false, hooks, cause));
+    }
+    if !is_layer3(family) {
+        return None;
+    }
+    Some(match e.result {
+        FibResult::Addrtype if oif => {
+            (false, &[Forward, Output, Postrouting], "fib type with oif is for forward, output and postrouting")
+        }
+        FibResult::Addrtype if !iif => {
+            let hooks = &[Prerouting, Input, Forward, Output, Postrouting];
+            (false, hooks, "fib type is for prerouting, input, forward, output and postrouting")
+        }
+        _ => (false, &[Prerouting, Input, Forward], "fib is for prerouting, input and forward"),
+    })
+}
+
 fn meta_place(family: Family, e: &Meta) -> Option<Place> {
     use Hook::*;
-    let layer3 = matches!(family, Family::Ip | Family::Ip6 | Family::Inet);
+    let layer3 = is_layer3(family);
     Some(match (e.key, e.sreg.is_some()) {
         (MetaKey::Pkttype, true) if family == Family::Netdev => {
             (false, &[Ingress], "the packet type is set at ingress")

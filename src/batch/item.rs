@@ -3,9 +3,10 @@
 use super::{Batch, Verb};
 use crate::{
     data::{Data, Family, Name},
-    model::{Chain, Element, Rule, Set, Table},
+    expr::ObjectType,
+    model::{Chain, Element, Flowtable, Object, Rule, Set, Table},
     wire::{
-        Codec, EncodeError, Malformed, Ms64, Path, Step, Text, Writer,
+        Be32, Codec, EncodeError, Malformed, Ms64, Path, Step, Text, Writer,
         message::{F_APPEND, F_CREATE, F_EXCL, F_REPLACE},
     },
 };
@@ -58,14 +59,15 @@ macro_rules! verbs {
 }
 
 verbs! {
-    /// What can be added: tables, chains, rules, sets, maps, elements.
-    Add: Table, Chain, Rule, Set;
+    /// What can be added: tables, chains, rules, sets, maps, elements, objects, flowtables.
+    Add: Table, Chain, Rule, Set, Object, Flowtable;
     /// What can be created: the same without rules, which are always new.
-    Create: Table, Chain, Set;
+    Create: Table, Chain, Set, Object, Flowtable;
     /// What can be inserted and replaced: rules.
     Insert: Rule;
-    /// What can be deleted and destroyed: tables, chains, sets, maps, elements, and rules that came from a listing.
-    Delete: Table, Chain, Rule, Set;
+    /// What can be deleted and destroyed: tables, chains, sets, maps, elements, objects, flowtables, and rules that came from a
+    /// listing.
+    Delete: Table, Chain, Rule, Set, Object, Flowtable;
     /// What can be flushed: tables and chains (their rules), sets and maps (their elements).
     Flush: Table, Chain, Set;
 }
@@ -147,6 +149,47 @@ impl Set {
                     Set { id: Some(id), ..self.clone() }.encode_attrs(out);
                 });
             }
+        }
+    }
+}
+
+impl Item for Object {
+    #[allow(private_interfaces)]
+    fn put(&self, verb: Verb, _: Place, batch: &mut Batch) {
+        batch.operation(verb);
+        let refuse = |batch: &mut Batch, field, why| {
+            batch.refuse(EncodeError { path: Path::from_iter([Step::Field(field)]), why });
+        };
+        let Some(kind) = self.kind else {
+            return refuse(batch, "kind", Malformed::Missing);
+        };
+        let name = |out: &mut Writer| {
+            text(out, 1, "table", &self.table);
+            text(out, 2, "name", &self.name);
+            out.attr(3, "kind", |out| <Be32 as Codec<ObjectType>>::put(&kind, out));
+        };
+        match (verb, self.mismatch()) {
+            (Verb::Delete, _) => batch.message(20, 0, self.family, name),
+            (Verb::Destroy, _) => batch.message(31, 0, self.family, name),
+            (_, Some(why)) => refuse(batch, "data", why),
+            _ if self.data.is_none() => refuse(batch, "data", Malformed::Missing),
+            _ => batch.message(18, new_flags(verb), self.family, |out| self.encode_attrs(out)),
+        }
+    }
+}
+
+impl Item for Flowtable {
+    #[allow(private_interfaces)]
+    fn put(&self, verb: Verb, _: Place, batch: &mut Batch) {
+        batch.operation(verb);
+        let name = |out: &mut Writer| {
+            text(out, 1, "table", &self.table);
+            text(out, 2, "name", &self.name);
+        };
+        match verb {
+            Verb::Delete => batch.message(24, 0, self.family, name),
+            Verb::Destroy => batch.message(32, 0, self.family, name),
+            _ => batch.message(22, new_flags(verb), self.family, |out| self.encode_attrs(out)),
         }
     }
 }

@@ -191,8 +191,11 @@ impl Batch {
         self.expected
     }
 
-    /// Makes a table, chain, set, map, rule (at the end of its chain) or elements; tables, chains, sets and elements
-    /// that are there already stay as they are.
+    /// Makes a table, chain, set, map, rule (at the end of its chain), elements, object or flowtable; what is there already,
+    /// except for rules, stays as it is.
+    ///
+    /// Some of it can be changed so: the policy and the devices of a chain, the flags of a table, the devices of a flowtable, the
+    /// size of a set, and objects that are a quota or a SYN proxy.
     pub fn add(&mut self, item: impl Add) -> &mut Self {
         item.put(Verb::Add, Place::Back, self);
         self
@@ -228,7 +231,7 @@ impl Batch {
         self
     }
 
-    /// Removes a table, chain, set, rule or elements; fails if it is not there or in use.
+    /// Removes a table, chain, set, rule, object, flowtable or elements; fails if it is not there or in use.
     ///
     /// A table and a chain go with all that is in them. In a set of intervals of *concatenated* fields the kernel takes a key,
     /// or a part of an interval, for the whole interval that it lies in, and removes that: give the interval as it was added.

@@ -47,6 +47,8 @@ pub struct Listing<'c, T> {
     doubles: Option<Doubles>,
     /// That before the listing.
     generation: Option<Generation>,
+    /// Somebody else compares generations: a snapshot of everything.
+    guarded: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -149,9 +151,9 @@ impl Doubles {
 
 /// Listings up to this are checked whole before their first item goes out.
 const WINDOW: usize = 1 << 20;
-const ATTEMPTS: u32 = 20;
+pub(super) const ATTEMPTS: u32 = 20;
 /// A growing set was seen to be rearranged within 50 ms.
-const PAUSE: Duration = Duration::from_millis(10);
+pub(super) const PAUSE: Duration = Duration::from_millis(10);
 
 impl<'c, T> Listing<'c, T> {
     fn new(client: &'c mut Client, plan: Plan<T>) -> Self {
@@ -171,7 +173,16 @@ impl<'c, T> Listing<'c, T> {
             set: None,
             doubles: None,
             generation: None,
+            guarded: false,
         }
+    }
+
+    /// Leaves it to the caller to wait for commits and to compare generations.
+    pub(super) fn guarded(mut self, set: Option<&Set>) -> Self {
+        self.guarded = true;
+        self.set = None;
+        self.doubles = set.and_then(Doubles::expected_of);
+        self
     }
 
     /// Reads all of it, again if the ruleset changes meanwhile: what comes back is of one generation.
@@ -189,6 +200,9 @@ impl<'c, T> Listing<'c, T> {
         self.pending.clear();
         self.errors.clear();
         self.read = 0;
+        if self.guarded {
+            return self.ask();
+        }
         self.generation = Some(self.client.generation().map_err(|error| match error {
             Error::Request { errno, cause, .. } => Error::Request { what: self.plan.what.clone(), errno, cause },
             error => error,
@@ -201,6 +215,10 @@ impl<'c, T> Listing<'c, T> {
             let set = self.client.set(&Table::new(*family, table), name)?;
             self.doubles = set.as_ref().and_then(Doubles::expected_of);
         }
+        self.ask()
+    }
+
+    fn ask(&mut self) -> Result<()> {
         let Plan { kind, family, what, names, .. } = &self.plan;
         let get = Get::new(*kind, F_DUMP, *family, self.client.next_seq(), what.clone(), |out| out.bytes(names));
         self.client.socket.send(&[std::io::IoSlice::new(&get.request)])?;
@@ -252,7 +270,9 @@ impl<'c, T> Listing<'c, T> {
         }
         let event = match event {
             Ok(DumpEvent::Complete) if self.doubles.as_mut().is_some_and(Doubles::is_wrong) => DumpEvent::Torn,
-            Ok(DumpEvent::Complete) if Some(self.client.generation()?) != self.generation => DumpEvent::Torn,
+            Ok(DumpEvent::Complete) if !self.guarded && Some(self.client.generation()?) != self.generation => {
+                DumpEvent::Torn
+            }
             Ok(event) => event,
             Err(source) => return Err(Error::Malformed { what: what(), source }),
         };
@@ -262,7 +282,9 @@ impl<'c, T> Listing<'c, T> {
             DumpEvent::Failed(errno) => {
                 self.errors.push_back(refusal(what(), errno));
             }
-            DumpEvent::Torn if !self.handed_out && self.plan.repeatable && self.attempts < ATTEMPTS => {
+            DumpEvent::Torn
+                if !self.guarded && !self.handed_out && self.plan.repeatable && self.attempts < ATTEMPTS =>
+            {
                 self.attempts += 1;
                 std::thread::sleep(PAUSE);
                 self.state = State::New;
@@ -325,7 +347,7 @@ impl<T> Drop for Listing<'_, T> {
     }
 }
 
-fn names(names: &[(u16, &Name)]) -> Vec<u8> {
+pub(super) fn names(names: &[(u16, &Name)]) -> Vec<u8> {
     let mut out = Writer::new(Form::Request);
     for (kind, name) in names {
         out.attr(*kind, "name", |out| Text::<255>::put(*name, out));
@@ -340,11 +362,14 @@ fn elements(attributes: &[u8]) -> impl Iterator<Item = Result<&[u8], Malformed>>
 }
 
 /// Kinds of requests; those that reset return the values from before.
-const GETTABLE: u8 = 1;
-const GETCHAIN: u8 = 4;
-const GETRULE: u8 = 7;
+pub(super) const GETTABLE: u8 = 1;
+pub(super) const GETCHAIN: u8 = 4;
+pub(super) const GETOBJ: u8 = 19;
+pub(super) const GETOBJ_RESET: u8 = 21;
+pub(super) const GETFLOWTABLE: u8 = 23;
+pub(super) const GETRULE: u8 = 7;
 const GETRULE_RESET: u8 = 25;
-const GETSET: u8 = 10;
+pub(super) const GETSET: u8 = 10;
 const GETSETELEM: u8 = 13;
 const GETSETELEM_RESET: u8 = 33;
 /// The one answer that holds several items.
@@ -354,7 +379,7 @@ const NEWSETELEM: u8 = 12;
 const KEYS: usize = 100;
 
 impl Client {
-    fn listing<T>(
+    pub(super) fn listing<T>(
         &mut self,
         kind: u8,
         family: Option<Family>,
@@ -363,7 +388,7 @@ impl Client {
         decode: fn(Family, &[u8]) -> Result<T, DecodeError>,
         keep: impl Fn(&T) -> bool + Send + 'static,
     ) -> Listing<'_, T> {
-        let repeatable = ![GETRULE_RESET, GETSETELEM_RESET].contains(&kind);
+        let repeatable = ![GETRULE_RESET, GETSETELEM_RESET, GETOBJ_RESET].contains(&kind);
         let plan = Plan { kind, family, names, what: format!("list {what}"), decode, keep: Box::new(keep), repeatable };
         Listing::new(self, plan)
     }
@@ -438,12 +463,24 @@ impl Client {
     /// # Errors
     /// [`Error::Request`] if the set does not exist, or for lack of privilege.
     pub fn get(&mut self, set: &Set, keys: &[Value]) -> Result<Vec<Option<Element>>> {
+        self.get_by(GETSETELEM, set, keys)
+    }
+
+    /// The same; their counters and quotas start again from zero. Since 6.5.
+    ///
+    /// # Errors
+    /// As of [`Client::get`]. What was read before an error is reset and lost.
+    pub fn reset(&mut self, set: &Set, keys: &[Value]) -> Result<Vec<Option<Element>>> {
+        self.get_by(GETSETELEM_RESET, set, keys)
+    }
+
+    fn get_by(&mut self, kind: u8, set: &Set, keys: &[Value]) -> Result<Vec<Option<Element>>> {
         let mut found: Vec<Option<Element>> = Vec::with_capacity(keys.len());
         let what = format!("get elements of {} {} {}", set.family, set.table, set.name);
         while found.len() < keys.len() {
             let rest = &keys[found.len()..];
             let asked = &rest[..rest.len().min(KEYS)];
-            let request = Get::new(GETSETELEM, 0, Some(set.family), self.next_seq(), what.clone(), |out| {
+            let request = Get::new(kind, 0, Some(set.family), self.next_seq(), what.clone(), |out| {
                 out.bytes(&names(&[(1, &set.table), (2, &set.name)]));
                 out.nest(3, "elements", |out| {
                     for key in asked {

@@ -1,7 +1,9 @@
 //! Talks to the kernel: blocking, over one socket that stays open.
 
 mod list;
+mod objects;
 mod recent;
+mod snapshot;
 mod socket;
 mod typed;
 
@@ -296,8 +298,13 @@ impl Client {
                 out.attr(*kind, "name", |out| Text::<255>::put(*name, out));
             }
         });
+        self.single(&get, decode)
+    }
+
+    /// What answers a request for one thing; `None` if there is none.
+    fn single<T>(&mut self, get: &Get, decode: impl Fn(Family, &[u8]) -> Result<T, DecodeError>) -> Result<Option<T>> {
         let mut found = None;
-        let result = self.ask(&get, |_, family, attributes| {
+        let result = self.ask(get, |_, family, attributes| {
             found = Some(decode(family, attributes)?);
             Ok(())
         });

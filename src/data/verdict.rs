@@ -28,6 +28,12 @@ numbers! {
         Drop = 0 "NF_DROP",
         /// The packet goes on to the next base chain of the hook, if any.
         Accept = 1 "NF_ACCEPT",
+        /// Another part of the kernel has taken the packet; in traces, never in rules.
+        Stolen = 2 "NF_STOLEN",
+        /// To the program that listens on a queue, whose number is in the upper 16 bits; nft uses the expression `queue`.
+        Queue = 3 "NF_QUEUE",
+        /// The hook once more; never in rules.
+        Repeat = 4 "NF_REPEAT",
         /// The next rule.
         Continue = -1 "NFT_CONTINUE",
         /// The next rule, as when a match failed.

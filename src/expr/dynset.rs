@@ -75,12 +75,13 @@ impl Dynset {
         Self::required(key, op, set.into())
     }
 
-    /// Whether it has expressions without the flag for them. The kernel reports it so, and refuses it so.
-    pub(crate) fn lacks_flag(&self) -> bool {
-        self.exprs.is_some() && !self.flags.unwrap_or_default().contains(DynsetFlags::EXPR)
+    /// What is sent of one that was reported: the kernel leaves the flag for expressions out, and wants it.
+    pub(super) fn taken_back(&self) -> Option<Self> {
+        let lacks = self.exprs.is_some() && !self.flags.unwrap_or_default().contains(DynsetFlags::EXPR);
+        lacks.then(|| self.clone().with_flag())
     }
 
-    pub(crate) fn with_flag(mut self) -> Self {
+    fn with_flag(mut self) -> Self {
         self.flags = Some(self.flags.unwrap_or_default() | DynsetFlags::EXPR);
         self
     }

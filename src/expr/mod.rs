@@ -21,10 +21,20 @@
 mod bitwise;
 mod byteorder;
 mod cmp;
+mod compat;
+mod connlimit;
 mod counter;
 mod ct;
+mod dup;
 mod dynset;
+mod exthdr;
+mod fib;
+mod flow_offload;
+mod fwd;
+mod hash;
 mod immediate;
+mod inner;
+mod last;
 mod limit;
 mod log;
 mod lookup;
@@ -32,20 +42,39 @@ mod masq;
 mod meta;
 mod nat;
 mod notrack;
+mod numgen;
 mod objref;
+mod osf;
 mod payload;
+mod queue;
 mod quota;
 mod range;
 mod redir;
 mod reject;
+mod rt;
+mod socket;
+mod synproxy;
+mod tproxy;
+mod tunnel;
+mod xfrm;
 
 pub use bitwise::{Bitwise, BitwiseOp};
 pub use byteorder::{Byteorder, ByteorderOp};
 pub use cmp::{Cmp, CmpOp};
+pub use compat::{XtMatch, XtTarget};
+pub use connlimit::{Connlimit, ConnlimitFlags};
 pub use counter::Counter;
 pub use ct::{Ct, CtKey};
+pub use dup::Dup;
 pub use dynset::{Dynset, DynsetFlags, DynsetOp};
+pub use exthdr::{Exthdr, ExthdrFlags, ExthdrOp};
+pub use fib::{Fib, FibFlags, FibResult};
+pub use flow_offload::FlowOffload;
+pub use fwd::Fwd;
+pub use hash::{Hash, HashType};
 pub use immediate::Immediate;
+pub use inner::{Inner, InnerFlags, InnerType};
+pub use last::Last;
 pub use limit::{Limit, LimitFlags, LimitType};
 pub use log::{Log, LogFlags, LogLevel};
 pub use lookup::{Lookup, LookupFlags};
@@ -53,15 +82,24 @@ pub use masq::Masq;
 pub use meta::{Meta, MetaKey};
 pub use nat::{Nat, NatFlags, NatType};
 pub use notrack::Notrack;
+pub use numgen::{Numgen, NumgenType};
 pub use objref::{ObjectType, Objref};
+pub use osf::{Osf, OsfFlags, OsfTtl};
 pub use payload::{ChecksumFlags, ChecksumType, Payload, PayloadBase};
+pub use queue::{Queue, QueueFlags};
 pub use quota::{Quota, QuotaFlags};
 pub use range::{Range, RangeOp};
 pub use redir::Redir;
 pub use reject::{Reject, RejectType};
+pub use rt::{Rt, RtKey};
+pub use socket::{Socket, SocketKey};
+pub use synproxy::{Synproxy, SynproxyFlags};
+pub use tproxy::Tproxy;
+pub use tunnel::{Tunnel, TunnelKey, TunnelMode};
+pub use xfrm::{Xfrm, XfrmDirection, XfrmKey};
 
 use crate::data::Name;
-use crate::wire::{Attr, Choice, Codec, DecodeError, Form, Named, Scope, Spec, Table, Writer, attrs};
+use crate::wire::{Choice, Codec, DecodeError, Form, Named, Scope, Spec, Table, Writer, attrs};
 #[cfg(test)]
 use proptest::prelude::*;
 use std::borrow::Cow;
@@ -97,10 +135,10 @@ macro_rules! expressions {
             }
 
             fn encode(&self, out: &mut Writer) {
+                if out.form() == Form::Request && let Some(other) = self.taken_back() {
+                    return other.encode(out);
+                }
                 match self {
-                    Self::Dynset(e) if out.form() == Form::Request && e.lacks_flag() => {
-                        Self::from(Dynset::clone(e).with_flag()).encode(out)
-                    }
                     $( Self::$variant(e) => {
                         out.attr(Self::NAME, "name", |out| out.bytes(concat!($name, "\0").as_bytes()));
                         // An expression without attributes (notrack) has no nest for them either.
@@ -108,7 +146,7 @@ macro_rules! expressions {
                             out.nest(Self::DATA, $name, |out| e.encode(out));
                         }
                     } )*
-                    Self::Unknown(e) => e.encode(out),
+                    Self::Unknown(e) => out.bytes(&e.raw),
                 }
             }
 
@@ -138,14 +176,32 @@ expressions! {
     "byteorder" => Byteorder(Byteorder),
     /// Comparison with a constant.
     "cmp" => Cmp(Cmp),
+    /// Number of open connections.
+    "connlimit" => Connlimit(Connlimit),
     /// Packet and byte counter.
     "counter" => Counter(Counter),
     /// Connection tracking: read or set.
     "ct" => Ct(Ct),
+    /// Copy of the packet to somewhere.
+    "dup" => Dup(Dup),
     /// Set update from the packet path.
     "dynset" => Dynset(Box<Dynset>),
+    /// Extension headers and options: load, write, remove.
+    "exthdr" => Exthdr(Exthdr),
+    /// Routing table lookup.
+    "fib" => Fib(Fib),
+    /// Connection into a flowtable.
+    "flow_offload" => FlowOffload(FlowOffload),
+    /// Out of another device.
+    "fwd" => Fwd(Fwd),
+    /// Number from packet fields.
+    "hash" => Hash(Hash),
     /// Constant or verdict into a register.
     "immediate" => Immediate(Immediate),
+    /// Load from inside a tunnel.
+    "inner" => Inner(Inner),
+    /// When the last packet came.
+    "last" => Last(Last),
     /// Token bucket.
     "limit" => Limit(Limit),
     /// Log message.
@@ -154,16 +210,24 @@ expressions! {
     "lookup" => Lookup(Lookup),
     /// Source NAT to the address of the outgoing interface.
     "masq" => Masq(Masq),
+    /// Match of iptables.
+    "match" => XtMatch(XtMatch),
     /// Packet metadata: read or set.
     "meta" => Meta(Meta),
     /// Address translation.
     "nat" => Nat(Nat),
     /// No connection tracking for this packet.
     "notrack" => Notrack(Notrack),
+    /// Number that counts or is random.
+    "numgen" => Numgen(Numgen),
     /// Use of a named object.
     "objref" => Objref(Objref),
+    /// Operating system of the sender.
+    "osf" => Osf(Osf),
     /// Packet bytes: load or store.
     "payload" => Payload(Payload),
+    /// Decision of a program.
+    "queue" => Queue(Queue),
     /// Byte quota.
     "quota" => Quota(Quota),
     /// Comparison with an interval.
@@ -172,6 +236,20 @@ expressions! {
     "redir" => Redir(Redir),
     /// Refusal with an answer to the sender.
     "reject" => Reject(Reject),
+    /// Routing data of the packet.
+    "rt" => Rt(Rt),
+    /// Local socket of the packet.
+    "socket" => Socket(Socket),
+    /// Answer to TCP SYN packets.
+    "synproxy" => Synproxy(Synproxy),
+    /// Target of iptables.
+    "target" => XtTarget(XtTarget),
+    /// Transparent socket of this host.
+    "tproxy" => Tproxy(Tproxy),
+    /// Tunnel of the packet.
+    "tunnel" => Tunnel(Tunnel),
+    /// IPsec state of the packet.
+    "xfrm" => Xfrm(Xfrm),
 }
 
 /// An expression kept as it came.
@@ -187,29 +265,6 @@ impl UnknownExpr {
         Expr::parts(&self.raw).map_or(Cow::Borrowed(""), |(name, _)| String::from_utf8_lossy(name))
     }
 
-    fn encode(&self, out: &mut Writer) {
-        if out.form() == Form::Exact || attrs(self.data()).flatten().all(|a| self.is_taken_back(&a)) {
-            return out.bytes(&self.raw);
-        }
-        out.attr(Expr::NAME, "name", |out| out.bytes(&[self.name().as_bytes(), &[0]].concat()));
-        out.nest(Expr::DATA, "data", |out| {
-            attrs(self.data()).flatten().filter(|a| self.is_taken_back(a)).for_each(|a| out.bytes(a.raw));
-        });
-    }
-
-    /// Whether the kernel takes an attribute back that it reports. Some zeros that it reports it refuses to be told.
-    fn is_taken_back(&self, attr: &Attr<'_>) -> bool {
-        let is_zero = attr.payload.iter().all(|byte| *byte == 0);
-        let has = |kind| attrs(self.data()).flatten().any(|a| a.kind == kind);
-        match (&*self.name(), attr.kind) {
-            // NFTA_OSF_FLAGS, NFTA_EXTHDR_FLAGS
-            ("osf", 3) | ("exthdr", 5) => !is_zero,
-            // NFTA_EXTHDR_OFFSET and _LEN, which removing an option is without; it has neither register.
-            ("exthdr", 3 | 4) => has(1) || has(7),
-            _ => true,
-        }
-    }
-
     /// Its attributes, undecoded.
     pub fn data(&self) -> &[u8] {
         Expr::parts(&self.raw).map_or(&[], |(_, data)| data)
@@ -219,7 +274,27 @@ impl UnknownExpr {
 impl Expr {
     const NAME: u16 = 1;
     const DATA: u16 = 2;
+
+    /// The attributes of the nest that an expression stands in.
+    pub const TABLE: &'static [Spec] = &[
+        Spec { number: Self::NAME, name: "NFTA_EXPR_NAME", field: "name", scope: Scope::Leaf },
+        Spec { number: Self::DATA, name: "NFTA_EXPR_DATA", field: "data", scope: Scope::Leaf },
+    ];
     const SCOPE: Scope = Scope::Choice(&Choice { data: Self::DATA, peek: Self::peek });
+
+    /// Whether it keeps a state: only such may stand with the elements of a set, in the packet path or by name.
+    pub fn is_stateful(&self) -> bool {
+        matches!(self, Self::Connlimit(_) | Self::Counter(_) | Self::Last(_) | Self::Limit(_) | Self::Quota(_))
+    }
+
+    /// What is sent instead of one that the kernel reports and does not take back so.
+    fn taken_back(&self) -> Option<Self> {
+        match self {
+            Self::Dynset(e) => e.taken_back().map(Self::from),
+            Self::Exthdr(e) => e.taken_back().map(Self::from),
+            _ => None,
+        }
+    }
 
     /// The set or map that it uses: its name, and its number in a batch.
     pub(crate) fn set(&self) -> Option<(&Name, Option<u32>)> {
@@ -254,7 +329,7 @@ impl Expr {
 
     fn decode(nest: &[u8], inner: bool) -> Self {
         Self::parts(nest)
-            .filter(|(name, _)| !(inner && *name == b"dynset"))
+            .filter(|(name, _)| !(inner && (*name == b"dynset" || *name == b"inner")))
             .and_then(|(name, data)| Self::typed(name, data))
             .unwrap_or_else(|| Self::Unknown(UnknownExpr { raw: nest.to_vec() }))
     }
@@ -277,8 +352,9 @@ impl<const INNER: bool> Codec<Expr> for ExprNest<INNER> {
     }
     #[cfg(test)]
     fn any() -> BoxedStrategy<Expr> {
-        // Only stateful expressions stand below another one.
-        prop_oneof![Expr::any_of("counter"), Expr::any_of("limit"), Expr::any_of("quota")].boxed()
+        // Stateful ones stand in sets, and two that read the packet in `inner`.
+        const NAMES: &[&str] = &["connlimit", "counter", "last", "limit", "meta", "payload", "quota"];
+        prop::sample::select(NAMES).prop_flat_map(Expr::any_of).boxed()
     }
 }
 
@@ -361,6 +437,12 @@ mod tests {
             }
             locate(&bytes, offset, LIST);
         }
+    }
+
+    #[test]
+    fn expressions_stay_small() {
+        // A constant of 64 bytes sets the measure: nearly every rule has one. What is larger is boxed.
+        assert!(size_of::<Expr>() <= 96, "{}", size_of::<Expr>());
     }
 
     #[test]

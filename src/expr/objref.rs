@@ -2,6 +2,7 @@ use crate::{
     data::{Name, Register},
     wire::{Be32, Text},
 };
+use std::fmt;
 
 attributes! {
     /// Applies a named object, either a fixed one or the one that a map has for a key.
@@ -51,6 +52,25 @@ numbers! {
         CtExpect = 9 "NFT_OBJECT_CT_EXPECT",
         /// SYN proxy. Since 5.4.
         Synproxy = 10 "NFT_OBJECT_SYNPROXY",
+    }
+}
+
+impl fmt::Display for ObjectType {
+    /// nft's word for it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Counter => "counter",
+            Self::Quota => "quota",
+            Self::CtHelper => "ct helper",
+            Self::Limit => "limit",
+            Self::Connlimit => "ct count",
+            Self::Tunnel => "tunnel",
+            Self::CtTimeout => "ct timeout",
+            Self::Secmark => "secmark",
+            Self::CtExpect => "ct expectation",
+            Self::Synproxy => "synproxy",
+            Self::Unknown(n) => return write!(f, "object of type {n}"),
+        })
     }
 }
 

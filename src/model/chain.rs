@@ -1,8 +1,8 @@
 use super::Table;
 use crate::{
-    data::{ChainType, Family, Hook, Name, Policy, Priority, Userdata, UserdataCodec},
+    data::{ChainType, Family, Hook, Name, Policy, Priority, Userdata, UserdataCodec, Verdict},
     expr::Counter,
-    wire::{Be32, Be64, BeI32, Codec, DecodeError, Malformed, Nest, Text, Writer, attrs},
+    wire::{Be32, Be64, BeI32, Codec, DecodeError, Malformed, Nest, Scope, Spec, Text, Writer, attrs},
 };
 #[cfg(test)]
 use proptest::prelude::*;
@@ -28,7 +28,7 @@ attributes! {
         /// Name of its table.
         req table: Name = 1 "NFTA_CHAIN_TABLE" as Text<255>,
         /// Name, unique in the table.
-        req name: Name = 3 "NFTA_CHAIN_NAME" as Text<255>,
+        req name: Name = 3 "NFTA_CHAIN_NAME" as ChainName,
         /// Number that the kernel gave it, unique in the table.
         out handle: u64 = 2 "NFTA_CHAIN_HANDLE" as Be64,
         /// Base chains: where and when it is called.
@@ -61,6 +61,29 @@ attributes! {
         opt devices: Vec<Device> = 4 "NFTA_HOOK_DEVS" as Devices,
         /// The device, if it is a single one. Since 4.2.
         opt device: Name = 3 "NFTA_HOOK_DEV" as Text<15>,
+    }
+}
+
+/// The name of a chain; one that is not there is that of a chain without a name yet.
+#[derive(Debug)]
+pub enum ChainName {}
+
+impl Codec<Name> for ChainName {
+    fn put(value: &Name, out: &mut Writer) {
+        Text::<255>::put(value, out);
+    }
+    fn get(payload: &[u8]) -> Result<Name, DecodeError> {
+        Text::<255>::get(payload)
+    }
+    fn is_absent(value: &Name) -> bool {
+        *value == Chain::NAMELESS
+    }
+    fn missing() -> Option<Name> {
+        Some(Chain::NAMELESS.into())
+    }
+    #[cfg(test)]
+    fn any() -> BoxedStrategy<Name> {
+        Text::<255>::any()
     }
 }
 
@@ -113,7 +136,14 @@ pub enum Device {
 #[derive(Debug)]
 pub enum Devices {}
 
+/// Rows of a list of devices.
+pub(super) const DEVICES: &[Spec] = &[
+    Spec { number: 1, name: "NFTA_DEVICE_NAME", field: "name", scope: Scope::Leaf },
+    Spec { number: 2, name: "NFTA_DEVICE_PREFIX", field: "prefix", scope: Scope::Leaf },
+];
+
 impl Codec<Vec<Device>> for Devices {
+    const SCOPE: Scope = Scope::Table(DEVICES);
     fn put(value: &Vec<Device>, out: &mut Writer) {
         for device in value {
             let (kind, name) = match device {
@@ -142,6 +172,50 @@ impl Codec<Vec<Device>> for Devices {
 commented!(Chain, 0);
 
 impl Chain {
+    /// Stands for the name that the kernel will give a chain; never sent.
+    pub(crate) const NAMELESS: &str = "__chain%d";
+
+    /// A chain without a name of its own, for one rule of the same batch: nft's `jump { … }`. Since 5.9.
+    ///
+    /// Its rules come before the rule that jumps to it, and it goes with that one. `id` tells it from others of the batch.
+    ///
+    /// ```
+    /// use oxitables::{Batch, Family, Hook, Priority, Table, data::*, expr::*, model::{self, Chain}};
+    /// let host = Table::new(Family::Inet, "host");
+    /// let input = host.chain("input").with_hook(Hook::Input, Priority::FILTER);
+    /// let block = Chain::anonymous(&host, 1);
+    /// let verdict = |verdict| Immediate::new(Register::VERDICT, verdict);
+    /// let mut batch = Batch::new();
+    /// batch.add(&host).add(&input).add(&block);
+    /// batch.add(model::Rule::new(&block, [Counter::new()]));
+    /// batch.add(model::Rule::new(&input, [verdict(block.jump())]));
+    /// ```
+    pub fn anonymous(table: &Table, id: u32) -> Self {
+        Self { flags: Some(ChainFlags::BINDING), id: Some(id), ..table.chain(Self::NAMELESS) }
+    }
+
+    /// Whether it has no name yet.
+    pub(crate) fn is_nameless(&self) -> bool {
+        self.name == Self::NAMELESS
+    }
+
+    /// The verdict that leads into it, and back after it.
+    pub fn jump(&self) -> Verdict {
+        self.lead(Verdict::jump(&self.name))
+    }
+
+    /// The verdict that leads into it, and not back.
+    pub fn goto(&self) -> Verdict {
+        self.lead(Verdict::goto(&self.name))
+    }
+
+    fn lead(&self, mut verdict: Verdict) -> Verdict {
+        if self.is_nameless() {
+            (verdict.chain, verdict.chain_id) = (None, self.id);
+        }
+        verdict
+    }
+
     /// The chain `name` of `table`; a regular one until [`Chain::with_hook`].
     pub fn new(table: &Table, name: impl Into<Name>) -> Self {
         table.chain(name)
@@ -177,6 +251,14 @@ impl Chain {
                 devices.get_or_insert_default().extend(first.into_iter().chain([name.into()]).map(Device::Name))
             }
         }
+        self
+    }
+
+    /// Adds every device whose name starts so to an ingress or egress chain. Since 6.18.
+    pub fn with_devices_of(mut self, prefix: impl Into<Name>) -> Self {
+        let hook = self.hook.get_or_insert_with(ChainHook::required);
+        let first = hook.device.take().map(Device::Name);
+        hook.devices.get_or_insert_default().extend(first.into_iter().chain([Device::Prefix(prefix.into())]));
         self
     }
 

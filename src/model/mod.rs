@@ -1,4 +1,4 @@
-//! Tables, chains, rules, sets and elements as the kernel holds them.
+//! Tables, chains, rules, sets, elements, objects and flowtables as the kernel holds them.
 //!
 //! These are what listings return and what batches carry. The typed layer ([`Rule`](crate::Rule), [`Set`](crate::Set))
 //! is made of them and turns into them.
@@ -23,13 +23,26 @@ macro_rules! commented {
 
 mod chain;
 mod element;
+mod event;
+mod flowtable;
+mod message;
+mod object;
 mod rule;
+mod ruleset;
 mod set;
 mod table;
 
 pub use chain::{Chain, ChainFlags, ChainHook, Device};
 pub use element::{Element, ElementFlags};
-pub use rule::{Rule, RuleCompat};
+pub use event::{GenerationInfo, Trace, TraceType};
+pub use flowtable::{Flowtable, FlowtableFlags, FlowtableHook};
+pub use message::MessageType;
+pub use object::{
+    CtExpectation, CtHelper, CtTimeout, ErspanOption, GeneveOption, Object, ObjectData, Secmark, TcpTimeout,
+    TunnelFlags, TunnelIp, TunnelIp6, TunnelOption, TunnelOptions, TunnelTemplate, UdpTimeout, VxlanOption,
+};
+pub use rule::{Rule, RuleCompat, RuleCompatFlags};
+pub use ruleset::{FilledSet, Ruleset};
 pub use set::{Set, SetDesc, SetField, SetFlags, SetPolicy};
 pub use table::{Table, TableFlags};
 
@@ -65,13 +78,19 @@ impl From<u32> for Generation {
     }
 }
 
+impl From<Generation> for u32 {
+    fn from(generation: Generation) -> u32 {
+        generation.0
+    }
+}
+
 impl std::fmt::Display for Generation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
     }
 }
 
-/// The four kinds of things that messages are about, and a list of elements.
+/// The kinds of things that messages are about; of elements it is a list.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
     Table,
@@ -79,6 +98,8 @@ pub(crate) enum Kind {
     Rule,
     Set,
     Elements,
+    Object,
+    Flowtable,
 }
 
 impl Kind {
@@ -90,6 +111,8 @@ impl Kind {
             6..=8 | 25 | 28 => Self::Rule,
             9..=11 | 29 => Self::Set,
             12..=14 | 30 | 33 => Self::Elements,
+            18..=21 | 31 => Self::Object,
+            22..=24 | 32 => Self::Flowtable,
             _ => return None,
         })
     }
@@ -102,6 +125,8 @@ impl Kind {
             Self::Rule => Rule::TABLE,
             Self::Set => Set::TABLE,
             Self::Elements => element::LIST,
+            Self::Object => Object::TABLE,
+            Self::Flowtable => Flowtable::TABLE,
         })
     }
 }
@@ -118,6 +143,24 @@ pub const TABLES: &[(&str, &[Spec])] = &[
     ("set field", SetField::TABLE),
     ("element", Element::TABLE),
     ("element list", element::LIST),
+    ("device list", chain::DEVICES),
+    ("object", Object::TABLE),
+    ("ct helper", CtHelper::TABLE),
+    ("ct timeout", CtTimeout::TABLE),
+    ("ct expectation", CtExpectation::TABLE),
+    ("secmark", Secmark::TABLE),
+    ("tunnel template", TunnelTemplate::TABLE),
+    ("tunnel addresses, IPv4", TunnelIp::TABLE),
+    ("tunnel addresses, IPv6", TunnelIp6::TABLE),
+    ("tunnel options", object::OPTIONS),
+    ("tunnel option, VXLAN", VxlanOption::TABLE),
+    ("tunnel option, ERSPAN", ErspanOption::TABLE),
+    ("tunnel option, Geneve", GeneveOption::TABLE),
+    ("flowtable", Flowtable::TABLE),
+    ("flowtable hook", FlowtableHook::TABLE),
+    ("batch", message::BATCH),
+    ("generation", GenerationInfo::TABLE),
+    ("trace", Trace::TABLE),
 ];
 
 #[cfg(test)]
@@ -182,6 +225,9 @@ mod tests {
     #[allow(non_upper_case_globals)]
     impl Kind {
         const Element: Self = Self::Elements;
+        // No error points into these two.
+        const GenerationInfo: Self = Self::Table;
+        const Trace: Self = Self::Table;
     }
 
     objects! {
@@ -190,5 +236,9 @@ mod tests {
         rules: Rule(Family::Bridge);
         sets: Set(Family::Ip6);
         elements: Element;
+        objects: Object(Family::Inet);
+        flowtables: Flowtable(Family::Ip);
+        generations: GenerationInfo;
+        traces: Trace(Family::Inet);
     }
 }

@@ -1,3 +1,4 @@
+use super::chain::ChainName;
 use crate::{
     data::{Family, Name, Userdata, UserdataCodec},
     expr::{Expr, ExprList},
@@ -24,7 +25,7 @@ attributes! {
         /// Name of its table.
         req table: Name = 1 "NFTA_RULE_TABLE" as Text<255>,
         /// Name of its chain.
-        req chain: Name = 2 "NFTA_RULE_CHAIN" as Text<255>,
+        req chain: Name = 2 "NFTA_RULE_CHAIN" as ChainName,
         /// Number that the kernel gave it, unique in the table.
         out handle: u64 = 3 "NFTA_RULE_HANDLE" as Be64,
         /// Handle of the rule before it, in events.
@@ -39,7 +40,7 @@ attributes! {
         opt id: u32 = 9 "NFTA_RULE_ID" as Be32,
         /// Number of the rule of this batch that it stands next to. Since 5.1; never reported.
         opt position_id: u32 = 10 "NFTA_RULE_POSITION_ID" as Be32,
-        /// Number of a chain of this batch. Since 5.9; never reported.
+        /// Number of a chain of this batch that has no name yet. Since 5.9; never reported.
         opt chain_id: u32 = 11 "NFTA_RULE_CHAIN_ID" as Be32,
     } pad 8 "NFTA_RULE_PAD"
 }
@@ -49,8 +50,18 @@ attributes! {
     pub struct RuleCompat {
         /// Transport protocol that the rule matches.
         opt protocol: u32 = 1 "NFTA_RULE_COMPAT_PROTO" as Be32,
-        /// `NFT_RULE_COMPAT_F_*`.
-        opt flags: u32 = 2 "NFTA_RULE_COMPAT_FLAGS" as Be32,
+        /// Flags.
+        opt flags: RuleCompatFlags = 2 "NFTA_RULE_COMPAT_FLAGS" as Be32,
+    }
+}
+
+flags! {
+    /// Flags of a [`RuleCompat`].
+    pub struct RuleCompatFlags: u32 {
+        /// Means nothing.
+        UNUSED = 1 "NFT_RULE_COMPAT_F_UNUSED",
+        /// The rule matches every other protocol.
+        INV = 2 "NFT_RULE_COMPAT_F_INV",
     }
 }
 
@@ -61,6 +72,7 @@ impl Rule {
     pub fn new<E: Into<Expr>>(chain: &super::Chain, exprs: impl IntoIterator<Item = E>) -> Self {
         Self {
             exprs: Some(exprs.into_iter().map(Into::into).collect()),
+            chain_id: chain.id.filter(|_| chain.is_nameless()),
             ..Self::required(chain.family, chain.table.clone(), chain.name.clone())
         }
     }

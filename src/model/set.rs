@@ -175,6 +175,13 @@ impl Set {
         self
     }
 
+    /// Makes it a map to named objects of a type.
+    pub fn with_objects(mut self, kind: ObjectType) -> Self {
+        self.flags = Some(self.flags() | SetFlags::OBJECT);
+        self.object_type = Some(kind);
+        self
+    }
+
     /// Flags, none if there are none.
     pub fn flags(&self) -> SetFlags {
         self.flags.unwrap_or_default()

@@ -25,7 +25,7 @@ pub(crate) fn text(verdict: &Verdict) -> String {
         VerdictCode::Jump => format!("jump{}", chain()),
         VerdictCode::Goto => format!("goto{}", chain()),
         VerdictCode::Return => "return".into(),
-        VerdictCode::Unknown(n) => format!("verdict {n}"),
+        other => format!("verdict {}", i32::from(other)),
     }
 }
 

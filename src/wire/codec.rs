@@ -1,12 +1,18 @@
 use super::{DecodeError, Malformed, Scope, Spec, Step, Writer, attrs};
 #[cfg(test)]
 use proptest::prelude::*;
-use std::{marker::PhantomData, time::Duration};
+use std::{
+    marker::PhantomData,
+    net::{Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
 
 /// How one field type travels in one attribute payload. Implementors are never built.
 pub trait Codec<T> {
     /// What lies below the attribute.
     const SCOPE: Scope = Scope::Leaf;
+    /// Whether the kernel marks the attribute as a nest when it reports it; hardly any.
+    const MARKED: bool = false;
     /// Appends the payload.
     fn put(value: &T, out: &mut Writer);
     /// Reads the payload.
@@ -17,6 +23,10 @@ pub trait Codec<T> {
     /// Whether the kernel writes this value to mean "not set".
     fn is_absent(_: &T) -> bool {
         false
+    }
+    /// What a mandatory attribute stands for that is not there.
+    fn missing() -> Option<T> {
+        None
     }
     /// Values for property tests.
     #[cfg(test)]
@@ -79,6 +89,31 @@ integers! {
     BeI32: i32, from_be_bytes, to_be_bytes;
     /// 64 bits in network order.
     Be64: u64, from_be_bytes, to_be_bytes;
+    /// 32 bits in the machine's order.
+    Ne32: u32, from_ne_bytes, to_ne_bytes;
+}
+
+/// 32 flag bits in network order; the kernel reports "none" as zero, and may refuse to be told zero.
+#[derive(Debug)]
+pub enum Bits32 {}
+
+impl<T: Copy + From<u32> + std::fmt::Debug + 'static> Codec<T> for Bits32
+where
+    u32: From<T>,
+{
+    fn put(value: &T, out: &mut Writer) {
+        Be32::put(value, out);
+    }
+    fn get(payload: &[u8]) -> Result<T, DecodeError> {
+        Be32::get(payload)
+    }
+    fn is_absent(value: &T) -> bool {
+        u32::from(*value) == 0
+    }
+    #[cfg(test)]
+    fn any() -> BoxedStrategy<T> {
+        Be32::any()
+    }
 }
 
 /// A duration as 64-bit milliseconds in network order; zero means "not set".
@@ -138,6 +173,29 @@ where
     }
 }
 
+/// An address, as packets have it.
+#[derive(Debug)]
+pub enum Address {}
+
+macro_rules! addresses {
+    ($($ty:ty)*) => { $(
+        impl Codec<$ty> for Address {
+            fn put(value: &$ty, out: &mut Writer) {
+                out.bytes(&value.octets());
+            }
+            fn get(payload: &[u8]) -> Result<$ty, DecodeError> {
+                exact(payload).map(<$ty>::from)
+            }
+            #[cfg(test)]
+            fn any() -> BoxedStrategy<$ty> {
+                any::<$ty>().boxed()
+            }
+        }
+    )* };
+}
+
+addresses! { Ipv4Addr Ipv6Addr }
+
 /// Opaque bytes, at most `MAX`.
 #[derive(Debug)]
 pub enum Blob<const MAX: usize> {}
@@ -183,6 +241,12 @@ impl<T: Table + std::fmt::Debug + 'static> Codec<T> for Nest {
 /// `NFTA_LIST_ELEM` repeated, each entry with the codec `C`.
 #[derive(Debug)]
 pub struct List<C>(PhantomData<C>);
+
+impl<C> List<C> {
+    /// The one attribute of a list.
+    pub const TABLE: &'static [Spec] =
+        &[Spec { number: 1, name: "NFTA_LIST_ELEM", field: "element", scope: Scope::Leaf }];
+}
 
 impl<T: std::fmt::Debug + 'static, C: Codec<T>> Codec<Vec<T>> for List<C> {
     const SCOPE: Scope = Scope::List(&C::SCOPE);

@@ -11,6 +11,8 @@ pub enum Scope {
     Table(&'static [Spec]),
     /// `NFTA_LIST_ELEM`s, each of one scope.
     List(&'static Scope),
+    /// What another attribute beside it says, given them all.
+    Beside(fn(&[u8]) -> Scope),
     /// A named choice: its name selects the table of one attribute, as `NFTA_EXPR_NAME` does that of `NFTA_EXPR_DATA`.
     Choice(&'static Choice),
 }
@@ -56,7 +58,7 @@ fn descend(buf: &[u8], offset: usize, scope: Scope, path: &mut Path) {
         return;
     };
     let below = match scope {
-        Scope::Leaf => return,
+        Scope::Leaf | Scope::Beside(_) => return,
         Scope::List(inner) => {
             path.inner(Step::Index(index));
             *inner
@@ -64,7 +66,10 @@ fn descend(buf: &[u8], offset: usize, scope: Scope, path: &mut Path) {
         Scope::Table(rows) => match rows.iter().find(|row| row.number == attr.kind) {
             Some(row) => {
                 path.inner(Step::Field(row.field));
-                row.scope
+                match row.scope {
+                    Scope::Beside(scope_in) => scope_in(buf),
+                    scope => scope,
+                }
             }
             None => return,
         },

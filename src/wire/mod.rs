@@ -10,7 +10,8 @@ pub(crate) mod message;
 #[macro_use]
 mod table;
 
-pub use codec::{Be16, Be32, Be64, BeI32, Blob, Codec, List, Ms64, Nest, Table, Text, U8};
+pub(crate) use codec::exact;
+pub use codec::{Address, Be16, Be32, Be64, BeI32, Bits32, Blob, Codec, List, Ms64, Ne32, Nest, Table, Text, U8};
 pub use error::{DecodeError, EncodeError, Malformed, Path, Step};
 pub use locate::{Choice, Named, Scope, Spec, locate};
 pub use table::Constant;

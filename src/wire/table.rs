@@ -13,6 +13,8 @@ pub struct Constant {
 ///
 /// A row is `KIND field: Type = NUMBER "UAPI_NAME" as Codec`, in the order the kernel dumps them, where `KIND` is
 /// `req` (always there), `opt` (may be absent) or `out` (reported by the kernel, never sent).
+///
+/// `pad` names alignment filler. `settle` names a method that reads what depends on another attribute, once all are there.
 macro_rules! attributes {
     (
         $(#[$meta:meta])*
@@ -20,6 +22,7 @@ macro_rules! attributes {
             $( $(#[$fmeta:meta])* $kind:ident $field:ident: $ty:ty = $num:literal $attr:literal as $codec:ty, )*
         }
         $( pad $pad:literal $padname:literal )?
+        $( settle $settle:ident )?
     ) => {
         $(#[$meta])*
         #[non_exhaustive]
@@ -89,11 +92,13 @@ macro_rules! attributes {
                         _ => unknown.push(attr.raw),
                     }
                 }
-                Ok(Self {
+                let decoded = Self {
                     $($( $own, )*)?
-                    $( $field: attributes!(@take $kind $field), )*
+                    $( $field: attributes!(@take $kind $field, $codec, $ty), )*
                     unknown,
-                })
+                };
+                $( let decoded = decoded.$settle()?; )?
+                Ok(decoded)
             }
 
             #[cfg(test)]
@@ -103,11 +108,13 @@ macro_rules! attributes {
                 $( let s = (s, attributes!(@any $kind $ty, $codec)); )*
                 s.prop_map(move |v| {
                     attributes!(@fold v; [$($field)*]);
-                    Self {
+                    let any = Self {
                         $($( $own: $own.clone(), )*)?
                         $( $field, )*
                         unknown: Default::default(),
-                    }
+                    };
+                    $( let any = any.$settle().unwrap(); )?
+                    any
                 })
                 .boxed()
             }
@@ -153,7 +160,9 @@ macro_rules! attributes {
     (@ty $kind:ident $ty:ty) => { Option<$ty> };
 
     (@put req $s:ident.$f:ident, $n:literal, $c:ty, $ty:ty, $name:expr, $out:ident) => {
-        attributes!(@write &$s.$f, $n, $c, $ty, $name, $out)
+        if $out.form() == $crate::wire::Form::Exact || !<$c as $crate::wire::Codec<$ty>>::is_absent(&$s.$f) {
+            attributes!(@write &$s.$f, $n, $c, $ty, $name, $out)
+        }
     };
     (@put opt $s:ident.$f:ident, $n:literal, $c:ty, $ty:ty, $name:expr, $out:ident) => {
         if let Some(v) = &$s.$f
@@ -170,15 +179,17 @@ macro_rules! attributes {
     (@write $v:expr, $n:literal, $c:ty, $ty:ty, $name:expr, $out:ident) => {
         if matches!(<$c as $crate::wire::Codec<$ty>>::SCOPE, $crate::wire::Scope::Leaf) {
             $out.attr($n, $name, |out| <$c as $crate::wire::Codec<$ty>>::put($v, out))
+        } else if <$c as $crate::wire::Codec<$ty>>::MARKED {
+            $out.attr($n | $crate::wire::NESTED, $name, |out| <$c as $crate::wire::Codec<$ty>>::put($v, out))
         } else {
             $out.nest($n, $name, |out| <$c as $crate::wire::Codec<$ty>>::put($v, out))
         }
     };
 
-    (@take req $f:ident) => {
-        $f.ok_or_else(|| DecodeError::from(Malformed::Missing).within(Step::Field(stringify!($f))))?
+    (@take req $f:ident, $c:ty, $ty:ty) => {
+        $f.or_else(<$c as Codec<$ty>>::missing).ok_or_else(|| DecodeError::from(Malformed::Missing).within(Step::Field(stringify!($f))))?
     };
-    (@take $kind:ident $f:ident) => { $f };
+    (@take $kind:ident $f:ident, $c:ty, $ty:ty) => { $f };
 
     (@any req $ty:ty, $c:ty) => { <$c as $crate::wire::Codec<$ty>>::any() };
     (@any $kind:ident $ty:ty, $c:ty) => { proptest::option::of(<$c as $crate::wire::Codec<$ty>>::any()) };

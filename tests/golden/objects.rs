@@ -37,7 +37,7 @@ fn over(bytes: u64, consumed: u64) -> Expr {
     quota.into()
 }
 
-fn object<T: Debug + PartialEq + 'static>(
+pub(super) fn object<T: Debug + PartialEq + 'static>(
     words: &'static str,
     bytes: &str,
     expected: T,
@@ -52,7 +52,7 @@ fn object<T: Debug + PartialEq + 'static>(
         assert_eq!(decoded, expected, "{words}");
         assert_eq!(encode(&expected, Form::Exact).unwrap(), held, "{words}");
     };
-    Object { bytes, rows, check: Box::new(check) }
+    Object { dumped: true, bytes, rows, check: Box::new(check) }
 }
 
 fn chain(words: &'static str, bytes: &str, mut expected: Chain, handle: u64) -> Object {
@@ -152,6 +152,19 @@ pub(crate) fn all() -> Vec<Object> {
              140004000700010064300000070001006c6f000008000500000000010b00070066696c746572000008000a0000000001\
              0800060000000000",
             two,
+            1,
+        ),
+        chain(
+            r#"add chain netdev t dv { type filter hook ingress devices = { lo, "ve*" } priority 7; }"#,
+            "060001007400000007000300647600000c00020000000000000000012800040008000100000000000800020000000007\
+             140004000700020076650000070001006c6f000008000500000000010b00070066696c746572000008000a0000000001\
+             0800060000000000",
+            {
+                let mut dv = Chain::new(&Table::new(Family::Netdev, "t"), "dv").with_hook(Hook::Ingress, 7);
+                dv.policy = Some(Policy::Accept);
+                dv.hook.as_mut().unwrap().devices = Some(vec![Device::Prefix("ve".into()), Device::Name("lo".into())]);
+                dv
+            },
             1,
         ),
         object(

@@ -7,8 +7,8 @@ use oxitables::{Family, data::*, expr::*};
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
-const R1: Register = Register::R1;
-const R2: Register = Register::slot(4);
+pub(super) const R1: Register = Register::R1;
+pub(super) const R2: Register = Register::slot(4);
 const R3: Register = Register::slot(8);
 const R4: Register = Register::slot(12);
 
@@ -33,10 +33,10 @@ fn rule(
     implied: Vec<Expr>,
     exprs: Vec<Expr>,
 ) -> Golden {
-    Golden { program, chain, words, bytes: unhex(bytes), exprs: [implied, exprs].concat() }
+    Golden { family: Family::Inet, program, chain, words, bytes: unhex(bytes), exprs: [implied, exprs].concat() }
 }
 
-fn value(bytes: impl AsRef<[u8]>) -> Value {
+pub(super) fn value(bytes: impl AsRef<[u8]>) -> Value {
     Value::new(bytes.as_ref()).unwrap()
 }
 
@@ -45,19 +45,19 @@ fn native(n: u32) -> Value {
     value(n.to_le_bytes())
 }
 
-fn cmp(op: CmpOp, bytes: impl AsRef<[u8]>) -> Cmp {
+pub(super) fn cmp(op: CmpOp, bytes: impl AsRef<[u8]>) -> Cmp {
     Cmp::new(R1, op, value(bytes))
 }
 
-fn imm(register: Register, bytes: impl AsRef<[u8]>) -> Immediate {
+pub(super) fn imm(register: Register, bytes: impl AsRef<[u8]>) -> Immediate {
     Immediate::new(register, value(bytes))
 }
 
-fn load(base: PayloadBase, offset: u32, len: u32) -> Payload {
+pub(super) fn load(base: PayloadBase, offset: u32, len: u32) -> Payload {
     Payload::load(base, offset, len, R1)
 }
 
-fn lookup(set: &str, dreg: Option<Register>, flags: LookupFlags) -> Lookup {
+pub(super) fn lookup(set: &str, dreg: Option<Register>, flags: LookupFlags) -> Lookup {
     let mut lookup = set!(Lookup::new(set, R1), flags = flags);
     lookup.dreg = dreg;
     lookup
@@ -69,12 +69,12 @@ fn dynset(set: &str, op: DynsetOp, seconds: u64) -> Dynset {
 }
 
 /// `meta l4proto tcp`, which `tcp dport` implies.
-fn tcp() -> Vec<Expr> {
+pub(super) fn tcp() -> Vec<Expr> {
     exprs![Meta::load(MetaKey::L4proto, R1), cmp(CmpOp::Eq, [6])]
 }
 
 /// `meta nfproto ipv4`, which `ip saddr` implies in family inet.
-fn ipv4() -> Vec<Expr> {
+pub(super) fn ipv4() -> Vec<Expr> {
     exprs![Meta::load(MetaKey::Nfproto, R1), cmp(CmpOp::Eq, [2])]
 }
 

@@ -1,7 +1,7 @@
 //! Chains: hooks, priorities, policies, devices, and every verb.
 
 use super::lab::*;
-use oxitables::{Batch, Chain, Error, Family, Hook, Policy, Priority, Table, data::*, model::*, testing};
+use oxitables::{Batch, Chain, Error, Family, Hook, Policy, Priority, Table, data::*, expr::*, model::*, testing};
 
 #[test]
 fn base_chains_of_every_kind() {
@@ -142,6 +142,44 @@ fn listed_are_those_of_one_table() {
         assert_eq!(nft.chains(&ours).snapshot()?.len(), 1);
         assert_eq!(nft.chains(&theirs).snapshot()?.len(), 2);
         assert_eq!(nft.chain(&ours, "b")?, None);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_chain_without_a_name_belongs_to_its_rule() {
+    testing::in_namespace(|| -> Outcome {
+        let mut nft = open();
+        let blocks = [Chain::anonymous(&host(), 7), Chain::anonymous(&host(), 8)];
+        let batch = filled(|b| {
+            b.add(host()).add(input());
+            for (block, port) in blocks.iter().zip([0x1234_u16, 0x2345]) {
+                b.add(block).add(rule(block, [Expr::from(Counter::new()), verdict(Verdict::accept())]));
+                let matches = Cmp::new(Register::R1, CmpOp::Eq, value(port.to_be_bytes()));
+                let load = Payload::load(PayloadBase::Transport, 2, 2, Register::R1);
+                b.add(rule(&input(), [Expr::from(load), matches.into(), verdict(block.jump())]));
+            }
+            b
+        });
+        nft.check(&batch)?;
+        nft.apply(&batch)?;
+        let chains = nft.chains(&host()).snapshot()?;
+        let anonymous: Vec<_> = chains.iter().filter(|c| c.hook.is_none()).collect();
+        assert_eq!(anonymous.len(), 2);
+        assert!(anonymous.iter().all(|c| c.flags.unwrap().contains(ChainFlags::BINDING)), "{chains:?}");
+        assert_eq!(nft.rules(anonymous[0]).snapshot()?.len(), 1);
+        assert_listed(&["jump { counter packets 0 bytes 0 accept }"]);
+        // They go with the rules.
+        apply(&mut nft, |b| b.flush(input()))?;
+        assert_eq!(nft.chains(&host()).snapshot()?.len(), 1);
+        // What the commit would refuse is found in them, too.
+        let refused = filled(|b| {
+            let block = Chain::anonymous(&host(), 1);
+            b.delete(host()).add(host()).add(input()).add(&block).add(rule(&block, [Masq::new()]));
+            b.add(does(&input(), block.goto()))
+        });
+        let told = nft.check(&refused).unwrap_err().to_string();
+        assert!(told.contains("masquerade is for nat chains at postrouting"), "{told}");
         Ok(())
     });
 }

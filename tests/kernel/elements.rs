@@ -169,3 +169,33 @@ fn found_by_key_however_many_are_missing() {
         Ok(())
     });
 }
+
+#[test]
+fn single_elements_are_read_and_reset() {
+    testing::in_namespace(|| -> Outcome {
+        let mut nft = open();
+        let counters = {
+            let mut set = addresses(&host(), "s");
+            set.expr = Some(Box::new(Counter::new().into()));
+            set
+        };
+        let counted = |n, packets| {
+            let mut counter = Counter::new();
+            (counter.packets, counter.bytes) = (Some(packets), Some(packets * 100));
+            let mut element = element(ip(n));
+            element.expr = Some(Box::new(counter.into()));
+            element
+        };
+        apply(&mut nft, |b| b.add(host()).add(&counters).add(counters.elements([counted(1, 7), counted(2, 9)])))?;
+        let packets = |found: &[Option<Element>]| -> Vec<Option<u64>> {
+            let of = |e: &Element| match e.expr.as_deref() {
+                Some(Expr::Counter(counter)) => counter.packets,
+                _ => None,
+            };
+            found.iter().map(|e| e.as_ref().and_then(of)).collect()
+        };
+        assert_eq!(packets(&nft.reset(&counters, &[ip(1), ip(3)])?), [Some(7), None]);
+        assert_eq!(packets(&nft.get(&counters, &[ip(1), ip(2)])?), [Some(0), Some(9)]);
+        Ok(())
+    });
+}

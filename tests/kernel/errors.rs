@@ -386,14 +386,18 @@ fn what_does_not_suit_its_place() {
 fn what_the_kernel_does_not_have_or_take_of_expressions() {
     refused(&[
         (
-            |b| b.add(single(foreign("queue", &[(1, &[0, 0]), (2, &[0, 1])]))),
+            |b| b.add(single(Queue::new(0).with_total(1))),
             &[
                 "ENOENT at exprs[0] > queue: this kernel has no expression queue for family inet; load the module nft_queue",
             ],
         ),
         (
-            |b| b.add(single(foreign("flow_offload", &[(1, b"f\0")]))),
-            &["this kernel has no expression flow_offload for family inet; load the module nft_flow_offload"],
+            |b| b.add(single(foreign("teapot", &[(1, b"f\0")]))),
+            &["this kernel has no expression teapot for family inet; load the module nft_teapot"],
+        ),
+        (
+            |b| b.add(single(FlowOffload::new("f"))),
+            &["there is no flowtable f in table inet host, or this kernel has no flowtables"],
         ),
         (
             |b| {

@@ -1,6 +1,7 @@
 //! What an error number means, given what was asked for.
 
 mod chain;
+mod object;
 mod rule;
 mod set;
 
@@ -119,6 +120,8 @@ pub(crate) fn explain(batch: &Batch, seq: u32, ack: &Ack, world: &mut Witness<'_
         Some(Kind::Rule) => case.rule(world),
         Some(Kind::Set) => case.set(world),
         Some(Kind::Elements) => case.elements(world),
+        Some(Kind::Object) => case.object(world),
+        Some(Kind::Flowtable) => case.flowtable(world),
         None => case.general(world),
     };
     failure.cause = match &ack.text {
@@ -201,6 +204,8 @@ impl Case<'_> {
         let (new, removals, attribute) = match kind {
             Kind::Table => (0, [2, 26], 1),
             Kind::Chain => (3, [5, 27], 3),
+            Kind::Object => (18, [20, 31], 2),
+            Kind::Flowtable => (22, [24, 32], 2),
             _ => (9, [11, 29], 2),
         };
         let mut fate = None;

@@ -4,7 +4,7 @@ use super::{Case, Why, Witness, why};
 use crate::{
     batch::place_of,
     data::{Data, Family, Name, Register, Verdict},
-    expr::{Dynset, Expr, Immediate, Lookup, LookupFlags, ObjectType},
+    expr::{Dynset, Expr, Immediate, Lookup, LookupFlags},
     model::{Kind, Rule, SetFlags},
 };
 use nix::errno::Errno;
@@ -62,14 +62,12 @@ impl Case<'_> {
         let name = expr.name();
         match (self.errno, expr) {
             (Errno::ENOENT, Expr::Objref(e)) if e.name.is_some() => {
-                let noun = match e.kind {
-                    Some(ObjectType::Counter) => "counter",
-                    Some(ObjectType::Quota) => "quota",
-                    Some(ObjectType::Limit) => "limit",
-                    _ => "object",
-                };
-                let name = e.name.as_ref().map(Name::to_string).unwrap_or_default();
-                why(format!("there is no {noun} {name} in {}", self.place()), "")
+                let noun = e.kind.map_or("object".into(), |kind| kind.to_string());
+                self.missing(&noun, Kind::Object, e.name.as_ref().unwrap_or(&Name::from("")))
+            }
+            (Errno::ENOENT, Expr::FlowOffload(e)) => {
+                let (cause, remedy) = self.missing("flowtable", Kind::Flowtable, &e.flowtable);
+                (format!("{cause}, or this kernel has no flowtables"), remedy)
             }
             (
                 Errno::ENOENT,
@@ -156,7 +154,7 @@ impl Case<'_> {
             );
         };
         let (name, flags) = (&set.name, set.flags());
-        let stateful = |e: &Expr| matches!(e, Expr::Counter(_) | Expr::Limit(_) | Expr::Quota(_) | Expr::Unknown(_));
+        let stateful = |e: &Expr| e.is_stateful() || matches!(e, Expr::Unknown(_));
         let mut exprs = e.exprs.iter().flatten().chain(e.expr.as_deref());
         if flags.contains(SetFlags::CONSTANT) {
             why(format!("set {name} is constant: rules may not change it"), "")

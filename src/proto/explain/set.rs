@@ -57,8 +57,8 @@ impl Case<'_> {
         match (self.errno, to) {
             (Errno::ENOENT, Some(chain)) if self.makes() => self.missing("chain", Kind::Chain, chain),
             (Errno::ENOENT, _) if self.makes() && element.object.is_some() => {
-                let object = element.object.map(|o| o.to_string()).unwrap_or_default();
-                why(format!("there is no object {object} in {}", self.place()), "")
+                let noun = set.as_ref().and_then(|s| s.object_type).map_or("object".into(), |kind| kind.to_string());
+                self.missing(&noun, Kind::Object, element.object.as_ref().unwrap_or(&name))
             }
             (Errno::ENOENT, _) => {
                 let what = if self.verb == Verb::Flush { "" } else { DESTROY };
@@ -148,7 +148,7 @@ fn wrong(set: &Set) -> Why {
     let (flags, key) = (set.flags(), set.key_len.unwrap_or_default());
     let fields = set.desc.iter().filter_map(|d| d.concat.as_ref()).flatten().count();
     let exprs = set.element_exprs();
-    let stateful = |e: &Expr| matches!(e, Expr::Counter(_) | Expr::Limit(_) | Expr::Quota(_) | Expr::Unknown(_));
+    let stateful = |e: &Expr| e.is_stateful() || matches!(e, Expr::Unknown(_));
     let cause = if !(1..=Value::MAX as u32).contains(&key) {
         format!("keys have 1 to {} bytes, not {key}", Value::MAX)
     } else if flags.contains(SetFlags::CONCAT) && fields < 2 {
