@@ -94,6 +94,9 @@ pub use model::{Chain, Table};
 pub use stmt::{
     Action, AddrSet, Element, Key, Keyed, Map, MapRef, Match, Pattern, Recent, RecentOp, RejectWith, Rule, Set, SetKey,
     SetRef, Side, To, counter, counter_named,
-    fields::{addr, arp, ct, ether, icmp, icmpv6, ip, ip6, meta, tcp, th, udp},
+    fields::{
+        addr, ah, arp, comp, ct, dccp, dst, esp, ether, fib, frag, geneve, gre, gretap, hbh, icmp, icmpv6, igmp, ip,
+        ip6, ipsec, meta, mh, osf, raw, rt, rt0, rt2, sctp, socket, srh, tcp, th, tunnel, udp, udplite, vlan, vxlan,
+    },
     limit, limit_named, log, notrack, quota, quota_named,
 };

@@ -21,11 +21,19 @@ use wire_rules::{Case, compare, nft::Nft, otherwise, random, sets, sweep};
 const RANDOM: usize = 1000;
 
 fn prove(lab: &Sandbox, nft: &Nft) {
-    let ordinary = compare::rules(lab, nft, wire_rules::cases());
+    let mut cases = wire_rules::cases();
+    if nft.version >= [1, 1, 0] {
+        cases.extend(wire_rules::fields::newest());
+    }
+    let ordinary = compare::rules(lab, nft, cases);
     ordinary.assert_right();
     assert!(ordinary.equal >= 150, "{} ordinary rules are equal", ordinary.equal);
 
-    let swept = compare::rules(lab, nft, sweep::cases());
+    let mut cases = sweep::cases();
+    if nft.version >= [1, 1, 0] {
+        cases.extend(sweep::newest());
+    }
+    let swept = compare::rules(lab, nft, cases);
     swept.assert_right();
 
     let scratch = lab.host("scratch").unwrap();
@@ -75,7 +83,8 @@ fn our_bytes_are_those_of_the_newest_nft() {
 
 #[test]
 fn rules_read_as_nft_words() {
-    let cases = wire_rules::cases();
+    let mut cases = wire_rules::cases();
+    cases.extend(wire_rules::fields::newest());
     let text = |case: &Case| Rule::text(&case.rule, case.family);
     let differ: Vec<_> =
         cases.iter().map(|case| (text(case), &case.words)).filter(|(text, words)| text != *words).collect();

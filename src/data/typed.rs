@@ -3,21 +3,34 @@
 //! Each knows its nft data type, its width and its byte order, so that nobody who writes a rule has to.
 
 mod bits;
+#[allow(dead_code, reason = "what reads and lists text builds on it")]
+mod clock;
+#[allow(dead_code, reason = "what reads and lists text builds on it")]
+mod look;
 mod names;
 #[macro_use]
 mod number;
 mod numbers;
 mod plain;
+#[allow(dead_code, reason = "what reads and lists text builds on it")]
+mod style;
+#[allow(dead_code, reason = "what reads and lists text builds on it")]
+mod system;
+#[allow(dead_code, reason = "what reads and lists text builds on it")]
+mod types;
 
 pub use bits::{CtEvents, CtLabels, CtState, CtStatus, TcpFlags};
-pub use names::{HelperName, IfKind, IfName, MacAddr, ParseMacError};
+#[allow(unused_imports, reason = "what reads and lists text builds on it")]
+pub(crate) use look::{Info, Look, parse_duration, show_duration};
+pub use names::{HelperName, IfKind, IfName, MacAddr, OsName, ParseMacError};
 pub use numbers::*;
+pub use plain::RawBits;
+#[allow(unused_imports, reason = "what reads and lists text builds on it")]
+pub(crate) use style::{Form, Style, Words};
+pub(crate) use types::{BITMASK, HEX_INTEGER, INTEGER};
 
 use super::Value;
-use std::{
-    fmt::{self, Write},
-    net::{Ipv4Addr, Ipv6Addr},
-};
+use std::fmt;
 
 /// nft's number for the type of a set key or value: six bits for each field of a concatenation, the first the highest.
 ///
@@ -29,21 +42,26 @@ impl DataType {
     /// A verdict.
     #[doc(alias = "NFT_DATA_VERDICT")]
     pub const VERDICT: Self = Self(0xffff_ff00);
+    /// None.
+    pub const INVALID: Self = Self(0);
+    /// Bits.
+    pub const BITMASK: Self = Self(3);
     /// A number of no further meaning.
     pub const INTEGER: Self = Self(4);
+    /// Text.
+    pub const STRING: Self = Self(5);
+    /// Hardware address of any kind.
+    pub const LINK_ADDRESS: Self = Self(6);
 
     /// The fields of a concatenation, or the one there is.
-    fn fields(self) -> impl Iterator<Item = Self> {
+    pub(crate) fn fields(self) -> impl Iterator<Item = Self> {
         (0..5).rev().map(move |i| Self(self.0 >> (6 * i) & 0x3f)).skip_while(|field| field.0 == 0)
-    }
-
-    fn known(self) -> Option<&'static (&'static str, FieldType)> {
-        NAMED.iter().find(|(_, field)| field.datatype == self)
     }
 
     /// nft's name: `ipv4_addr . inet_service`.
     pub(crate) fn words(self) -> String {
-        let word = |field: Self| field.known().map_or_else(|| format!("type {}", field.0), |(name, _)| (*name).into());
+        let word =
+            |field: Self| FieldType::of(field).map_or_else(|| format!("type {}", field.0), |ty| ty.name().into());
         self.fields().map(word).collect::<Vec<_>>().join(" . ")
     }
 
@@ -52,7 +70,10 @@ impl DataType {
         let single = self.fields().count() == 1;
         let mut rest = value;
         let words = self.fields().map(|field| {
-            let (_, field) = field.known()?;
+            let mut field = FieldType::of(field)?;
+            if field.len == 0 && single {
+                field.len = rest.len() as u8;
+            }
             let (bytes, _) = rest.split_at_checked(usize::from(field.len))?;
             rest = rest
                 .get(if single { usize::from(field.len) } else { usize::from(field.len).next_multiple_of(4) }..)
@@ -61,9 +82,7 @@ impl DataType {
             if field.order == ByteOrder::Host && cfg!(target_endian = "little") {
                 bytes.reverse();
             }
-            let mut text = String::new();
-            (field.show)(&bytes, Style::Words, &mut text);
-            Some(text)
+            Some(field.text(&bytes, Style::WORDS))
         });
         match words.collect::<Option<Vec<_>>>() {
             Some(words) if !words.is_empty() => words.join(" . "),
@@ -89,31 +108,6 @@ impl From<DataType> for u32 {
     }
 }
 
-/// nft's names of the types that keys are made of.
-const NAMED: &[(&str, FieldType)] = &[
-    ("ipv4_addr", Ipv4Addr::FIELD),
-    ("ipv6_addr", Ipv6Addr::FIELD),
-    ("ether_addr", MacAddr::FIELD),
-    ("ether_type", EtherType::FIELD),
-    ("arp_op", ArpOp::FIELD),
-    ("inet_proto", Protocol::FIELD),
-    ("inet_service", Port::FIELD),
-    ("icmp_type", IcmpType::FIELD),
-    ("icmpv6_type", Icmpv6Type::FIELD),
-    ("tcp_flag", TcpFlags::FIELD),
-    ("mark", Mark::FIELD),
-    ("iface_index", IfIndex::FIELD),
-    ("ifname", IfName::FIELD),
-    ("uid", Uid::FIELD),
-    ("gid", Gid::FIELD),
-    ("ct_state", CtState::FIELD),
-    ("ct_status", CtStatus::FIELD),
-    ("ct_dir", CtDirection::FIELD),
-    ("pkt_type", PktType::FIELD),
-    ("dscp", Dscp::FIELD),
-    ("ecn", Ecn::FIELD),
-];
-
 /// The order in which the bytes of a value lie in a register.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum ByteOrder {
@@ -127,19 +121,6 @@ pub enum ByteOrder {
     Byte,
 }
 
-/// How a value is written down.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Style {
-    /// In nft's words: `established,related`.
-    Words,
-    /// Bits as an expression: `established | related`.
-    Expression,
-    /// Beside a mask, where only bits have names: `0x08`.
-    Masked,
-    /// As a number, where words would run into something else.
-    Number,
-}
-
 /// What is known of a typed value without having one.
 #[derive(Clone, Copy, Debug)]
 pub struct FieldType {
@@ -147,7 +128,7 @@ pub struct FieldType {
     pub(crate) len: u8,
     pub(crate) order: ByteOrder,
     pub(crate) bits: bool,
-    pub(crate) show: fn(&[u8], Style, &mut String),
+    pub(crate) info: &'static Info,
 }
 
 impl PartialEq for FieldType {
@@ -217,11 +198,6 @@ pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
-/// Writes an unsigned big-endian number; in hex if it is wider than nft would write as decimal.
-pub(crate) fn show_number(bytes: &[u8], out: &mut String) {
-    let _ = write!(out, "{}", be(bytes));
-}
-
 /// The number that up to 16 big-endian bytes are.
 pub(crate) fn be(bytes: &[u8]) -> u128 {
     bytes.iter().take(16).fold(0, |n, b| n << 8 | u128::from(*b))
@@ -232,23 +208,25 @@ pub(crate) fn image(bytes: &[u8]) -> Value {
     Value::new(bytes).unwrap_or_default()
 }
 
+/// The text of a value by itself.
+pub(crate) fn text<T: Typed>(value: T) -> String {
+    T::FIELD.text(&value.image(), Style::WORDS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::net::IpAddr;
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
     fn survives<T: Typed + PartialEq>(bytes: &[u8]) {
         if let Some(value) = T::from_image(bytes) {
             assert_eq!(T::from_image(&value.image()), Some(value));
-            for style in [Style::Words, Style::Expression, Style::Number] {
-                let mut out = String::new();
-                (T::FIELD.show)(&value.image(), style, &mut out);
-                assert!(!out.is_empty(), "{value:?}");
+            for style in [Style::WORDS, Style::EXPRESSION, Style::NUMBER, Style::LISTED] {
+                assert!(!T::FIELD.text(&value.image(), style).is_empty(), "{value:?}");
             }
         }
-        let mut out = String::new();
-        (T::FIELD.show)(bytes, Style::Words, &mut out);
+        let _ = T::FIELD.text(bytes, Style::LISTED);
     }
 
     proptest! {
@@ -281,6 +259,6 @@ mod tests {
         assert_eq!(IfName::from("eth*").to_string(), "\"eth*\"");
         assert_eq!(TimeLeft::from_millis(90_061_001).to_string(), "1d1h1m1s1ms");
         assert_eq!(Mark::from(16).to_string(), "0x00000010");
-        assert_eq!(TrafficClass::new(0xff, 1).to_string(), "00ff:0001");
+        assert_eq!(TrafficClass::new(0xff, 1).to_string(), "ff:1");
     }
 }

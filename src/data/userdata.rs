@@ -7,7 +7,8 @@ use std::fmt;
 ///
 /// nft keeps comments here, and what it needs to print the keys of a set (byte order, comment). Types mean different
 /// things for different objects. This crate writes what every nft reads: comments, and for sets the byte orders and
-/// the auto-merge flag; never the typeof entries on which nft before 1.1.3 crashes.
+/// the auto-merge flag. The typeof entries, on which some nft before 1.1.3 crash, only where every nft needs them: with
+/// sets of rules whose keys are concatenations with plain numbers.
 ///
 /// Kernel: `NFTA_*_USERDATA`, since 3.15 for rules, 4.1 for elements, 5.10 for tables and chains.
 #[derive(Clone, Default, Eq, Hash, PartialEq)]

@@ -232,9 +232,9 @@ impl Statement for Update {
         if self.timeout.is_some_and(|t| t.is_zero()) {
             return refused("a zero timeout would never expire: leave it out");
         }
-        let parts: Vec<Part> = self.parts.iter().map(|p| p.resolve(cx.twin)).collect();
+        let mut parts: Vec<Part> = self.parts.iter().map(|p| p.resolve(cx.twin)).collect();
         let mut exprs = Vec::new();
-        load_key(cx, &parts, true, false, &mut exprs)?;
+        load_key(cx, &mut parts, true, false, &mut exprs)?;
         let mut dynset = Dynset::new(twin_name(&self.set, self.dual, cx.twin), self.op, Register::R1);
         dynset.timeout = self.timeout;
         for (expr, _) in &self.with {

@@ -1,7 +1,8 @@
 //! Assignments: fields, marks and connections set to something.
 
 use super::{
-    field::{Field, Header, Load, Twin},
+    field::{Field, Load, Twin},
+    header::Header,
     key::Key,
     load::{load, masked_text},
     lookup::Lookup,
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::{
     data::*,
-    expr::{Bitwise, ChecksumFlags, ChecksumType, Ct, Expr, Immediate, Meta, Payload},
+    expr::{Bitwise, ChecksumFlags, Ct, Expr, Exthdr, Immediate, Meta, Payload},
     wire::Malformed,
 };
 use std::marker::PhantomData;
@@ -78,7 +79,7 @@ macro_rules! literals {
 
 literals! {
     ArpOp: u16; Dscp: u8; Ecn: u8; EtherType: u16; IcmpCode: u8; IcmpType: u8; Icmpv6Code: u8; Icmpv6Type: u8;
-    Mark: u32; PktType: u8; Port: u16; Protocol: u8; TcpFlags: u8; TrafficClass: u32; CtEvents: u32;
+    IgmpType: u8; DccpType: u8; Mark: u32; PktType: u8; Port: u16; Protocol: u8; TcpFlags: u8; TrafficClass: u32; CtEvents: u32;
 }
 
 /// `FIELD set SOURCE`.
@@ -92,40 +93,45 @@ pub(crate) struct Assign {
 const R1: Register = Register::R1;
 
 impl Assign {
-    fn part(&self) -> Part {
-        Part { field: self.field, mask: None, ty: self.ty, dual: false }
+    fn part(&self, field: Field) -> Part {
+        Part { field, mask: None, ty: self.ty, dual: false }
     }
 
     /// The expression that stores register 1.
-    fn store(&self, offset: u32, len: u32) -> Result<Expr, Malformed> {
-        Ok(match self.field.spec.load {
+    fn store(&self, field: &Field, offset: u32, len: u32) -> Result<Expr, Malformed> {
+        if field.tunnel().is_some() {
+            return refused(format!("{} is inside of a tunnel and cannot be set", field.words()));
+        }
+        Ok(match field.load() {
             Load::Packet(header, _) => {
                 let checksum = header.checksum();
+                let pseudo = field.spec.pseudo || header == Header::RawInner;
                 Payload {
-                    csum_type: checksum.map(|_| ChecksumType::Inet),
-                    csum_offset: checksum,
-                    csum_flags: self.field.spec.pseudo.then_some(ChecksumFlags::L4_PSEUDO_HEADER),
+                    csum_type: checksum.map(|(kind, _)| kind),
+                    csum_offset: checksum.map(|(_, at)| at),
+                    csum_flags: pseudo.then_some(ChecksumFlags::L4_PSEUDO_HEADER),
                     ..Payload::store(header.base(), offset, len, R1)
                 }
                 .into()
             }
             Load::Meta(key) => Meta::store(key, R1).into(),
-            Load::Ct(key) => Ct { direction: self.field.direction, ..Ct::store(key, R1) }.into(),
-            Load::Address(_) | Load::CtAddress(_) => return refused("an address of either family cannot be set"),
+            Load::Ct(key) => Ct { direction: field.direction(), ..Ct::store(key, R1) }.into(),
+            Load::Option(_, kind, _) => Exthdr::store(kind, offset, len, R1).into(),
+            _ => return refused(format!("{} cannot be set", field.words())),
         })
     }
 
     /// A value into packet bytes. What shares its bytes with other fields is put between them, and a checksum wants
     /// whole pairs of bytes.
-    fn write(&self, header: Header, offset: u16, image: &[u8]) -> Result<Vec<Expr>, Malformed> {
-        let part = self.part();
-        let bits = self.field.spec.bits;
+    fn write(&self, field: Field, header: Header, offset: u16, image: &[u8]) -> Result<Vec<Expr>, Malformed> {
+        let part = self.part(field);
+        let (bits, offset) = (field.bits(), header.place(offset));
         let (mut first, mut end) = (offset / 8, (offset + bits).div_ceil(8));
         let mut exprs = Vec::new();
         let loaded = load(&part, R1, &mut exprs);
         let value = loaded.encode(&part, image)?;
         let mask = loaded.mask();
-        let odd = header.checksum().is_some() && !(first.is_multiple_of(2) && end.is_multiple_of(2));
+        let odd = header.in_pairs() && !(first.is_multiple_of(2) && end.is_multiple_of(2));
         if odd {
             (first, end) = (first / 2 * 2, end.next_multiple_of(2));
         }
@@ -147,7 +153,7 @@ impl Assign {
         } else {
             exprs.push(Immediate::new(R1, value).into());
         }
-        exprs.push(self.store(first.into(), len)?);
+        exprs.push(self.store(&field, first.into(), len)?);
         Ok(exprs)
     }
 
@@ -159,15 +165,17 @@ impl Assign {
     }
 
     /// A constant, or some bits of one.
-    fn lower_pattern(&self, raw: &RawPattern) -> Result<Vec<Expr>, Malformed> {
+    fn lower_pattern(&self, own: Field, raw: &RawPattern) -> Result<Vec<Expr>, Malformed> {
         let field = self.pattern(raw)?;
-        let part = self.part();
-        if let Load::Packet(header, offset) = self.field.spec.load {
-            if field.shape == Shape::Masked {
-                return refused(format!("{} can be set as a whole only", self.field.words()));
-            }
-            return self.write(header, offset, field.lo);
+        let part = self.part(own);
+        let of_packet = matches!(own.load(), Load::Packet(..) | Load::Option(..));
+        if of_packet && field.shape == Shape::Masked {
+            return refused(format!("{} can be set as a whole only", self.field.words()));
         }
+        if let Load::Packet(header, offset) = own.load() {
+            return self.write(own, header, offset, field.lo);
+        }
+        let (offset, len) = self.whole(&own)?;
         let mut exprs = Vec::new();
         let loaded = load(&part, R1, &mut exprs);
         match field.shape {
@@ -183,16 +191,20 @@ impl Assign {
                 exprs.push(Immediate::new(R1, loaded.encode(&part, field.lo)?).into());
             }
         }
-        exprs.push(self.store(0, 0)?);
+        exprs.push(self.store(&own, offset, len)?);
         Ok(exprs)
     }
 
     /// Offset and length of a field that can be stored without touching others.
-    fn whole(&self) -> Result<(u32, u32), Malformed> {
-        let Load::Packet(header, offset) = self.field.spec.load else { return Ok((0, 0)) };
-        let (first, len) = (u32::from(offset / 8), u32::from(self.field.spec.bits / 8));
-        let odd = header.checksum().is_some() && !(first.is_multiple_of(2) && len.is_multiple_of(2));
-        if odd || !offset.is_multiple_of(8) || !self.field.spec.bits.is_multiple_of(8) {
+    fn whole(&self, field: &Field) -> Result<(u32, u32), Malformed> {
+        let (offset, pairs) = match field.load() {
+            Load::Packet(header, offset) => (header.place(offset), header.in_pairs()),
+            Load::Option(_, _, offset) => (offset, false),
+            _ => return Ok((0, 0)),
+        };
+        let (first, len) = (u32::from(offset / 8), u32::from(field.bits() / 8));
+        let odd = pairs && !(first.is_multiple_of(2) && len.is_multiple_of(2));
+        if odd || !offset.is_multiple_of(8) || !field.bits().is_multiple_of(8) {
             return refused(format!("{} can be set to a constant only", self.field.words()));
         }
         Ok((first, len))
@@ -201,26 +213,27 @@ impl Assign {
 
 impl Statement for Assign {
     fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        cx.need(&self.field)?;
+        let own = cx.need(&self.field)?;
         let exprs = match &self.source {
-            RawSource::Pattern(raw) => self.lower_pattern(raw)?,
+            RawSource::Pattern(raw) => self.lower_pattern(own, raw)?,
             RawSource::Field(from) => {
-                let (offset, len) = self.whole()?;
-                let from = from.resolve(cx.twin);
-                cx.need(&from.field)?;
+                let (offset, len) = self.whole(&own)?;
+                let mut from = from.resolve(cx.twin);
+                from.field = cx.need(&from.field)?;
                 let mut exprs = Vec::new();
                 let mut loaded = load(&from, R1, &mut exprs);
                 loaded.settle(&mut exprs);
                 if let Some(mask) = &from.mask {
                     loaded.keep(&from, mask, &mut exprs)?;
                 }
-                exprs.push(self.store(offset, len)?);
+                loaded.turn(own.spec.ty.order, &mut exprs);
+                exprs.push(self.store(&own, offset, len)?);
                 exprs
             }
             RawSource::Map(lookup) => {
-                let (offset, len) = self.whole()?;
+                let (offset, len) = self.whole(&own)?;
                 let mut exprs = lookup.lower(cx, Some(R1), false)?;
-                exprs.push(self.store(offset, len)?);
+                exprs.push(self.store(&own, offset, len)?);
                 exprs
             }
         };
@@ -239,16 +252,16 @@ impl Statement for Assign {
                 if field.shape == Shape::Masked {
                     let not: Vec<u8> = field.hi.iter().map(|b| !b).collect();
                     let and: Vec<u8> = field.lo.iter().zip(field.hi).map(|(a, b)| a & b).collect();
-                    out.push_str(&masked_text(&self.part(), &not));
+                    out.push_str(&masked_text(&self.part(self.field), &not));
                     out.push_str(" | ");
-                    (self.ty.show)(&and, Style::Masked, &mut out);
+                    self.ty.show(&and, Style::MASKED, &mut out);
                 } else if matches!(self.ty.datatype, BOOLEAN) {
                     // `exists` and `missing` are for matches.
                     out.push_str(if field.lo == [0] { "0" } else { "1" });
                 } else {
                     // Here nft takes the names of protocols for the start of something else.
                     let number = matches!(self.ty.datatype, PROTOCOL);
-                    field.text(&self.ty, if number { Style::Number } else { Style::Words }, &mut out);
+                    field.text(&self.ty, if number { Style::NUMBER } else { Style::WORDS }, &mut out);
                 }
             }
         }

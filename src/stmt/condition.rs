@@ -2,11 +2,11 @@
 
 use super::{
     field::{Load, Twin},
-    load::{Loaded, load, masked_text},
+    load::{Loaded, load, looked, masked_text},
     lookup::Lookup,
     lower::{Holds, Lowering, Statement, refused},
     pattern::{FieldPattern, RawPattern, Shape},
-    select::Part,
+    select::{Part, Selector},
 };
 use crate::{
     data::{Style, Value},
@@ -27,6 +27,13 @@ pub struct Match(pub(crate) Arc<dyn Statement>);
 impl Match {
     pub(crate) fn new(statement: impl Statement + 'static) -> Self {
         Self(Arc::new(statement))
+    }
+}
+
+/// Something exists.
+impl From<Selector<bool>> for Match {
+    fn from(exists: Selector<bool>) -> Self {
+        exists.is(true)
     }
 }
 
@@ -100,8 +107,8 @@ impl Compare {
         }
         let value = loaded.encode(part, field.lo)?;
         // Whole bytes of the packet may be joined with their neighbours.
-        if let (Load::Packet(header, offset), Op::Eq, 1) = (part.field.spec.load, self.op, exprs.len()) {
-            cx.push_equal(&part.field, header, (offset / 8).into(), value);
+        if let (Load::Packet(header, offset), Op::Eq, 1) = (part.field.load(), self.op, exprs.len()) {
+            cx.push_equal(&part.field, header, header.place(offset) / 8, value);
         } else {
             exprs.push(Cmp::new(loaded.register, self.op.cmp(), value).into());
             cx.push_match(exprs);
@@ -117,9 +124,11 @@ impl Compare {
         let mut exprs = Vec::new();
         let whole = usize::from(bits / 8);
         let short = field.lo.get(..whole).filter(|_| bits > 0 && bits.is_multiple_of(8));
-        if let (Some(start), Load::Packet(header, offset)) = (short, part.field.spec.load) {
+        if let (Some(start), Load::Packet(header, offset)) = (short, part.field.load()) {
             let register = crate::data::Register::R1;
-            exprs.push(crate::expr::Payload::load(header.base(), (offset / 8).into(), whole as u32, register).into());
+            let first = header.place(offset) / 8;
+            let payload = crate::expr::Payload::load(header.base(), first.into(), whole as u32, register);
+            exprs.push(looked(&part.field, payload));
             exprs.push(cmp(register, self.op, start));
         } else {
             let mut loaded = load(part, crate::data::Register::R1, &mut exprs);
@@ -156,7 +165,7 @@ fn both_masks(part: &Part, field: &FieldPattern<'_>) -> Option<Value> {
 
 impl Statement for Compare {
     fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        let part = self.part.resolve(cx.twin);
+        let mut part = self.part.resolve(cx.twin);
         let field = self.field()?;
         if field.lo > field.hi && field.shape != Shape::Masked {
             return refused(format!("{} with a range that ends before it starts", part.field.words()));
@@ -168,7 +177,7 @@ impl Statement for Compare {
         if mask.is_some() && matches!(field.shape, Shape::Prefix(_)) {
             return refused(format!("{} with a mask and a prefix: put both into the mask", part.field.words()));
         }
-        cx.need(&part.field)?;
+        part.field = cx.need(&part.field)?;
         match (field.shape, &mask) {
             (Shape::One, None) => return self.plain(&part, &field, cx),
             (Shape::Prefix(bits), None) => return self.prefix(&part, &field, bits, cx),
@@ -212,7 +221,7 @@ impl Statement for Compare {
             out.push_str(self.op.text());
             out.push(' ');
         }
-        field.text(&part.ty, if mask.is_some() { Style::Masked } else { Style::Expression }, &mut out);
+        field.text(&part.ty, if mask.is_some() { Style::MASKED } else { Style::EXPRESSION }, &mut out);
         out
     }
 
@@ -244,11 +253,11 @@ pub(crate) struct Test {
 
 impl Statement for Test {
     fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        cx.need(&self.part.field)?;
+        let part = Part { field: cx.need(&self.part.field)?, ..self.part };
         let mut exprs = Vec::new();
-        let mut loaded: Loaded = load(&self.part, crate::data::Register::R1, &mut exprs);
-        loaded.keep(&self.part, &self.bits, &mut exprs)?;
-        let zero = loaded.encode(&self.part, &[0])?;
+        let mut loaded: Loaded = load(&part, crate::data::Register::R1, &mut exprs);
+        loaded.keep(&part, &self.bits, &mut exprs)?;
+        let zero = loaded.encode(&part, &[0])?;
         let op = if self.none { CmpOp::Eq } else { CmpOp::Neq };
         exprs.push(Cmp::new(loaded.register, op, zero).into());
         cx.push_match(exprs);
@@ -258,7 +267,7 @@ impl Statement for Test {
     fn text(&self, _: Option<Twin>) -> String {
         let mut out = self.part.text();
         out.push_str(if self.none { " ! " } else { " " });
-        (self.part.ty.show)(&self.bits, Style::Words, &mut out);
+        self.part.ty.show(&self.bits, Style::WORDS, &mut out);
         out
     }
 }

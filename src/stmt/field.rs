@@ -1,10 +1,16 @@
-//! Where a field's bytes come from: one row each, in `fields.rs`.
+//! Where a field's bytes come from: one row each, in `fields`.
 
+use super::header::{Header, Tunnel};
 use crate::{
-    data::{ByteOrder, DataType, FieldType, Typed},
-    expr::{CtKey, MetaKey, PayloadBase},
+    data::{ByteOrder, DataType, FieldType, HEX_INTEGER, Info, Typed},
+    expr::{
+        CtKey, ExthdrOp, FibFlags, FibResult, MetaKey, OsfTtl, RtKey, SocketKey, TunnelKey, XfrmDirection, XfrmKey,
+    },
 };
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::{
+    fmt::Write,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 /// The IP family for which one of two rules is made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,41 +33,6 @@ impl Twin {
     }
 }
 
-/// A header that fields are in.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Header {
-    Ether,
-    Arp,
-    Ip,
-    Ip6,
-    Icmp,
-    Icmpv6,
-    Tcp,
-    Udp,
-    /// Whatever transport there is.
-    Transport,
-}
-
-impl Header {
-    pub fn base(self) -> PayloadBase {
-        match self {
-            Self::Ether => PayloadBase::Link,
-            Self::Arp | Self::Ip | Self::Ip6 => PayloadBase::Network,
-            Self::Icmp | Self::Icmpv6 | Self::Tcp | Self::Udp | Self::Transport => PayloadBase::Transport,
-        }
-    }
-
-    /// Where its checksum is that a write has to fix. UDP's is left to the pseudo header's fix: it may be absent.
-    pub fn checksum(self) -> Option<u32> {
-        match self {
-            Self::Ip => Some(10),
-            Self::Icmp | Self::Icmpv6 => Some(2),
-            Self::Tcp => Some(16),
-            Self::Ether | Self::Arp | Self::Ip6 | Self::Udp | Self::Transport => None,
-        }
-    }
-}
-
 /// Which of two addresses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Side {
@@ -74,56 +45,308 @@ pub(crate) enum Side {
 pub(crate) enum Load {
     /// From so many bits after the start of a header.
     Packet(Header, u16),
+    /// From so many bits after the start of an extension header, an option or a chunk of this kind.
+    Option(ExthdrOp, u8, u16),
+    /// Whether there is one.
+    Exists(ExthdrOp, u8),
     Meta(MetaKey),
     Ct(CtKey),
+    Rt(RtKey),
+    Socket(SocketKey),
+    /// IPsec.
+    Xfrm(XfrmKey),
+    Tunnel(TunnelKey),
+    /// The sender's operating system, with its version or without.
+    Osf(bool),
+    /// A route; its flags are a parameter.
+    Fib(FibResult),
     /// The packet's address, of either family.
     Address(Side),
     /// The connection's address, of either family.
     CtAddress(Side),
 }
 
+/// What nft calls the kind of thing that is read: in its JSON, the object that a field is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Object {
+    Payload,
+    Exthdr,
+    TcpOption,
+    IpOption,
+    SctpChunk,
+    DccpOption,
+    Meta,
+    Ct,
+    Rt,
+    Socket,
+    Ipsec,
+    Osf,
+    Tunnel,
+    Fib,
+    /// The crate's own: an address of either family.
+    Addr,
+}
+
+impl Object {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Payload => "payload",
+            Self::Exthdr => "exthdr",
+            Self::TcpOption => "tcp option",
+            Self::IpOption => "ip option",
+            Self::SctpChunk => "sctp chunk",
+            Self::DccpOption => "dccp option",
+            Self::Meta => "meta",
+            Self::Ct => "ct",
+            Self::Rt => "rt",
+            Self::Socket => "socket",
+            Self::Ipsec => "ipsec",
+            Self::Osf => "osf",
+            Self::Tunnel => "tunnel",
+            Self::Fib => "fib",
+            Self::Addr => "addr",
+        }
+    }
+}
+
+impl Load {
+    pub const fn object(&self) -> Object {
+        match self {
+            Self::Packet(..) => Object::Payload,
+            Self::Option(op, ..) | Self::Exists(op, _) => match op {
+                ExthdrOp::TcpOption => Object::TcpOption,
+                ExthdrOp::Ipv4Option => Object::IpOption,
+                ExthdrOp::SctpChunk => Object::SctpChunk,
+                ExthdrOp::DccpOption => Object::DccpOption,
+                ExthdrOp::Ipv6 | ExthdrOp::Unknown(_) => Object::Exthdr,
+            },
+            Self::Meta(_) => Object::Meta,
+            Self::Ct(_) | Self::CtAddress(_) => Object::Ct,
+            Self::Rt(_) => Object::Rt,
+            Self::Socket(_) => Object::Socket,
+            Self::Xfrm(_) => Object::Ipsec,
+            Self::Tunnel(_) => Object::Tunnel,
+            Self::Osf(_) => Object::Osf,
+            Self::Fib(_) => Object::Fib,
+            Self::Address(_) => Object::Addr,
+        }
+    }
+}
+
 /// One field.
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct Spec {
-    /// nft's words for it.
+    /// nft's word for what it is a field of: `tcp`, `meta`, `ct`, `frag`; of an option or chunk its name, such as `maxseg`.
+    pub header: &'static str,
+    /// nft's word for the field: `dport`, `mark`, `ip saddr`; nothing if it is the existence of the header.
+    pub field: &'static str,
+    /// Both, as nft lists them, where no parameter stands between.
     pub words: &'static str,
     pub load: Load,
     pub bits: u16,
-    pub order: ByteOrder,
+    /// Type of its values; the order is that in which they come.
+    pub ty: FieldType,
     /// ICMP types that have it; every one if empty.
     pub needs: &'static [u8],
     /// Whether the transport checksum covers it.
     pub pseudo: bool,
 }
 
+// There is one of each.
+impl PartialEq for Spec {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Spec {}
+
+/// What nft shows otherwise than the type of the values would have it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum As {
+    Typed,
+    /// A number in hex.
+    Hex,
+    /// Bits without names.
+    Bitmask,
+}
+
 impl Spec {
+    /// The type with the order in which the values come.
+    pub const fn typed(mut ty: FieldType, load: &Load, shown: As) -> FieldType {
+        ty.order = Self::order_of(&ty, load);
+        match shown {
+            As::Typed => {}
+            As::Hex => ty.info = HEX_INTEGER.info,
+            As::Bitmask => {
+                ty.info = crate::data::BITMASK.info;
+                ty.datatype = DataType::BITMASK;
+            }
+        }
+        ty
+    }
+
     /// A plain number has no order of its own: it is the network's in packets and the machine's elsewhere.
-    pub const fn order_of(field: &FieldType, load: &Load) -> ByteOrder {
+    const fn order_of(field: &FieldType, load: &Load) -> ByteOrder {
         let integer = matches!(field.datatype, DataType::INTEGER);
         match load {
             // What has no value of its own comes as it lies in memory, and nft reads it from there.
-            Load::Meta(MetaKey::Prandom) | Load::Ct(CtKey::Id) => ByteOrder::Network,
-            Load::Meta(_) | Load::Ct(_) if integer => ByteOrder::Host,
+            Load::Meta(MetaKey::Prandom) | Load::Ct(CtKey::Id) | Load::Xfrm(XfrmKey::Spi) => ByteOrder::Network,
+            Load::Packet(..) | Load::Option(..) => field.order,
+            _ if integer => ByteOrder::Host,
             _ => field.order,
+        }
+    }
+
+    pub const fn object(&self) -> Object {
+        self.load.object()
+    }
+
+    /// nft's JSON has another word for one field.
+    pub fn json_field(&self) -> &'static str {
+        match self.words {
+            "icmpv6 param-problem" => "parameter-problem",
+            _ => self.field,
         }
     }
 }
 
-/// A field, for conntrack's with a direction where it has one.
+/// What a field is told beside its row.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Param {
+    #[default]
+    None,
+    /// ct: 0 is the original direction, 1 the reply.
+    Direction(u8),
+    /// ipsec: which way, and which of several transformations.
+    Ipsec(XfrmDirection, u32),
+    /// osf: how exact the TTL has to be.
+    Ttl(OsfTtl),
+    /// socket cgroupv2: how deep in the tree.
+    Level(u32),
+    /// A header inside of a tunnel; of a VLAN tag also how many are outside of it.
+    Inside(Tunnel, u8),
+    /// vlan: how many tags are outside of this one.
+    Below(u8),
+    /// Any bits of the packet: header to count from, first bit, number of bits. The row is [`super::fields::RAW`].
+    Raw(Header, u16, u16),
+    /// Any bits of a TCP option: its kind, first bit, number of bits. The row is [`super::fields::RAW_OPTION`].
+    RawOption(u8, u16, u16),
+    /// The existence of an option by number. The row is one of [`super::fields::numbered`].
+    Kind(u8),
+    /// fib: what is looked up, and with `PRESENT` whether there is a route at all.
+    Fib(FibFlags),
+}
+
+/// A field: anything that a rule can read that is not computed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Field {
     pub spec: &'static Spec,
-    pub direction: Option<u8>,
+    pub param: Param,
 }
 
 impl Field {
+    pub const fn new(spec: &'static Spec) -> Self {
+        Self { spec, param: Param::None }
+    }
+
+    pub const fn with(spec: &'static Spec, param: Param) -> Self {
+        Self { spec, param }
+    }
+
+    /// How it gets into a register, parameters included.
+    #[inline]
+    pub fn load(&self) -> Load {
+        match (self.param, self.spec.load) {
+            (Param::Raw(header, offset, _), _) => Load::Packet(header, offset),
+            (Param::RawOption(kind, offset, _), _) => Load::Option(ExthdrOp::TcpOption, kind, offset),
+            (Param::Kind(kind), Load::Exists(op, _)) => Load::Exists(op, kind),
+            (Param::Below(depth) | Param::Inside(_, depth), Load::Packet(header, offset)) => {
+                Load::Packet(header, offset + 32 * u16::from(depth))
+            }
+            (_, load) => load,
+        }
+    }
+
+    /// How many bits it has.
+    #[inline]
+    pub fn bits(&self) -> u16 {
+        match self.param {
+            Param::Raw(_, _, bits) | Param::RawOption(_, _, bits) => bits,
+            _ => self.spec.bits,
+        }
+    }
+
+    /// The type of its values, as wide as they are.
+    pub fn ty(&self) -> FieldType {
+        match self.param {
+            Param::Raw(_, _, bits) | Param::RawOption(_, _, bits) => {
+                self.spec.ty.with_len(u8::try_from(bits.div_ceil(8)).unwrap_or(u8::MAX))
+            }
+            Param::Fib(flags) if flags.contains(FibFlags::PRESENT) => bool::FIELD,
+            _ => self.spec.ty,
+        }
+    }
+
+    /// How values look.
+    pub fn info(&self) -> &'static Info {
+        self.ty().info
+    }
+
+    pub fn direction(&self) -> Option<u8> {
+        match self.param {
+            Param::Direction(direction) => Some(direction),
+            _ => None,
+        }
+    }
+
+    /// The tunnel that it is inside of.
+    pub fn tunnel(&self) -> Option<Tunnel> {
+        match self.param {
+            Param::Inside(tunnel, _) => Some(tunnel),
+            _ => None,
+        }
+    }
+
     /// nft's words for it.
     pub fn words(&self) -> String {
-        match (self.direction, self.spec.words.strip_prefix("ct ")) {
-            (Some(direction), Some(rest)) => {
-                format!("ct {} {rest}", if direction == 0 { "original" } else { "reply" })
+        let Spec { field, words, .. } = self.spec;
+        let mut out = String::new();
+        // Writing to a string cannot fail.
+        let _ = match self.param {
+            Param::None | Param::Below(_) => return (*words).into(),
+            Param::Direction(0) => write!(out, "ct original {field}"),
+            Param::Direction(_) => write!(out, "ct reply {field}"),
+            Param::Ipsec(way, number) => {
+                let way = if way == XfrmDirection::In { "in" } else { "out" };
+                match number {
+                    0 => write!(out, "ipsec {way} {field}"),
+                    n => write!(out, "ipsec {way} spnum {n} {field}"),
+                }
             }
-            _ => self.spec.words.into(),
+            Param::Ttl(ttl) => match ttl_word(ttl) {
+                Some(word) => write!(out, "osf ttl {word} {field}"),
+                None => write!(out, "{words}"),
+            },
+            Param::Level(level) => write!(out, "{words} level {level}"),
+            // Fields of the tunnel's own header are not inside of it.
+            Param::Inside(tunnel, _) if tunnel.word() == self.spec.header => write!(out, "{words}"),
+            Param::Inside(tunnel, _) => write!(out, "{} {words}", tunnel.word()),
+            Param::Raw(header, offset, bits) => write!(out, "@{},{offset},{bits}", header.word()),
+            Param::RawOption(kind, offset, bits) => write!(out, "tcp option @{kind},{offset},{bits}"),
+            Param::Kind(kind) => write!(out, "{} {kind}", self.spec.object().word()),
+            Param::Fib(flags) => write!(out, "fib {} {field}", fib_words(flags).join(" . ")),
+        };
+        out
+    }
+
+    /// nft's words as its newest version lists them: older ones read those of [`Field::words`] only.
+    pub fn listed(&self) -> String {
+        match self.param {
+            Param::Fib(flags) if flags.contains(FibFlags::PRESENT) => {
+                format!("fib {} check", fib_words(flags).join(" . "))
+            }
+            _ => self.words(),
         }
     }
 
@@ -145,3 +368,26 @@ impl Field {
         (Self { spec, ..self }, Some(if v4 { Ipv4Addr::FIELD } else { Ipv6Addr::FIELD }))
     }
 }
+
+/// nft's word for how exact a TTL has to be, where it has one.
+pub(crate) fn ttl_word(ttl: OsfTtl) -> Option<&'static str> {
+    match ttl {
+        OsfTtl::Less => Some("loose"),
+        OsfTtl::NoCheck => Some("skip"),
+        _ => None,
+    }
+}
+
+/// nft's words for what is looked up.
+pub(crate) fn fib_words(flags: FibFlags) -> Vec<&'static str> {
+    FIB_WORDS.iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, word)| *word).collect()
+}
+
+/// In nft's order.
+pub(crate) const FIB_WORDS: [(FibFlags, &str); 5] = [
+    (FibFlags::SADDR, "saddr"),
+    (FibFlags::DADDR, "daddr"),
+    (FibFlags::MARK, "mark"),
+    (FibFlags::IIF, "iif"),
+    (FibFlags::OIF, "oif"),
+];

@@ -114,11 +114,11 @@ macro_rules! keys {
 
 keys! {
     named {
-        ArpOp, bool, CtDirection, CtState, CtStatus, Dscp, Ecn, EtherType, Gid, IcmpCode, IcmpType, Icmpv6Code,
-        Icmpv6Type, IfGroup, IfIndex, IfKind, IfName, IfType, IpAddr, Ipv4Addr, Ipv6Addr, MacAddr, Mark, NfProto,
-        PktType, Port, Protocol, Realm, TcpFlags, TimeLeft, TrafficClass, Uid,
+        ArpOp, bool, CgroupId, CtDirection, CtState, CtStatus, DccpType, Dscp, Ecn, EtherType, FibAddrType, Gid, IcmpCode,
+        IcmpType, Icmpv6Code, Icmpv6Type, IfGroup, IfIndex, IfKind, IfName, IfType, IgmpType, IpAddr, Ipv4Addr, Ipv6Addr,
+        MacAddr, Mark, MhType, NfProto, PktType, Port, Protocol, Realm, TcpFlags, TimeLeft, TrafficClass, Uid,
     }
-    plain { CtLabels, HelperName, Moment, SecondOfDay, Weekday, u8, u16, u32, u64, }
+    plain { CtLabels, HelperName, Moment, MptcpSubtype, OsName, SecondOfDay, Weekday, u8, u16, u32, u64, u128, }
 }
 
 macro_rules! tuples {
@@ -181,7 +181,7 @@ impl<T: Typed + SetKey> MapValue for T {
     };
     fn show(data: &Data, out: &mut String) {
         if let Data::Value(value) = data {
-            (T::FIELD.show)(&swapped(&T::FIELD, value, false), Style::Words, out);
+            T::FIELD.show(&swapped(&T::FIELD, value, false), Style::WORDS, out);
         }
     }
     fn data(&self) -> Data {
@@ -224,9 +224,9 @@ impl<A: Typed + SetKey, B: Typed + SetKey> MapValue for (A, B) {
         if let Data::Value(value) = data
             && let Some([a, b, ..]) = split::<Self>(value)
         {
-            (A::FIELD.show)(&swapped(&A::FIELD, a, false), Style::Words, out);
+            A::FIELD.show(&swapped(&A::FIELD, a, false), Style::WORDS, out);
             out.push_str(" . ");
-            (B::FIELD.show)(&swapped(&B::FIELD, b, false), Style::Words, out);
+            B::FIELD.show(&swapped(&B::FIELD, b, false), Style::WORDS, out);
         }
     }
     fn data(&self) -> Data {

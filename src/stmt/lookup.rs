@@ -1,7 +1,8 @@
 //! Membership in sets and values of maps, named or made for one rule.
 
 use super::{
-    field::{Header, Load, Twin},
+    field::{Load, Twin},
+    header::Header,
     key::{Key, MapValue, field_len, order_note},
     load::{Loaded, load},
     lower::{AnonymousSet, Holds, Lowering, refused},
@@ -150,7 +151,7 @@ impl Lookup {
                         if j > 0 {
                             out.push_str(" . ");
                         }
-                        field.text(&part.ty, Style::Expression, &mut out);
+                        field.text(&part.ty, Style::EXPRESSION, &mut out);
                     }
                     if let (Use::Map(map), Some(data)) = (kind, data) {
                         out.push_str(" : ");
@@ -166,7 +167,7 @@ impl Lookup {
     /// Loads the key and looks it up; a map's value goes to `dreg`.
     pub fn lower(&self, cx: &mut Lowering, dreg: Option<Register>, inverted: bool) -> Result<Vec<Expr>, Malformed> {
         let mut exprs = Vec::new();
-        let parts = self.resolved(cx.twin);
+        let mut parts = self.resolved(cx.twin);
         let items = self.items(cx.twin);
         let intervals = match &self.set {
             Set::Named { interval, .. } => *interval,
@@ -175,7 +176,7 @@ impl Lookup {
             }
         };
         let named = matches!(self.set, Set::Named { .. });
-        let loaded = load_key(cx, &parts, named, intervals, &mut exprs)?;
+        let loaded = load_key(cx, &mut parts, named, intervals, &mut exprs)?;
         let (name, set_id) = match &self.set {
             Set::Named { name, dual, .. } => (twin_name(name, *dual, cx.twin), None),
             Set::Anonymous { kind, .. } => {
@@ -204,14 +205,15 @@ fn shortest(part: &Part) -> usize {
 /// Loads the fields of a key into registers, each at a multiple of four bytes.
 pub(crate) fn load_key(
     cx: &mut Lowering,
-    parts: &[Part],
+    parts: &mut [Part],
     named: bool,
     intervals: bool,
     exprs: &mut Vec<Expr>,
 ) -> Result<Vec<Loaded>, Malformed> {
-    for part in parts {
-        cx.need(&part.field)?;
+    for part in &mut *parts {
+        part.field = cx.need(&part.field)?;
     }
+    let parts = &*parts;
     let mut slot = 0;
     let mut all = Vec::new();
     for part in parts {
@@ -317,8 +319,10 @@ fn blank(name: &str, shape: SetShape) -> model::Set {
 
 /// nft's note of the byte order of a single field, which it has even for one byte.
 fn anonymous_order(part: &Part) -> u32 {
-    match (part.field.spec.load, part.field.spec.order) {
-        (Load::Packet(..) | Load::Ct(CtKey::Protocol), ByteOrder::Byte) => order_note(ByteOrder::Network),
+    match (part.field.load(), part.field.spec.ty.order) {
+        (Load::Packet(..) | Load::Option(..) | Load::Exists(..) | Load::Ct(CtKey::Protocol), ByteOrder::Byte) => {
+            order_note(ByteOrder::Network)
+        }
         (_, ByteOrder::Byte) => order_note(ByteOrder::Host),
         (_, order) => order_note(order),
     }
@@ -362,6 +366,13 @@ fn anonymous_set(
         },
     );
     set.family = cx.family;
+    // Nobody can tell from the type how wide a plain number in a concatenation is.
+    if concat && parts.iter().any(|part| FieldType::of(part.ty.datatype).is_some_and(|ty| ty.width() == 0)) {
+        let keys: Vec<_> = parts.iter().map(|part| part.field).collect();
+        if let (Some(note), Some(userdata)) = (super::typeof_::note(&keys), &mut set.userdata) {
+            userdata.set(super::typeof_::KEY, note.as_bytes());
+        }
+    }
     let mut bounds_of = Vec::with_capacity(items.len());
     for (raw, data) in items {
         if !raw.is_sound() || raw.len() != parts.len() {

@@ -8,15 +8,20 @@ mod action;
 mod assign;
 mod condition;
 mod element;
+#[allow(dead_code, reason = "what lifts rules builds on it")]
 mod field;
 pub mod fields;
+#[allow(dead_code, reason = "what lifts rules builds on it")]
+mod header;
 mod item;
 mod key;
 mod limit;
 mod load;
 mod lookup;
 mod lower;
+mod merge;
 mod nat;
+mod need;
 mod pattern;
 mod recent;
 mod reject;
@@ -26,6 +31,8 @@ mod set;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tree;
+#[allow(dead_code, reason = "listings build on it")]
+mod typeof_;
 mod verdict;
 
 pub use action::{Action, Update, counter, counter_named, log, notrack};

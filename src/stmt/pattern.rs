@@ -93,13 +93,13 @@ impl FieldPattern<'_> {
 
     /// nft text.
     pub fn text(&self, field: &FieldType, style: Style, out: &mut String) {
-        let show = |bytes: &[u8], style, out: &mut String| (field.show)(bytes, style, out);
+        let show = |bytes: &[u8], style, out: &mut String| field.show(bytes, style, out);
         match self.shape {
             Shape::One => show(self.lo, style, out),
             Shape::Range => {
-                show(self.lo, Style::Number, out);
+                show(self.lo, Style::NUMBER, out);
                 out.push('-');
-                show(self.hi, Style::Number, out);
+                show(self.hi, Style::NUMBER, out);
             }
             Shape::Prefix(bits) => {
                 show(self.lo, style, out);
@@ -217,6 +217,12 @@ impl From<&str> for Pattern<HelperName> {
     }
 }
 
+impl From<&str> for Pattern<OsName> {
+    fn from(name: &str) -> Self {
+        OsName::from(name).into()
+    }
+}
+
 impl From<[u8; 4]> for Pattern<Ipv4Addr> {
     fn from(octets: [u8; 4]) -> Self {
         Ipv4Addr::from(octets).into()
@@ -280,7 +286,8 @@ macro_rules! literals {
 }
 
 literals! {
-    ArpOp: u16; CtDirection: u8; CtState: u32; CtStatus: u32; Dscp: u8; Ecn: u8; EtherType: u16; Gid: u32;
+    ArpOp: u16; CgroupId: u64; CtDirection: u8; CtState: u32; CtStatus: u32; DccpType: u8; Dscp: u8; Ecn: u8; EtherType: u16;
+    FibAddrType: u32; Gid: u32; IgmpType: u8; MhType: u8; MptcpSubtype: u8;
     IcmpCode: u8; IcmpType: u8; Icmpv6Code: u8; Icmpv6Type: u8; IfGroup: u32; IfIndex: u32; IfType: u16; Mark: u32;
     NfProto: u8; PktType: u8; Port: u16; Protocol: u8; Realm: u32; SecondOfDay: u32; TcpFlags: u8; TrafficClass: u32;
     Uid: u32; Weekday: u8;

@@ -4,7 +4,8 @@ use super::{
     action::{Action, Update},
     assign::{Assign, Source},
     condition::{Compare, Match, Member, Op, Test},
-    field::{Field, Twin},
+    field::{Field, Param, Twin},
+    header::Tunnel,
     key::{Key, MapValue},
     lookup::{Lookup, Use},
     pattern::{Pattern, RawPattern},
@@ -56,7 +57,7 @@ impl Part {
 /// nft text of a mask behind a field.
 pub(crate) fn mask_text(ty: &FieldType, mask: &[u8], out: &mut String) {
     let mut text = String::new();
-    (ty.show)(mask, Style::Masked, &mut text);
+    ty.show(mask, Style::MASKED, &mut text);
     out.push_str(" & ");
     match text.contains(' ') {
         true => out.push_str(&format!("({text})")),
@@ -91,7 +92,15 @@ pub struct Selector<T> {
 
 impl<T: Typed> Selector<T> {
     pub(crate) fn new(field: Field) -> Self {
-        Self { part: Part { field, mask: None, ty: T::FIELD, dual: T::DUAL }, kind: PhantomData }
+        let FieldType { datatype, info, .. } = field.ty();
+        let ty = FieldType { datatype, info, ..T::FIELD };
+        Self { part: Part { field, mask: None, ty, dual: T::DUAL }, kind: PhantomData }
+    }
+
+    /// The field of a header inside of a tunnel.
+    pub(crate) fn inside(mut self, tunnel: Tunnel) -> Self {
+        self.part.field.param = Param::Inside(tunnel, 0);
+        self
     }
 
     fn compare(self, op: Op, pattern: Pattern<T>) -> Match {
@@ -189,7 +198,7 @@ impl<T: Typed> Settable<T> {
     /// assert_eq!(meta::mark().set(by_source).to_string(), "meta mark set ip saddr map { 127.0.0.1 : 0x00000001 }");
     /// ```
     pub fn set(self, source: impl Into<Source<T>>) -> Action {
-        Action::new(Assign { field: self.0.part.field, ty: T::FIELD, source: source.into().raw })
+        Action::new(Assign { field: self.0.part.field, ty: self.0.part.ty, source: source.into().raw })
     }
 }
 

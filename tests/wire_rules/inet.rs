@@ -115,14 +115,14 @@ pub fn cases() -> Vec<Case> {
         r().when(ip::hdrlength().gt(5)).drop() => "ip hdrlength > 5 drop";
         r().when(ip::dscp().is(Dscp::EF)).accept() => "ip dscp ef accept";
         r().when(ip::dscp().is_any([Dscp::CS1, Dscp::AF11])).accept() => "ip dscp { cs1, af11 } accept";
-        r().when(ip::dscp().is(5..=10)).accept() => "ip dscp 5-10 accept";
+        r().when(ip::dscp().is(5..=10)).accept() => "ip dscp 0x05-0x0a accept";
         r().when(ip::dscp().masked(0x1c).is(0x08)).accept() => "ip dscp & 0x1c == 0x08 accept";
         r().when(ip::dscp().is_in(&classes)).accept() => "ip dscp @classes accept";
         r().when((ip::dscp(), ip::saddr()).is_any([(Dscp::CS1, [192, 0, 2, 1])])).accept()
             => "ip dscp . ip saddr { cs1 . 192.0.2.1 } accept";
         r().when(ip::ecn().is(Ecn::CE)).accept() => "ip ecn ce accept";
         r().when(ip::length().is(20..=60)).accept() => "ip length 20-60 accept";
-        r().when(ip::frag_off().masked(0x1fff).is_not(0)).drop() => "ip frag-off & 0x1fff != 0 drop";
+        r().when(ip::frag_off().masked(0x1fff).is_not(0)).drop() => "ip frag-off & 0x1fff != 0x0 drop";
         r().when(ip::ttl().lt(5)).drop() => "ip ttl < 5 drop";
         r().when(ip::ttl().is(5)).when(ip::protocol().is(6)).accept() => "ip ttl 5 ip protocol tcp accept";
         r().when(ip6::saddr().is(net6("fe80::/10"))).accept() => "ip6 saddr fe80::/10 accept";
@@ -131,7 +131,7 @@ pub fn cases() -> Vec<Case> {
         r().when(ip6::dscp().is_in(&classes)).accept() => "ip6 dscp @classes accept";
         r().when(ip6::flowlabel().is(5)).accept() => "ip6 flowlabel 5 accept";
         r().when(ip6::ecn().is(Ecn::CE)).accept() => "ip6 ecn ce accept";
-        r().when(ip6::nexthdr().is(Protocol::ICMPV6)).accept() => "ip6 nexthdr icmpv6 accept";
+        r().when(ip6::nexthdr().is(Protocol::ICMPV6)).accept() => "ip6 nexthdr ipv6-icmp accept";
         r().when(ip6::hoplimit().is(255)).accept() => "ip6 hoplimit 255 accept";
         r().when(icmp::type_().is(IcmpType::ECHO_REQUEST)).accept() => "icmp type echo-request accept";
         r().when(icmp::type_().is(IcmpType::ECHO_REQUEST)).when(icmp::code().is(0)).accept()
@@ -157,10 +157,10 @@ pub fn cases() -> Vec<Case> {
             => "ether saddr { 00:11:22:33:44:01, 00:11:22:33:44:02 } accept";
         r().when(meta::mark().is(0x10)).accept() => "meta mark 0x00000010 accept";
         r().when(meta::mark().is(Mark::bits(0x10, 0xff))).accept() => "meta mark & 0x000000ff == 0x00000010 accept";
-        r().when(meta::mark().masked(0xff).is(5..=10)).accept() => "meta mark & 0x000000ff == 5-10 accept";
+        r().when(meta::mark().masked(0xff).is(5..=10)).accept() => "meta mark & 0x000000ff == 0x00000005-0x0000000a accept";
         r().when(meta::mark().gt(10)).accept() => "meta mark > 0x0000000a accept";
         r().when(meta::mark().is_any([Pattern::from(1), (5..=10).into()])).accept()
-            => "meta mark { 0x00000001, 5-10 } accept";
+            => "meta mark { 0x00000001, 0x00000005-0x0000000a } accept";
         r().when(meta::mark().is_none_of([1, 2])).accept() => "meta mark != { 0x00000001, 0x00000002 } accept";
         r().when(meta::mark().is_in(&marks)).accept() => "meta mark @marks accept";
         r().when((meta::mark(), tcp::dport()).is_in(&markports)).accept() => "meta mark . tcp dport @markports accept";
@@ -198,7 +198,7 @@ pub fn more() -> Vec<Case> {
             => "meta skuid { 0, 1000-2000 } accept";
         r().when(meta::skgid().is_not(1000)).drop() => "meta skgid != 1000 drop";
         r().when(meta::pkttype().is(PktType::BROADCAST)).drop() => "meta pkttype broadcast drop";
-        r().when(meta::priority().is(TrafficClass::new(1, 0x10))).accept() => "meta priority 0001:0010 accept";
+        r().when(meta::priority().is(TrafficClass::new(1, 0x10))).accept() => "meta priority 1:10 accept";
         r().when(meta::cpu().is(0..=3)).accept() => "meta cpu 0-3 accept";
         r().when(meta::iifgroup().is(5)).accept() => "iifgroup 5 accept";
         r().when(meta::iiftype().is(IfType::ETHER)).accept() => "meta iiftype ether accept";
@@ -207,7 +207,7 @@ pub fn more() -> Vec<Case> {
         r().when(meta::ipsec().is(true)).accept() => "meta ipsec exists accept";
         r().when(meta::ipsec().is(false)).drop() => "meta ipsec missing drop";
         r().when(meta::day().is_any([Weekday::SATURDAY, Weekday::SUNDAY])).drop()
-            => "meta day { Saturday, Sunday } drop";
+            => "meta day { \"Saturday\", \"Sunday\" } drop";
         r().when(meta::time().gt(Moment::from_secs(1_700_000_000))).accept() => "meta time > 1700000000 accept";
         r().when(ct::status().any(CtStatus::DNAT)).accept() => "ct status dnat accept";
         r().when(ct::status().masked(CtStatus::SNAT | CtStatus::DNAT).is(CtStatus::SNAT)).accept()
@@ -269,11 +269,11 @@ pub fn more() -> Vec<Case> {
             => "meta mark set tcp dport map { 22 : 0x00000001, 80 : 0x00000002 } accept";
         r().then(meta::mark().set(meta::mark().map_of([
             (Pattern::from(1), Mark::from(2)), ((5..=10).into(), Mark::from(3)),
-        ]))).accept() => "meta mark set meta mark map { 0x00000001 : 0x00000002, 5-10 : 0x00000003 } accept";
+        ]))).accept() => "meta mark set meta mark map { 0x00000001 : 0x00000002, 0x00000005-0x0000000a : 0x00000003 } accept";
         r().then(ct::mark().set(meta::mark())).accept() => "ct mark set meta mark accept";
         r().then(ct::mark().set(Mark::bits(0x0100, 0xff00))).comment("admin ssh").accept()
             => "ct mark set ct mark & 0xffff00ff | 0x00000100 accept comment \"admin ssh\"";
-        r().then(meta::priority().set(TrafficClass::new(1, 5))).accept() => "meta priority set 0001:0005 accept";
+        r().then(meta::priority().set(TrafficClass::new(1, 5))).accept() => "meta priority set 1:5 accept";
         r().then(meta::nftrace().set(true)).accept() => "meta nftrace set 1 accept";
         r().then(ct::label().set(CtLabels::bit(5))).accept() => "ct label set 5 accept";
         r().then(ct::event().set(CtEvents::NEW | CtEvents::DESTROY)).accept() => "ct event set new,destroy accept";

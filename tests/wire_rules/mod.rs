@@ -15,6 +15,7 @@ use std::{
 
 pub mod compare;
 mod families;
+pub mod fields;
 mod held;
 mod inet;
 pub mod nft;
@@ -38,6 +39,7 @@ pub fn cases() -> Vec<Case> {
     let mut cases = inet::cases();
     cases.extend(inet::more());
     cases.extend(families::cases());
+    cases.extend(fields::cases());
     cases
 }
 

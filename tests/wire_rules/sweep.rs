@@ -2,11 +2,12 @@
 
 use super::Case;
 use oxitables::{
-    Family, Match, Pattern, Rule, addr, arp, ct,
+    Family, Match, Pattern, Rule, addr, ah, arp, comp, ct,
     data::*,
-    ether, icmp, icmpv6, ip, ip6, meta,
+    dccp, dst, esp, ether, fib, frag, gre, hbh, icmp, icmpv6, igmp, ip, ip6, ipsec, meta, mh, osf, raw, rt, rt0, rt2,
+    sctp, socket, srh,
     stmt::{Selector, Settable},
-    tcp, th, udp,
+    tcp, th, udp, udplite, vlan,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -30,6 +31,14 @@ samples! {
     u16: 3, 400;
     u32: 3, 70_000;
     u64: 3, 1 << 40;
+    u128: 3, 1 << 100;
+    IgmpType: IgmpType::MEMBERSHIP_QUERY, IgmpType::LEAVE_GROUP;
+    DccpType: DccpType::DATA, DccpType::RESET;
+    MhType: MhType::HOME_TEST, MhType::BINDING_UPDATE;
+    FibAddrType: FibAddrType::LOCAL, FibAddrType::MULTICAST;
+    MptcpSubtype: MptcpSubtype::MP_JOIN, MptcpSubtype::MP_PRIO;
+    CgroupId: CgroupId::from(5), CgroupId::from(1 << 40);
+    OsName: OsName::from("Linux"), OsName::from("Windows");
     Port: Port::from(22), Port::from(8080);
     Protocol: Protocol::TCP, Protocol::UDP;
     EtherType: EtherType::IP, EtherType::ARP;
@@ -214,6 +223,57 @@ pub fn cases() -> Vec<Case> {
         let v4: IpAddr = Ipv4Addr::new(192, 0, 2, 1).into();
         let v6: IpAddr = Ipv6Addr::LOCALHOST.into();
         rows.extend(matches(family, [addr::saddr().is_any([v4, v6]), addr::daddr().is_none_of([v4, v6])]));
+    }
+    rows
+}
+
+/// Fields of which older versions of nft make something else.
+pub fn newest() -> Vec<Case> {
+    let mut rows = Vec::new();
+    masked! { rows, Inet;
+        vlan::id(), igmp::checksum(), igmp::mrt(), igmp::group(), udplite::sport(), udplite::dport(), udplite::csumcov(),
+        udplite::checksum(), sctp::sport(), sctp::dport(), sctp::vtag(), sctp::checksum(), dccp::sport(), dccp::dport(),
+        ah::hdrlength(), ah::reserved(), ah::spi(), ah::sequence(), esp::spi(), esp::sequence(), comp::cpi(),
+        hbh::hdrlength(), rt::hdrlength(), rt::type_(), rt::seg_left(), rt0::addr1(), rt0::addr2(), rt2::addr(),
+        srh::last_entry(), srh::flags(), srh::tag(), srh::sid1(), srh::sid2(), frag::reserved(), frag::id(),
+        dst::hdrlength(), mh::hdrlength(), mh::reserved(), mh::checksum(),
+        tcp::option::maxseg::length(), tcp::option::maxseg::size(), tcp::option::window::count(),
+        tcp::option::sack::left(), tcp::option::sack::right(), tcp::option::sack2::left(), tcp::option::sack3::right(),
+        tcp::option::timestamp::tsval(), tcp::option::timestamp::tsecr(), tcp::option::md5sig::length(),
+        tcp::option::fastopen::length(), ip::option::lsrr::ptr(), ip::option::rr::length(), ip::option::ssrr::addr(),
+        ip::option::ra::value(), sctp::chunk::data::tsn(), sctp::chunk::data::stream(), sctp::chunk::data::ppid(),
+        sctp::chunk::init::init_tag(), sctp::chunk::init_ack::a_rwnd(), sctp::chunk::sack::num_dup_tsns(),
+        sctp::chunk::heartbeat::flags(), sctp::chunk::shutdown::cum_tsn_ack(), sctp::chunk::ecne::lowest_tsn(),
+        sctp::chunk::asconf::seqno(), sctp::chunk::forward_tsn::new_cum_tsn(), sctp::chunk::error::length(),
+        rt::ip_nexthop(), rt::ip6_nexthop(), rt::mtu(), socket::mark(),
+        ipsec::inbound().reqid(), ipsec::inbound().spi(), ipsec::outbound().ip_saddr(),
+        ipsec::outbound().number(2).ip6_daddr(),
+        raw::network::<u32>(96), raw::inner::<u8>(0), raw::link::<u64>(0), raw::network::<u128>(64),
+    }
+    ordered! { rows, Inet;
+        vlan::type_(), igmp::type_(), dccp::type_(), ah::nexthdr(), comp::nexthdr(), comp::flags(), gre::protocol(),
+        gre::flags(), hbh::nexthdr(), rt::nexthdr(), frag::nexthdr(), frag::frag_off(), dst::nexthdr(), mh::nexthdr(),
+        mh::type_(), tcp::option::mptcp::subtype(), rt::classid(), fib::daddr().type_(), fib::saddr().with_iif().oif(),
+        socket::cgroupv2(1), tcp::option::bits::<u16>(200, 16),
+    }
+    plain! { rows, Inet;
+        hbh::exists(), rt::exists(), frag::exists(), dst::exists(), mh::exists(), tcp::option::eol::exists(),
+        tcp::option::nop::exists(), tcp::option::maxseg::exists(), tcp::option::window::exists(),
+        tcp::option::sack_perm::exists(), tcp::option::sack::exists(), tcp::option::timestamp::exists(),
+        tcp::option::md5sig::exists(), tcp::option::mptcp::exists(), tcp::option::fastopen::exists(),
+        tcp::option::number(77), ip::option::lsrr::exists(), ip::option::rr::exists(), ip::option::ssrr::exists(),
+        ip::option::ra::exists(), sctp::chunk::data::exists(), sctp::chunk::asconf_ack::exists(),
+        sctp::chunk::cookie_echo::exists(), sctp::chunk::shutdown_complete::exists(), rt::ipsec(),
+        fib::saddr().oifname(), osf::name(), osf::loose().version(),
+    }
+    set_to! { rows, Inet;
+        vlan::id(), vlan::type_(), igmp::type_(), igmp::checksum(), igmp::mrt(), igmp::group(), udplite::sport(),
+        udplite::dport(), udplite::csumcov(), udplite::checksum(), sctp::sport(), sctp::dport(), sctp::vtag(),
+        sctp::checksum(), dccp::sport(), dccp::dport(), dccp::type_(), ah::nexthdr(), ah::hdrlength(), ah::reserved(),
+        ah::spi(), ah::sequence(), esp::spi(), esp::sequence(), comp::nexthdr(), comp::flags(), comp::cpi(),
+        gre::protocol(), gre::flags(), tcp::option::maxseg::size(), tcp::option::timestamp::tsval(),
+        tcp::option::timestamp::tsecr(), tcp::option::sack1::left(), raw::network::<u32>(96), raw::inner::<u16>(0),
+        raw::link::<u64>(8),
     }
     rows
 }

@@ -1,15 +1,17 @@
-use super::{Bits, ByteOrder, DataType, FieldType, Ordered, Style, Typed, be, image, sealed::Sealed};
-use crate::data::Value;
-use std::{
-    fmt::{self, Write},
-    ops::BitOr,
+use super::{
+    Bits, ByteOrder, DataType, FieldType, Ordered, Typed, image,
+    look::{INTEGER_KIND, Info, Look},
+    sealed::Sealed,
+    system::LABELS,
 };
+use crate::data::Value;
+use std::{fmt, ops::BitOr};
 
 /// Defines sets of bits with nft's words for them, in the order in which nft prints them.
 macro_rules! bit_types {
     ($(
         $(#[$($meta:tt)*])*
-        $name:ident($int:ty) = $datatype:literal, $order:ident {
+        $name:ident($int:ty) = $datatype:literal $type_name:literal, $order:ident {
             $( $(#[$($fmeta:tt)*])* $flag:ident = $value:literal $word:literal, )*
         }
     )*) => { $(
@@ -37,9 +39,7 @@ macro_rules! bit_types {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let mut out = String::new();
-                show_bits(self.bits().into(), &[$( ($value, $word), )*], Style::Words, &mut out);
-                f.pad(&out)
+                f.pad(&super::text(*self))
             }
         }
 
@@ -52,7 +52,14 @@ macro_rules! bit_types {
                 len: size_of::<$int>() as u8,
                 order: ByteOrder::$order,
                 bits: true,
-                show: |bytes, style, out| show_bits(be(bytes), &[$( ($value, $word), )*], style, out),
+                info: &Info {
+                    name: $type_name,
+                    base: DataType::BITMASK,
+                    bits: size_of::<$int>() as u16 * 8,
+                    look: Look::Bits,
+                    symbols: &[$( ($value, $word), )*],
+                    ..INTEGER_KIND
+                },
             };
             fn image(&self) -> Value {
                 image(&self.bits().to_be_bytes())
@@ -64,32 +71,6 @@ macro_rules! bit_types {
     )* };
 }
 
-/// Bits by name; those without one as a single number.
-fn show_bits(bits: u128, names: &[(u128, &str)], style: Style, out: &mut String) {
-    if bits == 0 || style == Style::Number {
-        let _ = write!(out, "{bits:#x}");
-        return;
-    }
-    let between = if matches!(style, Style::Expression | Style::Masked) { " | " } else { "," };
-    let mut rest = bits;
-    let mut first = true;
-    let mut part = |text: &str| {
-        if !std::mem::take(&mut first) {
-            out.push_str(between);
-        }
-        out.push_str(text);
-    };
-    for (bit, word) in names {
-        if rest & bit == *bit {
-            part(word);
-            rest &= !bit;
-        }
-    }
-    if rest != 0 {
-        part(&format!("{rest:#x}"));
-    }
-}
-
 bit_types! {
     /// State of a packet in its connection. A packet has exactly one of these.
     ///
@@ -97,7 +78,7 @@ bit_types! {
     /// use oxitables::data::CtState;
     /// assert_eq!((CtState::RELATED | CtState::ESTABLISHED).to_string(), "established,related");
     /// ```
-    CtState(u32) = 26, Host {
+    CtState(u32) = 26 "ct_state", Host {
         /// Belongs to no connection and starts none that makes sense.
         INVALID = 1 "invalid",
         /// Belongs to a connection that has seen packets both ways.
@@ -111,7 +92,7 @@ bit_types! {
     }
 
     /// What has happened to a connection (`IPS_*`).
-    CtStatus(u32) = 28, Host {
+    CtStatus(u32) = 28 "ct_status", Host {
         /// Another one announced it.
         EXPECTED = 1 "expected",
         /// Packets have come both ways.
@@ -138,7 +119,7 @@ bit_types! {
     }
 
     /// What conntrack tells its listeners about a connection.
-    CtEvents(u32) = 40, Host {
+    CtEvents(u32) = 40 "ct_event", Host {
         /// It is new.
         NEW = 1 "new",
         /// It is related to another one.
@@ -152,7 +133,7 @@ bit_types! {
         /// The protocol's state changed.
         PROTOINFO = 32 "protoinfo",
         /// It has a helper.
-        HELPER = 64 "0x40",
+        HELPER = 64 "helper",
         /// Its mark changed.
         MARK = 128 "mark",
         /// Its sequence numbers are shifted.
@@ -170,7 +151,7 @@ bit_types! {
     /// let fin = tcp::flags().masked(TcpFlags::FIN).is(TcpFlags::FIN);
     /// assert_eq!(fin.to_string(), "tcp flags & fin == fin");
     /// ```
-    TcpFlags(u8) = 15, Network {
+    TcpFlags(u8) = 15 "tcp_flag", Network {
         /// The sender is done.
         FIN = 1 "fin",
         /// Opens the connection.
@@ -208,20 +189,9 @@ impl BitOr for CtLabels {
     }
 }
 
-fn show_labels(labels: u128, style: Style, out: &mut String) {
-    if labels == 0 || style == Style::Number {
-        let _ = write!(out, "{labels:#x}");
-        return;
-    }
-    let bits: Vec<_> = (0..128).filter(|n| labels >> n & 1 == 1).map(|n| n.to_string()).collect();
-    out.push_str(&bits.join(if matches!(style, Style::Expression | Style::Masked) { " | " } else { "," }));
-}
-
 impl fmt::Display for CtLabels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = String::new();
-        show_labels(self.0, Style::Words, &mut out);
-        f.pad(&out)
+        f.pad(&super::text(*self))
     }
 }
 
@@ -234,7 +204,14 @@ impl Typed for CtLabels {
         len: 16,
         order: ByteOrder::Host,
         bits: true,
-        show: |bytes, style, out| show_labels(be(bytes), style, out),
+        info: &Info {
+            name: "ct_label",
+            base: DataType::BITMASK,
+            bits: 128,
+            look: Look::Labels,
+            file: Some(&LABELS),
+            ..INTEGER_KIND
+        },
     };
     fn image(&self) -> Value {
         image(&self.0.to_be_bytes())

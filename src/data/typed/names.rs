@@ -1,4 +1,8 @@
-use super::{ByteOrder, DataType, FieldType, Ordered, Typed, image, sealed::Sealed};
+use super::{
+    ByteOrder, DataType, FieldType, Ordered, Typed, image,
+    look::{INTEGER_KIND, Info, Look, quote, trimmed},
+    sealed::Sealed,
+};
 use crate::data::{Name, Value};
 use std::{fmt, str::FromStr};
 
@@ -17,15 +21,8 @@ fn text_image(text: &[u8]) -> Value {
     }
 }
 
-fn trimmed(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
-    &bytes[..end]
-}
-
-/// Text between quotes. nft knows no way to write a quote inside one.
-fn quote(bytes: &[u8], tail: &str) -> String {
-    format!("\"{}{tail}\"", String::from_utf8_lossy(bytes).replace('"', "'"))
-}
+/// Text of 16 bytes.
+const NAME: Info = Info { name: "ifname", base: DataType::STRING, bits: 16 * 8, look: Look::Name, ..INTEGER_KIND };
 
 /// Name of an interface, or the start of one: `eth0`, `wg*`.
 ///
@@ -91,16 +88,8 @@ impl fmt::Display for IfName {
 
 impl Sealed for IfName {}
 impl Typed for IfName {
-    const FIELD: FieldType = FieldType {
-        datatype: DataType(41),
-        len: WIDTH as u8,
-        order: ByteOrder::Text,
-        bits: false,
-        show: |bytes, _, out| match Self::from_image(bytes) {
-            Some(name) => out.push_str(&name.to_string()),
-            None => out.push_str(&quote(bytes, "")),
-        },
-    };
+    const FIELD: FieldType =
+        FieldType { datatype: DataType(41), len: WIDTH as u8, order: ByteOrder::Text, bits: false, info: &NAME };
     fn image(&self) -> Value {
         if self.wildcard { self.text } else { text_image(&self.text) }
     }
@@ -114,7 +103,7 @@ impl Typed for IfName {
 }
 
 macro_rules! texts {
-    ($($(#[$meta:meta])* $name:ident = $datatype:literal;)*) => { $(
+    ($($(#[$meta:meta])* $name:ident = $datatype:literal $word:literal;)*) => { $(
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         pub struct $name(Value);
@@ -138,7 +127,7 @@ macro_rules! texts {
                 len: WIDTH as u8,
                 order: ByteOrder::Text,
                 bits: false,
-                show: |bytes, _, out| out.push_str(&quote(trimmed(bytes), "")),
+                info: &Info { name: $word, ..NAME },
             };
             fn image(&self) -> Value {
                 text_image(&self.0)
@@ -152,9 +141,11 @@ macro_rules! texts {
 
 texts! {
     /// Kind of an interface, such as `veth` or `wireguard`; up to 15 bytes.
-    IfKind = 41;
+    IfKind = 41 "ifname";
     /// Name of a conntrack helper, such as `ftp`; up to 15 bytes.
-    HelperName = 5;
+    HelperName = 5 "string";
+    /// Name of an operating system, with a version or without; up to 15 bytes.
+    OsName = 5 "string";
 }
 
 /// Hardware address of Ethernet.
@@ -218,10 +209,7 @@ impl Typed for MacAddr {
         len: 6,
         order: ByteOrder::Network,
         bits: false,
-        show: |bytes, _, out| match Self::from_image(bytes) {
-            Some(address) => out.push_str(&address.to_string()),
-            None => super::show_number(bytes, out),
-        },
+        info: &Info { name: "ether_addr", base: DataType::LINK_ADDRESS, bits: 48, look: Look::Link, ..INTEGER_KIND },
     };
     fn image(&self) -> Value {
         image(&self.0)

@@ -1,18 +1,25 @@
 //! Numbers with a meaning: one row each.
 
-/// Defines newtypes of unsigned numbers: name, width, nft's data type, byte order, how an unnamed number looks, names.
+/// Defines newtypes of unsigned numbers: name, width, nft's data type and its name, byte order, how an unnamed number looks,
+/// names, and other names that are read.
 macro_rules! number_types {
     ($(
         $(#[$meta:meta])*
-        $name:ident($int:ty) = $datatype:literal, $order:ident, $format:literal $(, $nameless:ident)?
-        { $( $(#[$cmeta:meta])* $constant:ident = $value:literal $word:literal, )* }
+        $name:ident($int:ty) = $datatype:literal $word:literal, $order:ident, $look:ident$(($digits:literal))?
+        $(as $shown:ident)? $(, bits $bits:literal)? $(, file $file:ident)?
+        { $( $(#[$cmeta:meta])* $constant:ident = $value:literal $symbol:literal, )* }
+        $( + { $( $more:literal $alias:literal, )* } )?
     )*) => { $(
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
         pub struct $name($int);
 
         impl $name {
-            $( $(#[$cmeta])* #[doc = concat!("nft writes `", $word, "`.")] pub const $constant: Self = Self($value); )*
+            $(
+                $(#[$cmeta])*
+                #[doc = concat!("nft writes `", $symbol, "`.")]
+                pub const $constant: Self = Self($value);
+            )*
 
             /// The value with this number.
             pub const fn from_number(number: $int) -> Self {
@@ -39,10 +46,10 @@ macro_rules! number_types {
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                match self.0 {
-                    $( $value => f.pad($word), )*
-                    #[allow(unreachable_patterns)]
-                    number => write!(f, $format, number),
+                let named = <Self as $crate::data::Typed>::FIELD.info.symbols.iter().find(|(n, _)| *n == u64::from(self.0));
+                match named {
+                    Some((_, word)) => f.pad(word),
+                    None => f.pad(&$crate::data::typed::text(*self)),
                 }
             }
         }
@@ -55,15 +62,14 @@ macro_rules! number_types {
                 len: size_of::<$int>() as u8,
                 order: $crate::data::ByteOrder::$order,
                 bits: false,
-                show: |bytes, style, out| {
-                    use std::fmt::Write;
-                    // A number that means another thing in another message shows as one in matches.
-                    let nameless = false $( || stringify!($nameless) == "nameless" )?;
-                    match <Self as $crate::data::Typed>::from_image(bytes) {
-                        Some(Self(number)) if nameless || style == $crate::data::Style::Masked => drop(write!(out, $format, number)),
-                        Some(value) if style != $crate::data::Style::Number => drop(write!(out, "{value}")),
-                        _ => $crate::data::typed::show_number(bytes, out),
-                    }
+                info: &$crate::data::typed::look::Info {
+                    name: $word,
+                    base: $crate::data::DataType::INTEGER,
+                    bits: number_types!(@bits $int $(, $bits)?),
+                    look: $crate::data::typed::look::Look::$look$(($digits))?,
+                    symbols: &[$( ($value, $symbol), )* $($( ($more, $alias), )*)?],
+                    file: number_types!(@file $($file)?),
+                    shown: number_types!(@shown $($shown)?),
                 },
             };
             fn image(&self) -> $crate::data::Value {
@@ -76,4 +82,11 @@ macro_rules! number_types {
 
         impl $crate::data::Ordered for $name {}
     )* };
+    (@bits $int:ty) => { size_of::<$int>() as u16 * 8 };
+    (@bits $int:ty, $bits:literal) => { $bits };
+    (@file) => { None };
+    (@file $file:ident) => { Some(&$crate::data::typed::system::$file) };
+    (@shown) => { $crate::data::typed::look::Shown::Bare };
+    (@shown nameless) => { $crate::data::typed::look::Shown::Never };
+    (@shown quoted) => { $crate::data::typed::look::Shown::Quoted };
 }

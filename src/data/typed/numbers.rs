@@ -5,10 +5,10 @@ number_types! {
     /// use oxitables::data::Port;
     /// assert_eq!(Port::from(22).to_string(), "22");
     /// ```
-    Port(u16) = 13, Network, "{}" {}
+    Port(u16) = 13 "inet_service", Network, Service {}
 
     /// Transport protocol, as IPv4 and IPv6 number it.
-    Protocol(u8) = 12, Byte, "{}" {
+    Protocol(u8) = 12 "inet_proto", Byte, Protocol, file PROTOCOLS {
         /// Internet Control Message Protocol.
         ICMP = 1 "icmp",
         /// Internet Group Management Protocol.
@@ -26,17 +26,43 @@ number_types! {
         /// IPsec, authenticated.
         AH = 51 "ah",
         /// ICMP for IPv6.
-        ICMPV6 = 58 "icmpv6",
+        ICMPV6 = 58 "ipv6-icmp",
         /// IPsec, compressed.
-        COMP = 108 "comp",
+        COMP = 108 "ipcomp",
         /// Stream Control Transmission Protocol.
         SCTP = 132 "sctp",
         /// UDP with a partial checksum.
         UDPLITE = 136 "udplite",
+        /// Hop-by-hop options of IPv6; the same number stands for no protocol in IPv4.
+        IP = 0 "ip",
+        /// IPv4 in IP.
+        IPIP = 4 "ipencap",
+        /// IPv6 in IP.
+        IPV6 = 41 "ipv6",
+        /// Routing header of IPv6.
+        IPV6_ROUTE = 43 "ipv6-route",
+        /// Fragment header of IPv6.
+        IPV6_FRAG = 44 "ipv6-frag",
+        /// Nothing follows an IPv6 header.
+        IPV6_NO_NEXT = 59 "ipv6-nonxt",
+        /// Destination options of IPv6.
+        IPV6_OPTS = 60 "ipv6-opts",
+        /// Routing: OSPF.
+        OSPF = 89 "ospf",
+        /// Multicast routing.
+        PIM = 103 "pim",
+        /// Routers that stand in for each other.
+        VRRP = 112 "vrrp",
+        /// Layer two tunnels.
+        L2TP = 115 "l2tp",
+        /// Mobility header of IPv6.
+        MOBILITY = 135 "mobility-header",
+    } + {
+        58 "icmpv6", 108 "comp",
     }
 
     /// Protocol above Ethernet.
-    EtherType(u16) = 10, Network, "{:#06x}" {
+    EtherType(u16) = 10 "ether_type", Network, Hex(4) {
         /// IPv4.
         IP = 0x0800 "ip",
         /// Address resolution for IPv4.
@@ -44,13 +70,15 @@ number_types! {
         /// IPv6.
         IP6 = 0x86dd "ip6",
         /// A VLAN tag follows, 802.1Q.
-        VLAN = 0x8100 "vlan",
+        VLAN = 0x8100 "8021q",
         /// An outer VLAN tag follows, 802.1ad.
         VLAN_OUTER = 0x88a8 "8021ad",
+    } + {
+        0x8100 "vlan",
     }
 
     /// Address family of a packet, as netfilter numbers it.
-    NfProto(u8) = 2, Byte, "{}" {
+    NfProto(u8) = 2 "nf_proto", Byte, Decimal {
         /// IPv4.
         IPV4 = 2 "ipv4",
         /// IPv6.
@@ -58,7 +86,7 @@ number_types! {
     }
 
     /// What an ARP packet wants.
-    ArpOp(u16) = 11, Network, "{}" {
+    ArpOp(u16) = 11 "arp_op", Network, Decimal {
         /// Who has this address?
         REQUEST = 1 "request",
         /// I have it.
@@ -76,7 +104,7 @@ number_types! {
     }
 
     /// Type of an ICMP message.
-    IcmpType(u8) = 14, Network, "{}" {
+    IcmpType(u8) = 14 "icmp_type", Network, Decimal {
         /// Answer to a ping.
         ECHO_REPLY = 0 "echo-reply",
         /// The packet did not arrive; the code says why.
@@ -110,7 +138,7 @@ number_types! {
     }
 
     /// Type of an ICMPv6 message.
-    Icmpv6Type(u8) = 29, Network, "{}" {
+    Icmpv6Type(u8) = 29 "icmpv6_type", Network, Decimal {
         /// The packet did not arrive; the code says why.
         DESTINATION_UNREACHABLE = 1 "destination-unreachable",
         /// Send smaller packets. Never drop these.
@@ -147,11 +175,13 @@ number_types! {
         IND_NEIGHBOR_ADVERT = 142 "ind-neighbor-advert",
         /// I listen, version 2.
         MLD2_LISTENER_REPORT = 143 "mld2-listener-report",
+    } + {
+        132 "mld-listener-reduction",
     }
 
     /// Code of an ICMP message; it means something together with the type only. The names are those of
     /// [`IcmpType::DESTINATION_UNREACHABLE`].
-    IcmpCode(u8) = 32, Network, "{}", nameless {
+    IcmpCode(u8) = 32 "icmp_code", Network, Decimal as nameless {
         /// No way to the network.
         NET_UNREACHABLE = 0 "net-unreachable",
         /// No way to the host.
@@ -171,7 +201,7 @@ number_types! {
     }
 
     /// Code of an ICMPv6 message; the names are those of [`Icmpv6Type::DESTINATION_UNREACHABLE`].
-    Icmpv6Code(u8) = 33, Network, "{}", nameless {
+    Icmpv6Code(u8) = 33 "icmpv6_code", Network, Decimal as nameless {
         /// No route.
         NO_ROUTE = 0 "no-route",
         /// A firewall forbids it.
@@ -187,7 +217,7 @@ number_types! {
     }
 
     /// Why a packet of either family was rejected; the kernel translates it to the code of the packet's family.
-    IcmpxCode(u8) = 34, Network, "{}" {
+    IcmpxCode(u8) = 34 "icmpx_code", Network, Decimal {
         /// No route.
         NO_ROUTE = 0 "no-route",
         /// Nothing listens on the port.
@@ -206,13 +236,13 @@ number_types! {
     /// let some_bits = meta::mark().set(Mark::bits(0x0100, 0xff00));
     /// assert_eq!(some_bits.to_string(), "meta mark set meta mark & 0xffff00ff | 0x00000100");
     /// ```
-    Mark(u32) = 19, Host, "{:#010x}" {}
+    Mark(u32) = 19 "mark", Host, Hex(8) as quoted, file MARKS {}
 
     /// Index of an interface, as `ip link` numbers it. It changes when the interface is made anew; its name does not.
-    IfIndex(u32) = 20, Host, "{}" {}
+    IfIndex(u32) = 20 "iface_index", Host, Interface {}
 
     /// Hardware type of an interface.
-    IfType(u16) = 21, Host, "{}" {
+    IfType(u16) = 21 "iface_type", Host, Decimal {
         /// Ethernet and what looks like it, such as veth and Wi-Fi.
         ETHER = 1 "ether",
         /// PPP.
@@ -230,22 +260,19 @@ number_types! {
     }
 
     /// Group of interfaces, as `ip link set group` sets it.
-    IfGroup(u32) = 35, Host, "{}" {
-        /// Where every interface starts.
-        DEFAULT = 0 "0",
-    }
+    IfGroup(u32) = 35 "devgroup", Host, Decimal as quoted, file GROUPS {}
 
     /// Routing realm.
-    Realm(u32) = 22, Host, "{}" {}
+    Realm(u32) = 22 "realm", Host, Decimal as quoted, file REALMS {}
 
     /// User that owns the socket of a packet sent here.
-    Uid(u32) = 24, Host, "{}" {}
+    Uid(u32) = 24 "uid", Host, User {}
 
     /// Group that owns the socket of a packet sent here.
-    Gid(u32) = 25, Host, "{}" {}
+    Gid(u32) = 25 "gid", Host, Group {}
 
     /// Direction of a packet in its connection.
-    CtDirection(u8) = 27, Byte, "{}" {
+    CtDirection(u8) = 27 "ct_dir", Byte, Decimal {
         /// That of the first packet.
         ORIGINAL = 0 "original",
         /// The other.
@@ -253,7 +280,7 @@ number_types! {
     }
 
     /// Who a packet is for, on its link.
-    PktType(u8) = 31, Host, "{}" {
+    PktType(u8) = 31 "pkt_type", Host, Decimal {
         /// For this host.
         HOST = 0 "host",
         /// For all.
@@ -262,10 +289,12 @@ number_types! {
         MULTICAST = 2 "multicast",
         /// For somebody else.
         OTHER = 3 "other",
+    } + {
+        0 "unicast",
     }
 
     /// Differentiated services code point: how routers shall treat a packet; 6 bits.
-    Dscp(u8) = 36, Network, "{:#04x}" {
+    Dscp(u8) = 36 "dscp", Network, Hex(2), bits 6 {
         /// Best effort.
         CS0 = 0x00 "cs0",
         /// Lower effort.
@@ -304,18 +333,20 @@ number_types! {
         AF43 = 0x26 "af43",
         /// Class 5.
         CS5 = 0x28 "cs5",
-        /// Voice, admitted. (The name is newer than some nft.)
-        VOICE_ADMIT = 0x2c "0x2c",
+        /// Voice, admitted. The word is newer than some nft.
+        VOICE_ADMIT = 0x2c "va",
         /// Expedited forwarding.
         EF = 0x2e "ef",
         /// Class 6: routing protocols.
         CS6 = 0x30 "cs6",
         /// Class 7.
         CS7 = 0x38 "cs7",
+    } + {
+        0 "df", 0 "be",
     }
 
     /// Explicit congestion notification; 2 bits.
-    Ecn(u8) = 37, Network, "{}" {
+    Ecn(u8) = 37 "ecn", Network, Hex(1), bits 2 {
         /// The ends do not speak it.
         NOT_ECT = 0 "not-ect",
         /// The ends speak it, code 1.
@@ -327,7 +358,7 @@ number_types! {
     }
 
     /// Day of the week, in UTC.
-    Weekday(u8) = 45, Host, "{}" {
+    Weekday(u8) = 45 "day", Host, Weekday as quoted {
         /// Sunday.
         SUNDAY = 0 "Sunday",
         /// Monday.
@@ -345,7 +376,127 @@ number_types! {
     }
 
     /// Second of the day, in UTC. nft shows and reads it in local time, but as a plain number it stays what it is.
-    SecondOfDay(u32) = 44, Host, "{}" {}
+    SecondOfDay(u32) = 44 "hour", Host, Hour {}
+
+    /// Type of an IGMP message.
+    IgmpType(u8) = 42 "igmp_type", Network, Decimal {
+        /// Who listens to which group?
+        MEMBERSHIP_QUERY = 17 "membership-query",
+        /// I listen, version 1.
+        MEMBERSHIP_REPORT_V1 = 18 "membership-report-v1",
+        /// I listen, version 2.
+        MEMBERSHIP_REPORT_V2 = 22 "membership-report-v2",
+        /// I listen, version 3.
+        MEMBERSHIP_REPORT_V3 = 34 "membership-report-v3",
+        /// I listen no more.
+        LEAVE_GROUP = 23 "leave-group",
+    }
+
+    /// Type of a DCCP packet; 4 bits.
+    DccpType(u8) = 16 "dccp_pkttype", Byte, Decimal, bits 4 {
+        /// Opens the connection.
+        REQUEST = 0 "request",
+        /// Agrees to it.
+        RESPONSE = 1 "response",
+        /// Data.
+        DATA = 2 "data",
+        /// Acknowledges.
+        ACK = 3 "ack",
+        /// Both.
+        DATA_ACK = 4 "dataack",
+        /// The server wants to close.
+        CLOSE_REQUEST = 5 "closereq",
+        /// Closes.
+        CLOSE = 6 "close",
+        /// Breaks the connection.
+        RESET = 7 "reset",
+        /// Finds the sequence number again.
+        SYNC = 8 "sync",
+        /// Here it is.
+        SYNC_ACK = 9 "syncack",
+    }
+
+    /// Type of a mobility header.
+    MhType(u8) = 17 "mh_type", Network, Decimal {
+        /// Renew the binding.
+        BINDING_REFRESH_REQUEST = 0 "binding-refresh-request",
+        /// Test by way of the home address begins.
+        HOME_TEST_INIT = 1 "home-test-init",
+        /// Test of the care-of address begins.
+        CAREOF_TEST_INIT = 2 "careof-test-init",
+        /// Test by way of the home address.
+        HOME_TEST = 3 "home-test",
+        /// Test of the care-of address.
+        CAREOF_TEST = 4 "careof-test",
+        /// I am here now.
+        BINDING_UPDATE = 5 "binding-update",
+        /// Noted.
+        BINDING_ACKNOWLEDGEMENT = 6 "binding-acknowledgement",
+        /// That went wrong.
+        BINDING_ERROR = 7 "binding-error",
+        /// I shall be there soon.
+        FAST_BINDING_UPDATE = 8 "fast-binding-update",
+        /// Noted.
+        FAST_BINDING_ACKNOWLEDGEMENT = 9 "fast-binding-acknowledgement",
+        /// I have arrived.
+        FAST_BINDING_ADVERTISEMENT = 10 "fast-binding-advertisement",
+        /// For experiments.
+        EXPERIMENTAL = 11 "experimental-mobility-header",
+        /// Take another home agent.
+        HOME_AGENT_SWITCH = 12 "home-agent-switch-message",
+    }
+
+    /// What an address is to this host's routes.
+    FibAddrType(u32) = 38 "fib_addrtype", Host, Decimal {
+        /// Nothing is known.
+        UNSPEC = 0 "unspec",
+        /// By way of a gateway, or on a link.
+        UNICAST = 1 "unicast",
+        /// This host.
+        LOCAL = 2 "local",
+        /// All on a link.
+        BROADCAST = 3 "broadcast",
+        /// One of several.
+        ANYCAST = 4 "anycast",
+        /// A group.
+        MULTICAST = 5 "multicast",
+        /// Dropped.
+        BLACKHOLE = 6 "blackhole",
+        /// Refused: no way.
+        UNREACHABLE = 7 "unreachable",
+        /// Refused: forbidden.
+        PROHIBIT = 8 "prohibit",
+    }
+
+    /// What a multipath TCP option is for; 4 bits.
+    MptcpSubtype(u8) = 4 "integer", Network, Decimal, bits 4 {
+        /// Opens a connection of several paths.
+        MP_CAPABLE = 0 "mp-capable",
+        /// Adds a path.
+        MP_JOIN = 1 "mp-join",
+        /// Where the data belongs.
+        DSS = 2 "dss",
+        /// I have this address, too.
+        ADD_ADDR = 3 "add-addr",
+        /// No more.
+        REMOVE_ADDR = 4 "remove-addr",
+        /// Which path to prefer.
+        MP_PRIO = 5 "mp-prio",
+        /// Fall back to one path.
+        MP_FAIL = 6 "mp-fail",
+        /// Break the connection.
+        MP_FASTCLOSE = 7 "mp-fastclose",
+        /// Break a path.
+        MP_TCPRST = 8 "mp-tcprst",
+    }
+
+    /// A version 2 control group, by the number of its directory below `/sys/fs/cgroup`.
+    CgroupId(u64) = 46 "cgroupsv2", Host, Cgroup {}
+}
+
+impl IfGroup {
+    /// Where every interface starts.
+    pub const DEFAULT: Self = Self(0);
 }
 
 impl Mark {
@@ -367,10 +518,14 @@ pub struct TimeLeft(u32);
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Moment(u64);
 
-use super::{ByteOrder, DataType, FieldType, Masked, Ordered, Style, Typed, image, sealed::Sealed, show_number};
+use super::{
+    ByteOrder, DataType, FieldType, Masked, Ordered, Typed, image,
+    look::{INTEGER_KIND, Info, Look, show_duration},
+    sealed::Sealed,
+};
 use crate::data::Value;
 use std::{
-    fmt::{self, Write},
+    fmt,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -389,7 +544,7 @@ impl From<u32> for TrafficClass {
 
 impl fmt::Display for TrafficClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04x}:{:04x}", self.0 >> 16, self.0 & 0xffff)
+        f.pad(&super::text(*self))
     }
 }
 
@@ -433,22 +588,9 @@ impl fmt::Display for Moment {
     }
 }
 
-/// A duration as nft writes it, such as `1h30m`.
-pub(crate) fn show_duration(duration: Duration) -> String {
-    let ms = duration.as_nanos().div_ceil(1_000_000);
-    let mut out = String::new();
-    let mut rest = ms;
-    for (unit, size) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)] {
-        if rest >= size {
-            let _ = write!(out, "{}{unit}", rest / size);
-            rest %= size;
-        }
-    }
-    if out.is_empty() { "0s".into() } else { out }
-}
-
+/// Types of the host that are more than a number.
 macro_rules! host_order {
-    ($($name:ident: $int:ty = $datatype:literal, |$v:ident| $to:expr, |$n:ident| $from:expr, $number:expr;)*) => { $(
+    ($($name:ident: $int:ty = $datatype:literal $word:literal, $look:ident, $symbols:expr, |$v:ident| $to:expr, |$n:ident| $from:expr;)*) => { $(
         impl Sealed for $name {}
         impl Ordered for $name {}
         impl Typed for $name {
@@ -457,9 +599,12 @@ macro_rules! host_order {
                 len: size_of::<$int>() as u8,
                 order: ByteOrder::Host,
                 bits: false,
-                show: |bytes, style, out| match Self::from_image(bytes) {
-                    Some(value) if style != Style::Number || !$number => drop(write!(out, "{value}")),
-                    _ => show_number(bytes, out),
+                info: &Info {
+                    name: $word,
+                    look: Look::$look,
+                    bits: size_of::<$int>() as u16 * 8,
+                    symbols: $symbols,
+                    ..INTEGER_KIND
                 },
             };
             fn image(&self) -> Value {
@@ -475,7 +620,7 @@ macro_rules! host_order {
 }
 
 host_order! {
-    TrafficClass: u32 = 23, |n| n, |n| n, false;
-    TimeLeft: u32 = 18, |ms| ms, |ms| ms, false;
-    Moment: u64 = 43, |s| s.saturating_mul(Self::NANOS), |ns| ns / Self::NANOS, false;
+    TrafficClass: u32 = 23 "classid", Class, &[(0xffff_ffff, "root"), (0, "none")], |n| n, |n| n;
+    TimeLeft: u32 = 18 "time", Duration, &[], |ms| ms, |ms| ms;
+    Moment: u64 = 43 "time", Moment, &[], |s| s.saturating_mul(Self::NANOS), |ns| ns / Self::NANOS;
 }

@@ -1,6 +1,10 @@
 //! Types of the standard library as values.
 
-use super::{ByteOrder, DataType, FieldType, Ordered, Typed, image, sealed::Sealed, show_number};
+use super::{
+    ByteOrder, DataType, FieldType, Ordered, Typed, image,
+    look::{INTEGER_KIND, Info, Look},
+    sealed::Sealed,
+};
 use crate::data::Value;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -15,10 +19,7 @@ macro_rules! integers {
                 len: size_of::<$int>() as u8,
                 order: ByteOrder::Network,
                 bits: false,
-                show: |bytes, style, out| match super::be(bytes) {
-                    n if n > 0 && style == super::Style::Masked => out.push_str(&format!("{n:#x}")),
-                    _ => show_number(bytes, out),
-                },
+                info: &Info { base: DataType::INVALID, ..INTEGER_KIND },
             };
             fn image(&self) -> Value {
                 image(&self.to_be_bytes())
@@ -30,10 +31,20 @@ macro_rules! integers {
     )* };
 }
 
-integers! { u8 u16 u32 u64 }
+integers! { u8 u16 u32 u64 u128 }
+
+/// A number of bits of a packet, or of an option: a plain number.
+///
+/// Implemented by this crate only.
+pub trait RawBits: Ordered {}
+impl RawBits for u8 {}
+impl RawBits for u16 {}
+impl RawBits for u32 {}
+impl RawBits for u64 {}
+impl RawBits for u128 {}
 
 macro_rules! addresses {
-    ($($addr:ty = $datatype:literal, $len:literal;)*) => { $(
+    ($($addr:ty = $datatype:literal $word:literal, $len:literal;)*) => { $(
         impl Sealed for $addr {}
         impl Ordered for $addr {}
         impl Typed for $addr {
@@ -42,7 +53,7 @@ macro_rules! addresses {
                 len: $len,
                 order: ByteOrder::Network,
                 bits: false,
-                show: show_address,
+                info: &Info { name: $word, bits: $len * 8, look: Look::Address, ..INTEGER_KIND },
             };
             fn image(&self) -> Value {
                 image(&self.octets())
@@ -55,22 +66,15 @@ macro_rules! addresses {
 }
 
 addresses! {
-    Ipv4Addr = 7, 4;
-    Ipv6Addr = 8, 16;
-}
-
-fn show_address(bytes: &[u8], _: super::Style, out: &mut String) {
-    match IpAddr::from_image(bytes) {
-        Some(address) => out.push_str(&address.to_string()),
-        None => show_number(bytes, out),
-    }
+    Ipv4Addr = 7 "ipv4_addr", 4;
+    Ipv6Addr = 8 "ipv6_addr", 16;
 }
 
 impl Sealed for IpAddr {}
 impl Ordered for IpAddr {}
 impl Typed for IpAddr {
     // Type and width are those of the wider family; whoever lowers it takes those of the family at hand.
-    const FIELD: FieldType = FieldType { show: show_address, ..Ipv6Addr::FIELD };
+    const FIELD: FieldType = Ipv6Addr::FIELD;
     const DUAL: bool = true;
     fn image(&self) -> Value {
         match self {
@@ -90,7 +94,13 @@ impl Typed for bool {
         len: 1,
         order: ByteOrder::Byte,
         bits: false,
-        show: |bytes, _, out| out.push_str(if bytes == [0] { "missing" } else { "exists" }),
+        info: &Info {
+            name: "boolean",
+            bits: 1,
+            look: Look::Boolean,
+            symbols: &[(1, "exists"), (0, "missing")],
+            ..INTEGER_KIND
+        },
     };
     fn image(&self) -> Value {
         image(&[u8::from(*self)])

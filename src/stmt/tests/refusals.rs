@@ -64,7 +64,7 @@ fn protocols() {
 
 #[test]
 fn values() {
-    assert_eq!(why(Rule::new().when(ip::dscp().is(64)), Ip), "64 does not fit the 6 bits of ip dscp");
+    assert_eq!(why(Rule::new().when(ip::dscp().is(64)), Ip), "0x40 does not fit the 6 bits of ip dscp");
     assert_eq!(
         why(Rule::new().when(ip6::flowlabel().is(1 << 20)), Ip6),
         "1048576 does not fit the 20 bits of ip6 flowlabel"

@@ -5,9 +5,9 @@ use crate::{
     Family::{self, *},
     Keyed, Mark, Pattern, RejectWith, Rule, SetRef, To, addr, counter, ct,
     data::*,
-    ether,
+    dccp, ether,
     expr::*,
-    icmp, ip, ip6, limit, log, meta, quota, tcp, th, udp,
+    gre, icmp, ip, ip6, limit, log, meta, quota, tcp, th, tunnel, udp, vxlan,
 };
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -85,6 +85,16 @@ fn short(expr: &Expr) -> String {
             reg(e.port_max),
             e.flags.unwrap_or_default().bits(),
         ),
+        Expr::Exthdr(e) => format!(
+            "{} = {:?} {}+{}/{} {}",
+            reg(e.dreg),
+            e.op.unwrap(),
+            e.kind,
+            e.offset.unwrap_or_default(),
+            e.len.unwrap_or_default(),
+            e.flags.unwrap_or_default().bits()
+        ),
+        Expr::Tunnel(e) => format!("{} = tunnel {:?}", u32::from(e.dreg), e.key),
         Expr::Reject(e) => format!("reject {} {:?}", u32::from(e.kind), e.code.unwrap_or_default()),
         other => other.name().into_owned(),
     }
@@ -477,4 +487,27 @@ fn translations() {
         "1 = 1f90",
         "Dnat 1 0 0 1 0 2"
     );
+}
+
+/// What the kernel at hand lacks. `nft --debug=netlink` (1.1.7) prints the same.
+#[cfg(target_endian = "little")]
+#[test]
+fn fields_of_other_kernels() {
+    becomes!(Rule::new().when(dccp::option(3)), Inet, "1 = DccpOption 3+0/1 1", "1 Eq 01");
+    becomes!(Rule::new().when(dccp::option(200).is(false)), Inet, "1 = DccpOption 200+0/1 1", "1 Eq 00");
+    becomes!(Rule::new().when(tunnel::id().is(5)), Inet, "1 = tunnel Id", "1 Eq 05000000");
+    becomes!(Rule::new().when(tunnel::path()), Inet, "1 = tunnel Path", "1 Eq 01");
+    let bridge = MacAddr::new([0, 0x11, 0x22, 0x33, 0x44, 0x55]);
+    becomes!(Rule::new().when(meta::ibrhwaddr().is(bridge)), Bridge, "1 = meta BriIifhwaddr", "1 Eq 001122334455");
+    becomes!(Rule::new().then(meta::broute().set(true)), Bridge, "1 = 01", "meta BriBroute = 1");
+}
+
+#[test]
+fn a_tunnel_needs_its_port() {
+    let alone = Rule::new().when(vxlan::vni().is(5));
+    assert_eq!(alone.lower(Inet).unwrap_err().to_string(), "vxlan vni needs a UDP port: match udp::dport() before");
+    let inside = Rule::new().when(udp::dport().is(4789)).when(vxlan::inside(meta::mark()).is(5));
+    assert_eq!(inside.lower(Inet).unwrap_err().to_string(), "vxlan meta mark cannot be read inside of a tunnel");
+    let frame = Rule::new().when(gre::inside(ether::saddr()).is(MacAddr::default()));
+    assert_eq!(frame.lower(Inet).unwrap_err().to_string(), "gre ether saddr: there is no Ethernet header inside");
 }
