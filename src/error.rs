@@ -81,6 +81,14 @@ pub enum Error {
         /// Where and why.
         source: DecodeError,
     },
+    /// Nothing was changed: a document of commands does not make sense (see `oxitables::json`).
+    #[error("{path}: {why}")]
+    Document {
+        /// Where: `nftables[3].add.rule.expr[1].match.right`.
+        path: String,
+        /// What is wrong there.
+        why: String,
+    },
     /// A system call failed.
     #[error("{doing}: {source}")]
     Io {

@@ -73,6 +73,7 @@ pub mod proto;
 pub mod stmt;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod text;
 pub mod uapi;
 
 #[doc(inline)]
@@ -92,11 +93,15 @@ pub use expr::LogLevel;
 pub use model::{Chain, Table};
 #[doc(inline)]
 pub use stmt::{
-    Action, AddrSet, Element, Key, Keyed, Map, MapRef, Match, Pattern, Recent, RecentOp, RejectWith, Rule, Set, SetKey,
-    SetRef, Side, To, counter, counter_named,
+    Action, AddrSet, Element, Forward, Key, Keyed, Map, MapRef, Match, Pattern, Recent, RecentOp, RejectWith, Rule,
+    Set, SetKey, SetRef, Side, To, ToQueue, counter, counter_from, counter_named, dup,
     fields::{
         addr, ah, arp, comp, ct, dccp, dst, esp, ether, fib, frag, geneve, gre, gretap, hbh, icmp, icmpv6, igmp, ip,
         ip6, ipsec, meta, mh, osf, raw, rt, rt0, rt2, sctp, socket, srh, tcp, th, tunnel, udp, udplite, vlan, vxlan,
     },
-    limit, limit_named, log, notrack, quota, quota_named,
+    flow_add, jhash, last, limit, limit_from, limit_named, log, notrack, numgen, queue, quota, quota_from, quota_named,
+    symhash, synproxy, synproxy_from, synproxy_named, tproxy,
 };
+#[cfg(feature = "json")]
+#[doc(inline)]
+pub use text::json;

@@ -18,5 +18,6 @@ mod kernel {
     mod rules;
     mod sets;
     mod tables;
+    mod text;
     mod users;
 }

@@ -9,7 +9,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("expr", &["wire", "data"]),
     ("model", &["wire", "data", "expr"]),
     ("stmt", &["wire", "data", "expr", "model", "batch"]),
-    ("text", &["data", "expr", "model", "stmt"]),
+    // A document is applied: that takes a batch and a client.
+    ("text", &["data", "expr", "model", "stmt", "batch", "error", "client"]),
     ("batch", &["wire", "data", "expr", "model"]),
     // Failures name the verb that failed.
     ("error", &["wire", "data", "model", "batch"]),

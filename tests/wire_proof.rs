@@ -24,6 +24,7 @@ fn prove(lab: &Sandbox, nft: &Nft) {
     let mut cases = wire_rules::cases();
     if nft.version >= [1, 1, 0] {
         cases.extend(wire_rules::fields::newest());
+        cases.extend(wire_rules::statements::cases());
     }
     let ordinary = compare::rules(lab, nft, cases);
     ordinary.assert_right();
@@ -85,6 +86,7 @@ fn our_bytes_are_those_of_the_newest_nft() {
 fn rules_read_as_nft_words() {
     let mut cases = wire_rules::cases();
     cases.extend(wire_rules::fields::newest());
+    cases.extend(wire_rules::statements::cases());
     let text = |case: &Case| Rule::text(&case.rule, case.family);
     let differ: Vec<_> =
         cases.iter().map(|case| (text(case), &case.words)).filter(|(text, words)| text != *words).collect();

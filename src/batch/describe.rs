@@ -51,6 +51,7 @@ pub(crate) fn describe(message: &Message<'_>) -> String {
             (if fields.get(2).is_some() { "chain" } else { "table" }, &[2])
         }
         Some(Kind::Elements) if message.nft() == Some(14) && fields.get(3).is_none() => ("set", &[2]),
+        Some(Kind::Table) if fields.get(1).is_none() && fields.get(4).is_none() => ("ruleset", &[]),
         Some(Kind::Table) => ("table", &[]),
         Some(Kind::Chain) => ("chain", &[3]),
         Some(Kind::Rule) => ("rule", &[2]),
@@ -61,7 +62,10 @@ pub(crate) fn describe(message: &Message<'_>) -> String {
         Some(Kind::Flowtable) => ("flowtable", &[2]),
         None => ("message", &[]),
     };
-    let mut text = format!("{noun} {}", Family::from(message.family()));
+    let mut text = noun.to_owned();
+    if message.family() != 0 {
+        text += &format!(" {}", Family::from(message.family()));
+    }
     for name in [1].iter().chain(names).filter_map(|&kind| fields.name(kind)) {
         text += &format!(" {name}");
     }

@@ -113,7 +113,9 @@ impl Batch {
             graph.element(Map(map, None), element);
         }
         for (nft, message, fields) in self.each() {
-            if message.family() == u8::from(family) && fields.name(1).is_some_and(|name| name == *table) {
+            let is_flush = flushes(&message, &fields) && [0, u8::from(family)].contains(&message.family());
+            let is_here = message.family() == u8::from(family) && fields.name(1).is_some_and(|name| name == *table);
+            if is_here || is_flush {
                 graph.follow(nft, &message, &fields);
             }
         }
@@ -160,6 +162,9 @@ impl Batch {
         let mut tables: HashMap<(u8, Name), Graph> = HashMap::new();
         for (nft, message, fields) in self.each() {
             let Some(table) = fields.name(1) else {
+                if flushes(&message, &fields) {
+                    tables.retain(|(family, _), _| ![0, *family].contains(&message.family()));
+                }
                 continue;
             };
             let graph = tables.entry((message.family(), table)).or_default();
@@ -167,6 +172,11 @@ impl Batch {
         }
         tables
     }
+}
+
+/// Whether a message removes all tables.
+fn flushes(message: &Message<'_>, fields: &Fields<'_>) -> bool {
+    message.nft() == Some(2) && fields.name(1).is_none() && fields.handle(4).is_none()
 }
 
 impl Graph {

@@ -80,6 +80,16 @@ fn text(out: &mut Writer, kind: u16, field: &'static str, name: &Name) {
     out.attr(kind, field, |out| Text::<255>::put(name, out));
 }
 
+/// What is to be deleted: by its name, or by its handle if it has no name. Without either the kernel would delete all.
+fn either(out: &mut Writer, (name_kind, name): (u16, &Name), (handle_kind, handle): (u16, Option<u64>)) {
+    match handle {
+        Some(handle) if name.as_bytes().is_empty() => {
+            out.attr(handle_kind, "handle", |out| out.bytes(&handle.to_be_bytes()));
+        }
+        _ => text(out, name_kind, "name", name),
+    }
+}
+
 /// Flags of a message that makes something.
 fn new_flags(verb: Verb) -> u16 {
     if verb == Verb::Create { F_CREATE | F_EXCL } else { F_CREATE }
@@ -89,11 +99,11 @@ impl Item for Table {
     #[allow(private_interfaces)]
     fn put(&self, verb: Verb, _: Place, batch: &mut Batch) {
         batch.operation(verb);
-        let name = |out: &mut Writer| text(out, 1, "name", &self.name);
+        let name = |out: &mut Writer| either(out, (1, &self.name), (4, self.handle));
         match verb {
             Verb::Delete => batch.message(2, 0, self.family, name),
             Verb::Destroy => batch.message(26, 0, self.family, name),
-            Verb::Flush => batch.message(8, 0, self.family, name),
+            Verb::Flush => batch.message(8, 0, self.family, |out| text(out, 1, "name", &self.name)),
             _ => batch.message(0, new_flags(verb), self.family, |out| self.encode_attrs(out)),
         }
     }
@@ -103,19 +113,38 @@ impl Item for Chain {
     #[allow(private_interfaces)]
     fn put(&self, verb: Verb, _: Place, batch: &mut Batch) {
         batch.operation(verb);
-        let names = |chain: u16| {
-            move |out: &mut Writer| {
-                text(out, 1, "table", &self.table);
-                text(out, chain, "name", &self.name);
-            }
+        let names = |out: &mut Writer| {
+            text(out, 1, "table", &self.table);
+            either(out, (3, &self.name), (2, self.handle));
         };
         match verb {
-            Verb::Delete => batch.message(5, 0, self.family, names(3)),
-            Verb::Destroy => batch.message(27, 0, self.family, names(3)),
+            Verb::Delete => batch.message(5, 0, self.family, names),
+            Verb::Destroy => batch.message(27, 0, self.family, names),
             // A message about rules: there the chain is attribute 2.
-            Verb::Flush => batch.message(8, 0, self.family, names(2)),
+            Verb::Flush => batch.message(8, 0, self.family, |out| {
+                text(out, 1, "table", &self.table);
+                text(out, 2, "name", &self.name);
+            }),
             _ => batch.message(3, new_flags(verb), self.family, |out| self.encode_attrs(out)),
         }
+    }
+}
+
+impl Chain {
+    /// Writes the message that gives the chain with this handle another name.
+    pub(super) fn rename(&self, name: &Name, batch: &mut Batch) {
+        batch.operation(Verb::Rename);
+        let Some(handle) = self.handle else {
+            return batch.refuse(EncodeError {
+                path: Path::from_iter([Step::Field("handle")]),
+                why: Malformed::Refused("a chain is renamed by its handle: take the chain from a listing".into()),
+            });
+        };
+        batch.message(3, 0, self.family, |out| {
+            text(out, 1, "table", &self.table);
+            out.attr(2, "handle", |out| out.bytes(&handle.to_be_bytes()));
+            text(out, 3, "name", name);
+        });
     }
 }
 
@@ -132,8 +161,13 @@ impl Set {
     pub(crate) fn write(&self, verb: Verb, batch: &mut Batch) {
         let name = SetName { family: self.family, table: &self.table, name: &self.name, id: None };
         match verb {
-            Verb::Delete => batch.message(11, 0, self.family, |out| name.write(out)),
-            Verb::Destroy => batch.message(29, 0, self.family, |out| name.write(out)),
+            Verb::Delete | Verb::Destroy => {
+                let kind = if verb == Verb::Delete { 11 } else { 29 };
+                batch.message(kind, 0, self.family, |out| {
+                    text(out, 1, "table", &self.table);
+                    either(out, (2, &self.name), (16, self.handle));
+                });
+            }
             Verb::Flush => batch.message(14, 0, self.family, |out| name.write(out)),
             _ => {
                 if self.timeout == Some(Duration::ZERO) {
@@ -165,7 +199,7 @@ impl Item for Object {
         };
         let name = |out: &mut Writer| {
             text(out, 1, "table", &self.table);
-            text(out, 2, "name", &self.name);
+            either(out, (2, &self.name), (6, self.handle));
             out.attr(3, "kind", |out| <Be32 as Codec<ObjectType>>::put(&kind, out));
         };
         match (verb, self.mismatch()) {
@@ -184,7 +218,7 @@ impl Item for Flowtable {
         batch.operation(verb);
         let name = |out: &mut Writer| {
             text(out, 1, "table", &self.table);
-            text(out, 2, "name", &self.name);
+            either(out, (2, &self.name), (5, self.handle));
         };
         match verb {
             Verb::Delete => batch.message(24, 0, self.family, name),

@@ -99,6 +99,8 @@ pub enum Verb {
     Flush,
     /// Put an element in, or restart its time.
     Refresh,
+    /// Give it another name.
+    Rename,
 }
 
 impl fmt::Display for Verb {
@@ -112,6 +114,7 @@ impl fmt::Display for Verb {
             Self::Destroy => "destroy",
             Self::Flush => "flush",
             Self::Refresh => "refresh",
+            Self::Rename => "rename",
         })
     }
 }
@@ -257,6 +260,24 @@ impl Batch {
         self
     }
 
+    /// Removes all tables of a family, or all tables, with all that is in them; those that belong to another program's
+    /// connection stay. nft's `flush ruleset`.
+    pub fn flush_ruleset(&mut self, family: Option<Family>) -> &mut Self {
+        self.operation(Verb::Flush);
+        // A message about tables that names none means all of them: the one place where this is meant.
+        let mut out = Writer::reuse(std::mem::take(&mut self.out), Form::Request);
+        let start = self.begin_any(&mut out, 2, 0, family.map_or(0, u8::from));
+        message::finish(&mut out, start);
+        self.out = out.into_parts().0;
+        self
+    }
+
+    /// Gives a chain another name; the chain must come from a listing, since it takes its handle. Rules that jump to it still do.
+    pub fn rename(&mut self, chain: &Chain, name: impl Into<Name>) -> &mut Self {
+        chain.rename(&name.into(), self);
+        self
+    }
+
     pub(crate) fn refused(&self) -> &[(usize, EncodeError)] {
         &self.refused
     }
@@ -304,16 +325,20 @@ impl Batch {
     }
 
     fn begin_message(&mut self, out: &mut Writer, kind: u8, flags: u16, family: Family) -> usize {
-        self.messages += 1;
-        self.last = out.len();
-        // For the first message of a small batch, instead of growing from nothing to eight bytes, to sixteen…
-        out.reserve(256);
-        let kind = SUBSYSTEM << 8 | u16::from(kind);
+        let start = self.begin_any(out, kind, flags, family.into());
         if matches!(family, Family::Unknown(_)) {
             // Family 0 would mean every family: a delete would go through all of them.
             out.refuse(Malformed::Refused("the family of a change has to be named".into()));
         }
-        message::begin(out, kind, F_REQUEST | flags, self.messages, family.into(), 0)
+        start
+    }
+
+    fn begin_any(&mut self, out: &mut Writer, kind: u8, flags: u16, family: u8) -> usize {
+        self.messages += 1;
+        self.last = out.len();
+        // For the first message of a small batch, instead of growing from nothing to eight bytes, to sixteen…
+        out.reserve(256);
+        message::begin(out, SUBSYSTEM << 8 | u16::from(kind), F_REQUEST | flags, self.messages, family, 0)
     }
 
     /// Records that the current operation has no form on the wire.

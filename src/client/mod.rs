@@ -15,7 +15,7 @@ use crate::{
     batch::{Assumption, Present},
     data::{DataType, Family, Name},
     error::{Error, Rejection, Result},
-    model::{Chain, Generation, Set, Table},
+    model::{Chain, Generation, Rule, Set, Table},
     proto::{Acks, Commit, Dump, DumpEvent, Get, Outcome, World, refusal},
     wire::{Codec, DecodeError, Malformed, Text, Writer},
 };
@@ -342,6 +342,20 @@ impl Client {
         let name = name.into();
         let what = format!("set {} {} {name}", table.family, table.name);
         self.one(10, table.family, &what, &[(1, &table.name), (2, &name)], Set::decode_attrs)
+    }
+
+    /// The rule with this handle, whose counters and quotas start again from zero; `None` if there is none. Since 6.2.
+    ///
+    /// # Errors
+    /// [`Error::Request`] without privilege.
+    pub fn reset_rule(&mut self, chain: &Chain, handle: u64) -> Result<Option<Rule>> {
+        let what = format!("rule {} {} {} handle {handle}", chain.family, chain.table, chain.name);
+        let get = self.request(25, Some(chain.family), &what, |out| {
+            out.attr(1, "table", |out| Text::<255>::put(&chain.table, out));
+            out.attr(2, "chain", |out| Text::<255>::put(&chain.name, out));
+            out.attr(3, "handle", |out| out.bytes(&handle.to_be_bytes()));
+        });
+        self.single(&get, Rule::decode_attrs)
     }
 }
 

@@ -28,6 +28,16 @@ impl Client {
     /// [`Error::Interrupted`] if it kept changing; [`Error::Malformed`] if something does not decode; [`Error::Request`] without
     /// privilege.
     pub fn ruleset(&mut self) -> Result<Ruleset> {
+        self.read(true)
+    }
+
+    /// The same without elements, of which there may be very many.
+    #[cfg(feature = "json")]
+    pub(crate) fn outline(&mut self) -> Result<Ruleset> {
+        self.read(false)
+    }
+
+    fn read(&mut self, elements: bool) -> Result<Ruleset> {
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 std::thread::sleep(PAUSE);
@@ -36,7 +46,7 @@ impl Client {
             // A commit that raised the generation may still be unlinking what it deleted.
             self.wait_for_commits()?;
             let mut ruleset = Ruleset::new(before);
-            match self.fill(&mut ruleset) {
+            match self.fill(&mut ruleset, elements) {
                 Ok(()) if self.generation()? == before => return Ok(ruleset),
                 // A set that was listed may be gone when its elements are asked for.
                 Err(error) if !matches!(error, Error::Interrupted { .. }) && self.generation()? == before => {
@@ -48,14 +58,15 @@ impl Client {
         Err(Error::Interrupted { what: "list ruleset".into() })
     }
 
-    fn fill(&mut self, ruleset: &mut Ruleset) -> Result<()> {
+    fn fill(&mut self, ruleset: &mut Ruleset, elements: bool) -> Result<()> {
         ruleset.tables = self.all(GETTABLE, "tables", Table::decode_attrs)?;
         ruleset.chains = self.all(GETCHAIN, "chains", Chain::decode_attrs)?;
         ruleset.rules = self.all(GETRULE, "rules", Rule::decode_attrs)?;
         ruleset.objects = self.all(GETOBJ, "objects", Object::decode_attrs)?;
         ruleset.flowtables = self.all(GETFLOWTABLE, "flowtables", Flowtable::decode_attrs)?;
         for set in self.all(GETSET, "sets", Set::decode_attrs)? {
-            let elements = self.elements(&set).guarded(Some(&set)).snapshot()?;
+            let listing = |client: &mut Self| client.elements(&set).guarded(Some(&set)).snapshot();
+            let elements = if elements { listing(self)? } else { Vec::new() };
             ruleset.sets.push(FilledSet::new(set, elements));
         }
         Ok(())

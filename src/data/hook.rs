@@ -32,6 +32,21 @@ impl fmt::Display for Family {
     }
 }
 
+/// Text that is no family.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("no family: it is one of inet, ip, ip6, arp, netdev, bridge")]
+pub struct ParseFamilyError;
+
+impl std::str::FromStr for Family {
+    type Err = ParseFamilyError;
+    fn from_str(word: &str) -> Result<Self, ParseFamilyError> {
+        [Self::Inet, Self::Ip, Self::Ip6, Self::Arp, Self::Netdev, Self::Bridge]
+            .into_iter()
+            .find(|family| family.to_string() == word)
+            .ok_or(ParseFamilyError)
+    }
+}
+
 /// The place on a packet's way where a base chain is called.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]

@@ -8,7 +8,7 @@ mod userdata;
 mod value;
 mod verdict;
 
-pub use hook::{ChainType, Family, Hook, Policy, Priority};
+pub use hook::{ChainType, Family, Hook, ParseFamilyError, Policy, Priority};
 pub use name::Name;
 pub use register::Register;
 pub use typed::*;

@@ -70,6 +70,11 @@ impl Bitwise {
         }
     }
 
+    /// `dreg = sreg op sreg2`, on `len` bytes: and, or, xor.
+    pub fn combine(sreg: Register, dreg: Register, sreg2: Register, len: u32, op: BitwiseOp) -> Self {
+        Self { op: Some(op), sreg2: Some(sreg2), ..Self::required(sreg, dreg, len) }
+    }
+
     /// `dreg = sreg << bits` or `>> bits`, on `len` bytes.
     pub fn shift(sreg: Register, dreg: Register, len: u32, op: BitwiseOp, bits: u32) -> Self {
         // The count stands in a register of the machine, so in its byte order.

@@ -282,6 +282,18 @@ impl Expr {
     ];
     const SCOPE: Scope = Scope::Choice(&Choice { data: Self::DATA, peek: Self::peek });
 
+    /// Its bytes as the kernel reports them: `NFTA_EXPR_NAME` and `NFTA_EXPR_DATA`.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Writer::new(Form::Exact);
+        self.encode(&mut out);
+        out.into_parts().0
+    }
+
+    /// The expression that has these bytes; [`Expr::Unknown`] if they do not decode.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self::decode(bytes, false)
+    }
+
     /// Whether it keeps a state: only such may stand with the elements of a set, in the packet path or by name.
     pub fn is_stateful(&self) -> bool {
         matches!(self, Self::Connlimit(_) | Self::Counter(_) | Self::Last(_) | Self::Limit(_) | Self::Quota(_))

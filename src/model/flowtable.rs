@@ -70,6 +70,11 @@ impl Flowtable {
         Self { hook: Some(hook), ..Self::required(table.family, table.name.clone(), name.into()) }
     }
 
+    /// The flowtable with this name, for what needs no more: to delete it.
+    pub fn named(table: &Table, name: impl Into<Name>) -> Self {
+        Self::required(table.family, table.name.clone(), name.into())
+    }
+
     /// Adds a device.
     pub fn with_device(self, name: impl Into<Name>) -> Self {
         self.with(Device::Name(name.into()))

@@ -140,6 +140,8 @@ impl Set {
     pub(crate) const KEY_BYTEORDER: u8 = 0;
     pub(crate) const DATA_BYTEORDER: u8 = 1;
     pub(crate) const MERGE_ELEMENTS: u8 = 2;
+    pub(crate) const KEY_TYPEOF: u8 = 3;
+    pub(crate) const DATA_TYPEOF: u8 = 4;
     pub(crate) const DATA_INTERVAL: u8 = 6;
     /// The set `name` of `table`, whose keys are of this type and have this many bytes.
     pub fn new(table: &Table, name: impl Into<Name>, key_type: DataType, key_len: u32) -> Self {

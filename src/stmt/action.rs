@@ -1,12 +1,15 @@
 //! What `then` takes besides assignments: set updates, counters, log lines.
 
 use super::{
+    assign::RawSource,
+    compile::{self, MapValues, Slot},
     field::Twin,
     limit::Stateful,
-    lookup::{load_key, twin_name},
+    lookup::{KnownSet, key, twin_name},
     lower::{Lowering, Statement, refused},
     select::{Chosen, Part},
     set::SetRef,
+    tree,
 };
 use crate::{data::*, expr::*, wire::Malformed};
 use std::{fmt, sync::Arc, time::Duration};
@@ -59,13 +62,6 @@ pub fn counter() -> Counter {
     Counter::new()
 }
 
-/// Counts with the counter object `name` of the table.
-pub fn counter_named(name: impl Into<Name>) -> Action {
-    let name = name.into();
-    let text = format!("counter name \"{name}\"");
-    Action::new(Plain { expr: Objref::new(ObjectType::Counter, name).into(), text })
-}
-
 impl From<Counter> for Action {
     fn from(counter: Counter) -> Self {
         let text = counter.text();
@@ -95,14 +91,20 @@ impl From<Log> for Action {
     }
 }
 
+/// Refuses what a log line, or a log group, does not have.
+pub(crate) fn check_log(log: &Log) -> Result<(), Malformed> {
+    if log.group.is_some() && (log.level.is_some() || log.flags.is_some()) {
+        return refused("a log line has a level and flags, a log group has none");
+    }
+    if log.group.is_none() && (log.snaplen.is_some() || log.queue_threshold.is_some()) {
+        return refused("only a log group has a snaplen and a queue threshold");
+    }
+    Ok(())
+}
+
 impl Statement for Log {
     fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        if self.group.is_some() && (self.level.is_some() || self.flags.is_some()) {
-            return refused("a log line has a level and flags, a log group has none");
-        }
-        if self.group.is_none() && (self.snaplen.is_some() || self.queue_threshold.is_some()) {
-            return refused("only a log group has a snaplen and a queue threshold");
-        }
+        check_log(self)?;
         cx.push_act(vec![self.clone().into()]);
         Ok(())
     }
@@ -188,6 +190,8 @@ pub struct Update {
     op: DynsetOp,
     timeout: Option<Duration>,
     with: Vec<(Expr, String)>,
+    /// What a map shall have for the key.
+    value: Option<(FieldType, RawSource)>,
 }
 
 impl Update {
@@ -200,7 +204,13 @@ impl Update {
             op,
             timeout: None,
             with: Vec::new(),
+            value: None,
         }
+    }
+
+    pub(crate) fn with_value(mut self, ty: FieldType, value: RawSource) -> Self {
+        self.value = Some((ty, value));
+        self
     }
 
     /// Life of the element; that of the set if not given.
@@ -232,17 +242,27 @@ impl Statement for Update {
         if self.timeout.is_some_and(|t| t.is_zero()) {
             return refused("a zero timeout would never expire: leave it out");
         }
-        let mut parts: Vec<Part> = self.parts.iter().map(|p| p.resolve(cx.twin)).collect();
-        let mut exprs = Vec::new();
-        load_key(cx, &mut parts, true, false, &mut exprs)?;
-        let mut dynset = Dynset::new(twin_name(&self.set, self.dual, cx.twin), self.op, Register::R1);
-        dynset.timeout = self.timeout;
-        for (expr, _) in &self.with {
-            dynset = dynset.with_expr(expr.clone());
-        }
-        exprs.push(dynset.into());
-        cx.push_act(exprs);
-        Ok(())
+        let parts: Vec<Part> = self.parts.iter().map(|p| p.resolve(cx.twin)).collect();
+        let name = twin_name(&self.set, self.dual, cx.twin);
+        let key_slots = parts.iter().map(|part| Slot::of(part.ty)).collect();
+        let values = self.value.as_ref().map(|(ty, _)| MapValues::Slots(vec![Slot::of(*ty)], false));
+        let known = KnownSet { name: name.clone(), interval: false, values, key: key_slots };
+        let data = match &self.value {
+            Some((_, RawSource::Map(_))) => {
+                return refused(format!("the value of an element of {} is no value of another map", self.set));
+            }
+            Some((ty, value)) => Some(value.expression(*ty, cx.twin)?),
+            None => None,
+        };
+        let update = tree::Update {
+            op: self.op,
+            set: name,
+            key: key(&parts),
+            data,
+            timeout: self.timeout,
+            statements: self.with.iter().map(|(expr, _)| tree::Statement::Plain(expr.clone())).collect(),
+        };
+        compile::statement(cx, &known, &tree::Statement::Update(Box::new(update)))
     }
 
     fn text(&self, twin: Option<Twin>) -> String {
@@ -258,6 +278,19 @@ impl Statement for Update {
         }
         for (_, text) in &self.with {
             out.push_str(&format!(" {text}"));
+        }
+        if let Some((ty, value)) = &self.value {
+            out.push_str(" : ");
+            match value {
+                RawSource::Pattern(raw) => {
+                    if let Some(field) = raw.fields().next() {
+                        field.text(ty, Style::WORDS, &mut out);
+                    }
+                }
+                RawSource::Field(part) => out.push_str(&part.resolve(twin).text()),
+                RawSource::Map(lookup) => out.push_str(&lookup.text(twin, "map")),
+                RawSource::Hash(hash) => out.push_str(&hash.text(twin)),
+            }
         }
         out + " }"
     }

@@ -1,21 +1,18 @@
 //! Assignments: fields, marks and connections set to something.
 
 use super::{
+    compile::{self, NoSets},
     field::{Field, Load, Twin},
-    header::Header,
+    hash::Hash,
     key::Key,
-    load::{load, masked_text},
     lookup::Lookup,
     lower::{Holds, Lowering, Statement, refused},
-    pattern::{FieldPattern, Pattern, RawPattern, Shape},
-    select::{Mapped, One, Part, Selector, Settable},
+    pattern::{FieldPattern, Pattern, RawPattern, Shape, constant, masked},
+    select::{Mapped, One, Part, Selector, Settable, masked_text},
+    tree::{self, BinaryOp, Expression},
 };
-use crate::{
-    data::*,
-    expr::{Bitwise, ChecksumFlags, Ct, Expr, Exthdr, Immediate, Meta, Payload},
-    wire::Malformed,
-};
-use std::marker::PhantomData;
+use crate::{data::*, wire::Malformed};
+use std::{marker::PhantomData, sync::Arc};
 
 /// What a field is set to: a value, some bits, another field of the same type, a map's value.
 #[derive(Clone, Debug)]
@@ -29,10 +26,11 @@ pub(crate) enum RawSource {
     Pattern(RawPattern),
     Field(Part),
     Map(Lookup),
+    Hash(Arc<Hash>),
 }
 
 impl<T> Source<T> {
-    fn new(raw: RawSource) -> Self {
+    pub(crate) fn new(raw: RawSource) -> Self {
         Self { raw, kind: PhantomData }
     }
 }
@@ -90,155 +88,57 @@ pub(crate) struct Assign {
     pub source: RawSource,
 }
 
-const R1: Register = Register::R1;
-
 impl Assign {
-    fn part(&self, field: Field) -> Part {
-        Part { field, mask: None, ty: self.ty, dual: false }
+    fn part(&self) -> Part {
+        Part { field: self.field, mask: None, ty: self.ty, dual: false }
     }
 
-    /// The expression that stores register 1.
-    fn store(&self, field: &Field, offset: u32, len: u32) -> Result<Expr, Malformed> {
-        if field.tunnel().is_some() {
-            return refused(format!("{} is inside of a tunnel and cannot be set", field.words()));
-        }
-        Ok(match field.load() {
-            Load::Packet(header, _) => {
-                let checksum = header.checksum();
-                let pseudo = field.spec.pseudo || header == Header::RawInner;
-                Payload {
-                    csum_type: checksum.map(|(kind, _)| kind),
-                    csum_offset: checksum.map(|(_, at)| at),
-                    csum_flags: pseudo.then_some(ChecksumFlags::L4_PSEUDO_HEADER),
-                    ..Payload::store(header.base(), offset, len, R1)
-                }
-                .into()
-            }
-            Load::Meta(key) => Meta::store(key, R1).into(),
-            Load::Ct(key) => Ct { direction: field.direction(), ..Ct::store(key, R1) }.into(),
-            Load::Option(_, kind, _) => Exthdr::store(kind, offset, len, R1).into(),
-            _ => return refused(format!("{} cannot be set", field.words())),
-        })
-    }
-
-    /// A value into packet bytes. What shares its bytes with other fields is put between them, and a checksum wants
-    /// whole pairs of bytes.
-    fn write(&self, field: Field, header: Header, offset: u16, image: &[u8]) -> Result<Vec<Expr>, Malformed> {
-        let part = self.part(field);
-        let (bits, offset) = (field.bits(), header.place(offset));
-        let (mut first, mut end) = (offset / 8, (offset + bits).div_ceil(8));
-        let mut exprs = Vec::new();
-        let loaded = load(&part, R1, &mut exprs);
-        let value = loaded.encode(&part, image)?;
-        let mask = loaded.mask();
-        let odd = header.in_pairs() && !(first.is_multiple_of(2) && end.is_multiple_of(2));
-        if odd {
-            (first, end) = (first / 2 * 2, end.next_multiple_of(2));
-        }
-        let len = u32::from(end - first);
-        exprs.clear();
-        if odd || !bits.is_multiple_of(8) || !offset.is_multiple_of(8) {
-            // Value and mask at their place among the bytes that are written.
-            let before = usize::from(offset / 8 - first);
-            let mut xor = vec![0; len as usize];
-            let mut keep = vec![0xff; len as usize];
-            for (i, (value, mask)) in value.iter().zip(mask.iter()).enumerate() {
-                if let (Some(x), Some(k)) = (xor.get_mut(before + i), keep.get_mut(before + i)) {
-                    (*x, *k) = (*value, !mask);
-                }
-            }
-            exprs.push(Payload::load(header.base(), first.into(), len, R1).into());
-            let bytes = |b: &[u8]| Value::new(b).unwrap_or_default();
-            exprs.push(Bitwise::mask_xor(R1, R1, bytes(&keep), bytes(&xor)).into());
-        } else {
-            exprs.push(Immediate::new(R1, value).into());
-        }
-        exprs.push(self.store(&field, first.into(), len)?);
-        Ok(exprs)
-    }
-
-    fn pattern<'a>(&self, raw: &'a RawPattern) -> Result<FieldPattern<'a>, Malformed> {
-        match raw.fields().next() {
-            Some(field) => Ok(field),
-            None => refused("a value that does not fit a register"),
-        }
-    }
-
-    /// A constant, or some bits of one.
-    fn lower_pattern(&self, own: Field, raw: &RawPattern) -> Result<Vec<Expr>, Malformed> {
-        let field = self.pattern(raw)?;
-        let part = self.part(own);
-        let of_packet = matches!(own.load(), Load::Packet(..) | Load::Option(..));
-        if of_packet && field.shape == Shape::Masked {
+    /// What it is set to.
+    fn value(&self, twin: Option<Twin>) -> Result<Expression, Malformed> {
+        let masked_bits = match &self.source {
+            RawSource::Pattern(raw) => raw.fields().next().filter(|field| field.shape == Shape::Masked),
+            _ => None,
+        };
+        let Some(field) = masked_bits else { return self.source.expression(self.ty, twin) };
+        if matches!(self.field.load(), Load::Packet(..) | Load::Option(..)) {
             return refused(format!("{} can be set as a whole only", self.field.words()));
         }
-        if let Load::Packet(header, offset) = own.load() {
-            return self.write(own, header, offset, field.lo);
-        }
-        let (offset, len) = self.whole(&own)?;
-        let mut exprs = Vec::new();
-        let loaded = load(&part, R1, &mut exprs);
-        match field.shape {
-            Shape::Masked => {
-                let (value, mask) = (loaded.encode(&part, field.lo)?, loaded.encode(&part, field.hi)?);
-                let not = |v: &Value| v.iter().map(|b| !b).collect::<Vec<_>>();
-                let and = |a: &Value, b: &Value| a.iter().zip(b.iter()).map(|(a, b)| a & b).collect::<Vec<_>>();
-                let bytes = |b: Vec<u8>| Value::new(&b).unwrap_or_default();
-                exprs.push(Bitwise::mask_xor(R1, R1, bytes(not(&mask)), bytes(and(&value, &mask))).into());
-            }
-            _ => {
-                exprs.clear();
-                exprs.push(Immediate::new(R1, loaded.encode(&part, field.lo)?).into());
-            }
-        }
-        exprs.push(self.store(&own, offset, len)?);
-        Ok(exprs)
+        let (not, and) = rest_and_set(&field);
+        let kept = masked(Expression::Field(self.field), self.ty, &not);
+        Ok(Expression::Binary { op: BinaryOp::Or, left: kept.into(), right: constant(self.ty, &and).into() })
     }
+}
 
-    /// Offset and length of a field that can be stored without touching others.
-    fn whole(&self, field: &Field) -> Result<(u32, u32), Malformed> {
-        let (offset, pairs) = match field.load() {
-            Load::Packet(header, offset) => (header.place(offset), header.in_pairs()),
-            Load::Option(_, _, offset) => (offset, false),
-            _ => return Ok((0, 0)),
-        };
-        let (first, len) = (u32::from(offset / 8), u32::from(field.bits() / 8));
-        let odd = pairs && !(first.is_multiple_of(2) && len.is_multiple_of(2));
-        if odd || !offset.is_multiple_of(8) || !field.bits().is_multiple_of(8) {
-            return refused(format!("{} can be set to a constant only", self.field.words()));
+impl RawSource {
+    /// The value; bits under a mask are none.
+    pub fn expression(&self, ty: FieldType, twin: Option<Twin>) -> Result<Expression, Malformed> {
+        match self {
+            Self::Field(from) => Ok(from.resolve(twin).expression()),
+            Self::Map(lookup) => lookup.map(twin),
+            Self::Hash(hash) => Ok(hash.expression(twin)),
+            Self::Pattern(raw) => match raw.fields().next() {
+                Some(field) if field.shape == Shape::Masked => {
+                    refused("bits under a mask where a whole value is needed")
+                }
+                Some(field) => Ok(field.expression(ty)),
+                None => refused("a value that does not fit a register"),
+            },
         }
-        Ok((first, len))
     }
+}
+
+/// The bits that stay, and those that are set.
+fn rest_and_set(field: &FieldPattern<'_>) -> (Vec<u8>, Vec<u8>) {
+    (field.hi.iter().map(|b| !b).collect(), field.lo.iter().zip(field.hi).map(|(a, b)| a & b).collect())
 }
 
 impl Statement for Assign {
     fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        let own = cx.need(&self.field)?;
-        let exprs = match &self.source {
-            RawSource::Pattern(raw) => self.lower_pattern(own, raw)?,
-            RawSource::Field(from) => {
-                let (offset, len) = self.whole(&own)?;
-                let mut from = from.resolve(cx.twin);
-                from.field = cx.need(&from.field)?;
-                let mut exprs = Vec::new();
-                let mut loaded = load(&from, R1, &mut exprs);
-                loaded.settle(&mut exprs);
-                if let Some(mask) = &from.mask {
-                    loaded.keep(&from, mask, &mut exprs)?;
-                }
-                loaded.turn(own.spec.ty.order, &mut exprs);
-                exprs.push(self.store(&own, offset, len)?);
-                exprs
-            }
-            RawSource::Map(lookup) => {
-                let (offset, len) = self.whole(&own)?;
-                let mut exprs = lookup.lower(cx, Some(R1), false)?;
-                exprs.push(self.store(&own, offset, len)?);
-                exprs
-            }
-        };
-        cx.push_act(exprs);
-        Ok(())
+        let assign = tree::Statement::Assign { field: self.field, value: self.value(cx.twin)? };
+        match &self.source {
+            RawSource::Map(lookup) => compile::statement(cx, &lookup.known(cx.twin), &assign),
+            _ => compile::statement(cx, &NoSets, &assign),
+        }
     }
 
     fn text(&self, twin: Option<Twin>) -> String {
@@ -247,12 +147,12 @@ impl Statement for Assign {
         match &self.source {
             RawSource::Field(from) => out.push_str(&from.resolve(twin).text()),
             RawSource::Map(lookup) => out.push_str(&lookup.text(twin, "map")),
+            RawSource::Hash(hash) => out.push_str(&hash.text(twin)),
             RawSource::Pattern(raw) => {
                 let Some(field) = raw.fields().next() else { return out };
                 if field.shape == Shape::Masked {
-                    let not: Vec<u8> = field.hi.iter().map(|b| !b).collect();
-                    let and: Vec<u8> = field.lo.iter().zip(field.hi).map(|(a, b)| a & b).collect();
-                    out.push_str(&masked_text(&self.part(self.field), &not));
+                    let (not, and) = rest_and_set(&field);
+                    out.push_str(&masked_text(&self.part(), &not));
                     out.push_str(" | ");
                     self.ty.show(&and, Style::MASKED, &mut out);
                 } else if matches!(self.ty.datatype, BOOLEAN) {
@@ -277,6 +177,7 @@ impl Statement for Assign {
             RawSource::Pattern(_) => false,
             RawSource::Field(part) => part.dual,
             RawSource::Map(lookup) => lookup.is_dual(),
+            RawSource::Hash(hash) => hash.is_dual(),
         }
     }
 

@@ -1,16 +1,16 @@
 //! Comparisons: what `when` takes.
 
 use super::{
-    field::{Load, Twin},
-    load::{Loaded, load, looked, masked_text},
+    compile::{self, NoSets},
+    field::Twin,
     lookup::Lookup,
     lower::{Holds, Lowering, Statement, refused},
-    pattern::{FieldPattern, RawPattern, Shape},
-    select::{Part, Selector},
+    pattern::{FieldPattern, RawPattern, Shape, constant},
+    select::{Part, Selector, masked_text},
+    tree::{self, Expression},
 };
 use crate::{
     data::{Style, Value},
-    expr::{Cmp, CmpOp, Expr, Range, RangeOp},
     wire::Malformed,
 };
 use std::{fmt, sync::Arc};
@@ -55,14 +55,14 @@ pub(crate) enum Op {
 }
 
 impl Op {
-    fn cmp(self) -> CmpOp {
+    fn tree(self) -> tree::Op {
         match self {
-            Self::Eq => CmpOp::Eq,
-            Self::Ne => CmpOp::Neq,
-            Self::Lt => CmpOp::Lt,
-            Self::Le => CmpOp::Lte,
-            Self::Gt => CmpOp::Gt,
-            Self::Ge => CmpOp::Gte,
+            Self::Eq => tree::Op::Eq,
+            Self::Ne => tree::Op::Ne,
+            Self::Lt => tree::Op::Lt,
+            Self::Le => tree::Op::Le,
+            Self::Gt => tree::Op::Gt,
+            Self::Ge => tree::Op::Ge,
         }
     }
 
@@ -98,57 +98,23 @@ impl Compare {
         }
     }
 
-    /// The pattern is a constant, compared with all the bits of the field.
-    fn plain(&self, part: &Part, field: &FieldPattern<'_>, cx: &mut Lowering) -> Result<(), Malformed> {
-        let mut exprs = Vec::new();
-        let mut loaded = load(part, crate::data::Register::R1, &mut exprs);
-        if self.op.is_ordering() {
-            loaded.network(&mut exprs);
+    /// Compares what `left` makes of the part.
+    pub fn lower_as(&self, cx: &mut Lowering, left: impl FnOnce(Part) -> Expression) -> Result<(), Malformed> {
+        let part = self.part.resolve(cx.twin);
+        let field = self.field()?;
+        if field.lo > field.hi && field.shape != Shape::Masked {
+            return refused(format!("{} with a range that ends before it starts", part.field.words()));
         }
-        let value = loaded.encode(part, field.lo)?;
-        // Whole bytes of the packet may be joined with their neighbours.
-        if let (Load::Packet(header, offset), Op::Eq, 1) = (part.field.load(), self.op, exprs.len()) {
-            cx.push_equal(&part.field, header, header.place(offset) / 8, value);
-        } else {
-            exprs.push(Cmp::new(loaded.register, self.op.cmp(), value).into());
-            cx.push_match(exprs);
+        if self.op.is_ordering() && field.shape != Shape::One {
+            return refused(format!("{} {} takes a single value", part.field.words(), self.op.text()));
         }
-        if self.op == Op::Eq {
-            cx.observe(&part.field, [field.lo].into_iter());
+        let mask = both_masks(&part, &field);
+        if mask.is_some() && matches!(field.shape, Shape::Prefix(_)) {
+            return refused(format!("{} with a mask and a prefix: put both into the mask", part.field.words()));
         }
-        Ok(())
+        let left = left(Part { mask, ..part });
+        compile::relation(cx, &NoSets, self.op.tree(), &left, &field.expression(part.ty))
     }
-
-    /// Addresses under a prefix: fewer bytes are compared, or all of them under a mask.
-    fn prefix(&self, part: &Part, field: &FieldPattern<'_>, bits: u8, cx: &mut Lowering) -> Result<(), Malformed> {
-        let mut exprs = Vec::new();
-        let whole = usize::from(bits / 8);
-        let short = field.lo.get(..whole).filter(|_| bits > 0 && bits.is_multiple_of(8));
-        if let (Some(start), Load::Packet(header, offset)) = (short, part.field.load()) {
-            let register = crate::data::Register::R1;
-            let first = header.place(offset) / 8;
-            let payload = crate::expr::Payload::load(header.base(), first.into(), whole as u32, register);
-            exprs.push(looked(&part.field, payload));
-            exprs.push(cmp(register, self.op, start));
-        } else {
-            let mut loaded = load(part, crate::data::Register::R1, &mut exprs);
-            match short {
-                Some(start) => exprs.push(cmp(loaded.register, self.op, start)),
-                None => {
-                    let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0).to_be_bytes();
-                    let mask = if field.lo.len() == 16 { &mask[..] } else { &mask[..4] };
-                    loaded.keep(part, mask, &mut exprs)?;
-                    exprs.push(cmp(loaded.register, self.op, field.lo));
-                }
-            }
-        }
-        cx.push_match(exprs);
-        Ok(())
-    }
-}
-
-fn cmp(register: crate::data::Register, op: Op, bytes: &[u8]) -> Expr {
-    Cmp::new(register, op.cmp(), Value::new(bytes).unwrap_or_default()).into()
 }
 
 /// The mask of the field and that of the pattern.
@@ -165,46 +131,7 @@ fn both_masks(part: &Part, field: &FieldPattern<'_>) -> Option<Value> {
 
 impl Statement for Compare {
     fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        let mut part = self.part.resolve(cx.twin);
-        let field = self.field()?;
-        if field.lo > field.hi && field.shape != Shape::Masked {
-            return refused(format!("{} with a range that ends before it starts", part.field.words()));
-        }
-        if self.op.is_ordering() && field.shape != Shape::One {
-            return refused(format!("{} {} takes a single value", part.field.words(), self.op.text()));
-        }
-        let mask = both_masks(&part, &field);
-        if mask.is_some() && matches!(field.shape, Shape::Prefix(_)) {
-            return refused(format!("{} with a mask and a prefix: put both into the mask", part.field.words()));
-        }
-        part.field = cx.need(&part.field)?;
-        match (field.shape, &mask) {
-            (Shape::One, None) => return self.plain(&part, &field, cx),
-            (Shape::Prefix(bits), None) => return self.prefix(&part, &field, bits, cx),
-            _ => {}
-        }
-        let mut exprs = Vec::new();
-        let mut loaded = load(&part, crate::data::Register::R1, &mut exprs);
-        if let Some(mask) = &mask {
-            loaded.keep(&part, mask, &mut exprs)?;
-        }
-        match field.shape {
-            Shape::Range | Shape::Prefix(_) => {
-                loaded.network(&mut exprs);
-                let op = if self.op == Op::Ne { RangeOp::Neq } else { RangeOp::Eq };
-                let (lo, hi) = (loaded.encode(&part, field.lo)?, loaded.encode(&part, field.hi)?);
-                exprs.push(Range::new(loaded.register, op, lo, hi).into());
-            }
-            Shape::One | Shape::Masked => {
-                if self.op.is_ordering() {
-                    loaded.network(&mut exprs);
-                }
-                let value = loaded.encode(&part, field.lo)?;
-                exprs.push(Cmp::new(loaded.register, self.op.cmp(), value).into());
-            }
-        }
-        cx.push_match(exprs);
-        Ok(())
+        self.lower_as(cx, |part| part.expression())
     }
 
     fn text(&self, twin: Option<Twin>) -> String {
@@ -253,15 +180,9 @@ pub(crate) struct Test {
 
 impl Statement for Test {
     fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        let part = Part { field: cx.need(&self.part.field)?, ..self.part };
-        let mut exprs = Vec::new();
-        let mut loaded: Loaded = load(&part, crate::data::Register::R1, &mut exprs);
-        loaded.keep(&part, &self.bits, &mut exprs)?;
-        let zero = loaded.encode(&part, &[0])?;
-        let op = if self.none { CmpOp::Eq } else { CmpOp::Neq };
-        exprs.push(Cmp::new(loaded.register, op, zero).into());
-        cx.push_match(exprs);
-        Ok(())
+        let op = if self.none { tree::Op::Neg } else { tree::Op::Implicit };
+        let field = Expression::Field(self.part.field);
+        compile::relation(cx, &NoSets, op, &field, &constant(self.part.ty, &self.bits))
     }
 
     fn text(&self, _: Option<Twin>) -> String {
@@ -292,9 +213,9 @@ impl Statement for Member {
         if let Some(compare) = self.single(cx.twin) {
             return compare.lower(cx);
         }
-        let exprs = self.lookup.lower(cx, None, self.inverted)?;
-        cx.push_match(exprs);
-        Ok(())
+        let op = if self.inverted { tree::Op::Ne } else { tree::Op::Eq };
+        let (key, set) = (self.lookup.key(cx.twin), self.lookup.set(cx.twin)?);
+        compile::relation(cx, &self.lookup.known(cx.twin), op, &key, &set)
     }
 
     fn text(&self, twin: Option<Twin>) -> String {

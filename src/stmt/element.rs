@@ -1,10 +1,11 @@
 //! Elements of named sets and maps.
 
 use super::{
+    compile::{after, interval_end, mark_open, stretched},
     field::Twin,
     key::{Key, MapValue, SetKey, swapped},
     limit::Stateful,
-    lookup::{after, before, interval_end, len_in, open_interval, stretched, twin_name},
+    lookup::{before, len_in, twin_name},
     lower::refused,
     pattern::{FieldPattern, Pattern, Shape},
     set::SetRef,
@@ -203,7 +204,7 @@ impl<K: Key> Element<K> {
             (true, true) => element.key_end = Some(hi),
             (true, false) => match after(&hi) {
                 Some(end) => second = Some((name(twin), interval_end(end))),
-                None => element.userdata = Some(open_interval()),
+                None => mark_open(element.userdata.get_or_insert_default()),
             },
         }
         Ok(LoweredElement { set: name(twin), element: self.dressed(element)?, second })

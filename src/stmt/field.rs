@@ -2,9 +2,10 @@
 
 use super::header::{Header, Tunnel};
 use crate::{
-    data::{ByteOrder, DataType, FieldType, HEX_INTEGER, Info, Typed},
+    data::{ByteOrder, DataType, Family, FieldType, HEX_INTEGER, INTEGER, Info, Typed},
     expr::{
-        CtKey, ExthdrOp, FibFlags, FibResult, MetaKey, OsfTtl, RtKey, SocketKey, TunnelKey, XfrmDirection, XfrmKey,
+        CtKey, ExthdrOp, FibFlags, FibResult, MetaKey, NumgenType, OsfTtl, RtKey, SocketKey, TunnelKey, XfrmDirection,
+        XfrmKey,
     },
 };
 use std::{
@@ -30,6 +31,12 @@ impl Twin {
 
     pub fn is_v4(self) -> bool {
         self == Self::V4
+    }
+
+    /// The kernel's number of the family.
+    pub fn number(self) -> u32 {
+        let family = if self.is_v4() { Family::Ip } else { Family::Ip6 };
+        u8::from(family).into()
     }
 }
 
@@ -60,6 +67,12 @@ pub(crate) enum Load {
     Osf(bool),
     /// A route; its flags are a parameter.
     Fib(FibResult),
+    /// A number made for the packet; how many there are is a parameter.
+    Numgen(NumgenType),
+    /// The same number both ways of a connection; how many there are is a parameter.
+    Symhash,
+    /// A hash that stands in the first register already.
+    Jhash,
     /// The packet's address, of either family.
     Address(Side),
     /// The connection's address, of either family.
@@ -83,6 +96,9 @@ pub(crate) enum Object {
     Osf,
     Tunnel,
     Fib,
+    Numgen,
+    Symhash,
+    Jhash,
     /// The crate's own: an address of either family.
     Addr,
 }
@@ -104,6 +120,9 @@ impl Object {
             Self::Osf => "osf",
             Self::Tunnel => "tunnel",
             Self::Fib => "fib",
+            Self::Numgen => "numgen",
+            Self::Symhash => "symhash",
+            Self::Jhash => "jhash",
             Self::Addr => "addr",
         }
     }
@@ -128,6 +147,9 @@ impl Load {
             Self::Tunnel(_) => Object::Tunnel,
             Self::Osf(_) => Object::Osf,
             Self::Fib(_) => Object::Fib,
+            Self::Numgen(_) => Object::Numgen,
+            Self::Symhash => Object::Symhash,
+            Self::Jhash => Object::Jhash,
             Self::Address(_) => Object::Addr,
         }
     }
@@ -165,6 +187,8 @@ impl Eq for Spec {}
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum As {
     Typed,
+    /// A number.
+    Number,
     /// A number in hex.
     Hex,
     /// Bits without names.
@@ -177,6 +201,7 @@ impl Spec {
         ty.order = Self::order_of(&ty, load);
         match shown {
             As::Typed => {}
+            As::Number => (ty.info, ty.datatype) = (INTEGER.info, DataType::INTEGER),
             As::Hex => ty.info = HEX_INTEGER.info,
             As::Bitmask => {
                 ty.info = crate::data::BITMASK.info;
@@ -234,6 +259,8 @@ pub(crate) enum Param {
     RawOption(u8, u16, u16),
     /// The existence of an option by number. The row is one of [`super::fields::numbered`].
     Kind(u8),
+    /// numgen and symhash: how many numbers there are, and the first.
+    Modulo(u32, u32),
     /// fib: what is looked up, and with `PRESENT` whether there is a route at all.
     Fib(FibFlags),
 }
@@ -273,6 +300,7 @@ impl Field {
     pub fn bits(&self) -> u16 {
         match self.param {
             Param::Raw(_, _, bits) | Param::RawOption(_, _, bits) => bits,
+            Param::Fib(flags) if flags.contains(FibFlags::PRESENT) => 8,
             _ => self.spec.bits,
         }
     }
@@ -335,6 +363,8 @@ impl Field {
             Param::Raw(header, offset, bits) => write!(out, "@{},{offset},{bits}", header.word()),
             Param::RawOption(kind, offset, bits) => write!(out, "tcp option @{kind},{offset},{bits}"),
             Param::Kind(kind) => write!(out, "{} {kind}", self.spec.object().word()),
+            Param::Modulo(modulus, 0) => write!(out, "{words} mod {modulus}"),
+            Param::Modulo(modulus, offset) => write!(out, "{words} mod {modulus} offset {offset}"),
             Param::Fib(flags) => write!(out, "fib {} {field}", fib_words(flags).join(" . ")),
         };
         out

@@ -144,9 +144,10 @@ impl Header {
         self.row().start + offset
     }
 
-    /// Whether it is written in pairs of bytes: for the Internet checksum, and a VLAN tag is one pair.
+    /// Whether it is written in pairs of bytes: for the Internet checksum, which raw bytes behind the transport header may
+    /// be covered by, and a VLAN tag is one pair.
     pub fn in_pairs(self) -> bool {
-        self == Self::Vlan || matches!(self.checksum(), Some((ChecksumType::Inet, _)))
+        matches!(self, Self::Vlan | Self::RawInner) || matches!(self.checksum(), Some((ChecksumType::Inet, _)))
     }
 
     /// Whether it is bytes at an offset rather than a header.

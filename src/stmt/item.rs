@@ -74,9 +74,18 @@ impl Item for ChainRule<'_> {
 }
 
 impl ChainRule<'_> {
-    fn put_one(&self, lowered: Lowered, verb: Verb, place: Place, batch: &mut Batch) {
-        let (family, table) = (self.chain.family, &self.chain.table);
-        for way in &lowered.chains {
+    fn put_one(&self, mut lowered: Lowered, verb: Verb, place: Place, batch: &mut Batch) {
+        let userdata = lowered.userdata.take();
+        let rule = model::Rule { userdata, ..model::Rule::new(self.chain, std::mem::take(&mut lowered.exprs)) };
+        lowered.put(rule, verb, place, batch);
+    }
+}
+
+impl Lowered {
+    /// Writes a rule, and before it the sets and chains that it brings.
+    pub(crate) fn put(self, mut rule: model::Rule, verb: Verb, place: Place, batch: &mut Batch) {
+        let (family, table) = (rule.family, &rule.table);
+        for way in &self.chains {
             let chain = model::Table::new(family, table).chain(&way.name);
             if batch.is_first(&chain) {
                 batch.add(&chain).flush(&chain);
@@ -86,7 +95,7 @@ impl ChainRule<'_> {
             }
         }
         batch.operation(verb);
-        let ids: Vec<u32> = lowered
+        let ids: Vec<u32> = self
             .sets
             .into_iter()
             .map(|anonymous| {
@@ -101,13 +110,14 @@ impl ChainRule<'_> {
                 id
             })
             .collect();
-        let mut exprs = lowered.exprs;
-        for expr in &mut exprs {
-            if let Expr::Lookup(lookup) = expr {
-                lookup.set_id = lookup.set_id.and_then(|index| ids.get(index as usize).copied());
-            }
+        for expr in rule.exprs.iter_mut().flatten() {
+            let set_id = match expr {
+                Expr::Lookup(lookup) => &mut lookup.set_id,
+                Expr::Objref(objref) => &mut objref.set_id,
+                _ => continue,
+            };
+            *set_id = set_id.and_then(|index| ids.get(index as usize).copied());
         }
-        let rule = model::Rule { userdata: lowered.userdata, ..model::Rule::new(self.chain, exprs) };
         rule.write(verb, place, batch);
     }
 }

@@ -1,10 +1,10 @@
 //! Conditions that use something up: rates and quotas.
 
-use super::{action::Plain, condition::Match};
-use crate::{
-    data::Name,
-    expr::{Counter, Expr, Limit, LimitFlags, LimitType, ObjectType, Objref, Quota, QuotaFlags},
+use super::{
+    action::{Action, Plain},
+    condition::Match,
 };
+use crate::expr::{Connlimit, ConnlimitFlags, Counter, Expr, Last, Limit, LimitFlags, LimitType, Quota, QuotaFlags};
 use std::time::Duration;
 
 /// How much of something; [`Rate::per_second`] and the like make a condition of it.
@@ -25,11 +25,6 @@ pub struct Rate {
 /// The bucket holds 5 packets unless [`RateLimit::burst`] says otherwise.
 pub fn limit(amount: u64) -> Rate {
     Rate { kind: LimitType::Packets, amount }
-}
-
-/// Uses the limit object `name` of the table.
-pub fn limit_named(name: impl Into<Name>) -> Match {
-    named(ObjectType::Limit, "limit", name.into())
 }
 
 impl Rate {
@@ -111,11 +106,6 @@ pub fn quota(bytes: u64) -> ByteQuota {
     ByteQuota(Quota::until(bytes))
 }
 
-/// Uses the quota object `name` of the table.
-pub fn quota_named(name: impl Into<Name>) -> Match {
-    named(ObjectType::Quota, "quota", name.into())
-}
-
 /// A number of bytes that may pass, or must have passed.
 #[derive(Clone, Debug)]
 pub struct ByteQuota(Quota);
@@ -134,9 +124,70 @@ impl ByteQuota {
     }
 }
 
-fn named(kind: ObjectType, word: &str, name: Name) -> Match {
-    let text = format!("{word} name \"{name}\"");
-    Match::new(Plain { expr: Objref::new(kind, name).into(), text })
+/// Matches while a connection is one of the first so many that are being counted; with [`ConnCount::over`], for those
+/// beyond. Counted are the tracked connections that came to this rule, or to the element of a set that it belongs to.
+///
+/// ```
+/// use oxitables::{Action, Family, Match, SetRef, ct, ip};
+/// use std::net::Ipv4Addr;
+/// assert_eq!(Match::from(ct::count(20).over()).to_string(), "ct count over 20");
+/// let busy = SetRef::<Ipv4Addr>::new(Family::Inet, "host", "busy");
+/// let many = Action::from(ip::saddr().add_to(&busy).with(ct::count(20).over()));
+/// assert_eq!(many.to_string(), "add @busy { ip saddr ct count over 20 }");
+/// ```
+///
+/// Since 4.19.
+pub fn conn_count(connections: u32) -> ConnCount {
+    ConnCount(Connlimit::until(connections))
+}
+
+/// A number of connections.
+#[derive(Clone, Debug)]
+pub struct ConnCount(Connlimit);
+
+impl ConnCount {
+    /// Matches the connections beyond the number instead.
+    pub fn over(self) -> Self {
+        Self(Connlimit::over(self.0.count))
+    }
+}
+
+impl Stateful for ConnCount {
+    fn into_expr(self) -> Expr {
+        self.0.into()
+    }
+    fn text(&self) -> String {
+        let over = if self.0.flags.unwrap_or_default().contains(ConnlimitFlags::INV) { "over " } else { "" };
+        format!("ct count {over}{}", self.0.count)
+    }
+}
+
+/// Notes when a packet came here last. Since 5.14.
+///
+/// ```
+/// assert_eq!(oxitables::Action::from(oxitables::last()).to_string(), "last");
+/// ```
+pub fn last() -> Last {
+    Last::new()
+}
+
+impl Stateful for Last {
+    fn into_expr(self) -> Expr {
+        self.into()
+    }
+    fn text(&self) -> String {
+        match self.used() {
+            Some(ago) => format!("last used {}", crate::data::show_duration(ago)),
+            None => "last".into(),
+        }
+    }
+}
+
+impl From<Last> for Action {
+    fn from(last: Last) -> Self {
+        let text = last.text();
+        Self::new(Plain { expr: last.into(), text })
+    }
 }
 
 /// Bytes in the largest unit that divides them.
@@ -225,11 +276,13 @@ macro_rules! conditions {
     )* };
 }
 
-conditions! { RateLimit ByteQuota }
+conditions! { RateLimit ByteQuota ConnCount }
 
 mod sealed {
     pub trait Sealed {}
     impl Sealed for crate::expr::Counter {}
     impl Sealed for super::RateLimit {}
     impl Sealed for super::ByteQuota {}
+    impl Sealed for super::ConnCount {}
+    impl Sealed for crate::expr::Last {}
 }

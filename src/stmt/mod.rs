@@ -6,15 +6,19 @@
 
 mod action;
 mod assign;
+pub(crate) mod compile;
 mod condition;
+mod divert;
 mod element;
 #[allow(dead_code, reason = "what lifts rules builds on it")]
-mod field;
+pub(crate) mod field;
 pub mod fields;
+mod hash;
 #[allow(dead_code, reason = "what lifts rules builds on it")]
-mod header;
+pub(crate) mod header;
 mod item;
 mod key;
+pub(crate) mod lift;
 mod limit;
 mod load;
 mod lookup;
@@ -22,6 +26,7 @@ mod lower;
 mod merge;
 mod nat;
 mod need;
+mod object;
 mod pattern;
 mod recent;
 mod reject;
@@ -31,19 +36,25 @@ mod set;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tree;
-#[allow(dead_code, reason = "listings build on it")]
-mod typeof_;
 mod verdict;
 
-pub use action::{Action, Update, counter, counter_named, log, notrack};
+pub use action::{Action, Update, counter, log, notrack};
 pub use assign::Source;
 pub use condition::Match;
+pub(crate) use divert::reset_option;
+pub use divert::{Duplicate, Forward, Hop, ToQueue, dup, flow_add, queue, synproxy, tproxy};
 pub use element::Element;
 pub(crate) use field::Twin;
+pub use hash::{Generator, Hashed, jhash, numgen, symhash};
 pub use item::{ChainRule, Elements, Keys};
 pub use key::{Key, MapValue, SetKey};
-pub use limit::{ByteQuota, Rate, RateLimit, Stateful, limit, limit_named, quota, quota_named};
+pub use limit::{ByteQuota, ConnCount, Rate, RateLimit, Stateful, conn_count, last, limit, quota};
 pub use nat::To;
+pub use object::{
+    Objects, counter_from, counter_named, expectation_from, expectation_named, helper_from, helper_named, limit_from,
+    limit_named, quota_from, quota_named, secmark_from, secmark_named, synproxy_from, synproxy_named, timeout_from,
+    timeout_named,
+};
 pub use pattern::Pattern;
 pub(crate) use recent::MEMORY;
 pub use recent::{Recent, RecentOp, Side};

@@ -1,14 +1,17 @@
 //! Address translation.
 
 use super::{
+    compile::{self, NoSets},
     field::Twin,
     lookup::Lookup,
-    lower::{Holds, Lowering, Net, Statement, refused},
+    lower::{Holds, Lowering, Statement, refused},
+    pattern::constant,
     select::Mapped,
+    tree::{self, Expression, NatKind, NatShape},
 };
 use crate::{
-    data::{Family, Port, Register, Value},
-    expr::{Expr, Immediate, Masq, Nat, NatFlags, NatType, Redir},
+    data::{Port, Typed},
+    expr::NatFlags,
     wire::Malformed,
 };
 use std::{
@@ -43,7 +46,6 @@ pub struct To {
 struct NatMap {
     lookup: Lookup,
     v4: bool,
-    ports: bool,
 }
 
 impl To {
@@ -94,7 +96,7 @@ impl To {
     }
 
     /// The family of the address, for one of two rules.
-    fn family(&self, twin: Option<Twin>) -> Option<Twin> {
+    pub(super) fn family(&self, twin: Option<Twin>) -> Option<Twin> {
         match (&self.map, self.v4, self.v6) {
             (Some(map), ..) => Some(if map.v4 { Twin::V4 } else { Twin::V6 }),
             (None, Some(_), Some(_)) => twin,
@@ -110,6 +112,63 @@ impl To {
             Twin::V4 => self.v4.map(|(a, b)| (a.into(), b.into())),
             Twin::V6 => self.v6.map(|(a, b)| (a.into(), b.into())),
         }
+    }
+
+    /// One address of a family and one port; none if there are more.
+    pub(super) fn single(&self, twin: Option<Twin>) -> Option<(Option<IpAddr>, Option<u16>)> {
+        let one = |(low, high): (IpAddr, IpAddr)| (low == high).then_some(low);
+        let address = match self.family(twin).and_then(|family| self.addresses(family)) {
+            Some(both) => Some(one(both)?),
+            None => None,
+        };
+        let port = match self.ports {
+            Some((low, high)) => Some(Some(low).filter(|_| low == high)?),
+            None => None,
+        };
+        (self.map.is_none() && self.flags.is_empty()).then_some((address, port))
+    }
+
+    /// nft text behind a word.
+    pub(super) fn text(&self, word: &str, twin: Option<Twin>) -> String {
+        let family = self.family(twin);
+        let mut out = word.to_owned();
+        match family {
+            Some(Twin::V4) => out.push_str(" ip"),
+            Some(Twin::V6) => out.push_str(" ip6"),
+            None => {}
+        }
+        if family.is_some() || self.ports.is_some() {
+            out.push_str(" to ");
+        }
+        if let Some(map) = &self.map {
+            out.push_str(&map.lookup.text(twin, "map"));
+        } else if let Some((a, b)) = family.and_then(|f| self.addresses(f)) {
+            let show = |address: IpAddr| match address {
+                // Brackets keep the port apart.
+                IpAddr::V6(v6) if self.ports.is_some() => format!("[{v6}]"),
+                address => address.to_string(),
+            };
+            out.push_str(&show(a));
+            if a != b {
+                out.push('-');
+                out.push_str(&show(b));
+            }
+        }
+        out + &self.ports_text() + &self.flags_text()
+    }
+
+    pub(super) fn is_dual(&self) -> bool {
+        match &self.map {
+            Some(map) => map.lookup.is_dual(),
+            None => self.v4.is_some() && self.v6.is_some(),
+        }
+    }
+
+    pub(super) fn holds(&self, twin: Twin) -> Holds {
+        if self.family(Some(twin)).is_some_and(|family| family != twin) {
+            return Holds::Never;
+        }
+        self.map.as_ref().map_or(Holds::Maybe, |map| map.lookup.holds(twin, false))
     }
 
     fn flags_text(&self) -> String {
@@ -161,6 +220,18 @@ impl From<RangeInclusive<Ipv6Addr>> for To {
     }
 }
 
+impl From<ipnetwork::Ipv4Network> for To {
+    fn from(net: ipnetwork::Ipv4Network) -> Self {
+        (net.network()..=net.broadcast()).into()
+    }
+}
+
+impl From<ipnetwork::Ipv6Network> for To {
+    fn from(net: ipnetwork::Ipv6Network) -> Self {
+        (net.network()..=net.broadcast()).into()
+    }
+}
+
 impl From<Ipv4Addr> for To {
     fn from(address: Ipv4Addr) -> Self {
         (address..=address).into()
@@ -207,10 +278,10 @@ impl<A: Into<IpAddr>> From<(A, u16)> for To {
 }
 
 macro_rules! maps {
-    ($($value:ty = $v4:literal, $ports:literal;)*) => { $(
+    ($($value:ty = $v4:literal;)*) => { $(
         impl From<Mapped<$value>> for To {
             fn from(mapped: Mapped<$value>) -> Self {
-                let map = NatMap { lookup: mapped.lookup, v4: $v4, ports: $ports };
+                let map = NatMap { lookup: mapped.lookup, v4: $v4 };
                 Self { map: Some(map), ..Self::default() }
             }
         }
@@ -218,181 +289,84 @@ macro_rules! maps {
 }
 
 maps! {
-    Ipv4Addr = true, false;
-    Ipv6Addr = false, false;
-    (Ipv4Addr, Port) = true, true;
-    (Ipv6Addr, Port) = false, true;
-}
-
-/// Kind of translation.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Kind {
-    Snat,
-    Dnat,
-    Masquerade,
-    Redirect,
+    Ipv4Addr = true;
+    Ipv6Addr = false;
+    (Ipv4Addr, Port) = true;
+    (Ipv6Addr, Port) = false;
 }
 
 /// A translation.
 #[derive(Clone, Debug)]
 pub(crate) struct Translate {
-    pub kind: Kind,
+    pub kind: NatKind,
     pub to: To,
-}
-
-/// Registers of constants, 16 bytes each.
-struct Constants {
-    next: u8,
-    exprs: Vec<Expr>,
-}
-
-impl Constants {
-    fn load(&mut self, bytes: &[u8]) -> Register {
-        let register = Register::slot(self.next);
-        self.next += 4;
-        self.exprs.push(Immediate::new(register, Value::new(bytes).unwrap_or_default()).into());
-        register
-    }
-
-    fn load_address(&mut self, address: IpAddr) -> Register {
-        match address {
-            IpAddr::V4(address) => self.load(&address.octets()),
-            IpAddr::V6(address) => self.load(&address.octets()),
-        }
-    }
 }
 
 impl Translate {
     fn word(&self) -> &'static str {
         match self.kind {
-            Kind::Snat => "snat",
-            Kind::Dnat => "dnat",
-            Kind::Masquerade => "masquerade",
-            Kind::Redirect => "redirect",
+            NatKind::Snat => "snat",
+            NatKind::Dnat => "dnat",
+            NatKind::Masquerade => "masquerade",
+            NatKind::Redirect => "redirect",
         }
     }
 
     fn is_local(&self) -> bool {
-        matches!(self.kind, Kind::Masquerade | Kind::Redirect)
+        matches!(self.kind, NatKind::Masquerade | NatKind::Redirect)
     }
 
-    /// The family that the kernel is told.
-    fn nat_family(&self, cx: &Lowering) -> Result<Family, Malformed> {
-        let own = match self.to.family(cx.twin) {
-            Some(Twin::V4) => Family::Ip,
-            Some(Twin::V6) => Family::Ip6,
-            None => return Ok(cx.family),
+    /// Where it leads, in one of two families.
+    fn tree(&self, twin: Option<Twin>) -> Result<tree::Nat, Malformed> {
+        let to = &self.to;
+        let family = to.family(twin);
+        let range = |lo, hi| if lo == hi { lo } else { Expression::Range(Box::new((lo, hi))) };
+        let addr = match &to.map {
+            Some(map) => Some(map.lookup.map(twin)?),
+            None => family.and_then(|f| to.addresses(f)).map(|(a, b)| range(address(a), address(b))),
         };
-        let other = match cx.net() {
-            Some(Net::Ip) => own != Family::Ip,
-            Some(Net::Ip6) => own != Family::Ip6,
-            _ => false,
-        };
-        if other {
-            return refused(format!("{} to an address of family {own} in a rule for the other family", self.word()));
-        }
-        Ok(own)
+        let port = |n: u16| constant(Port::FIELD, &n.to_be_bytes());
+        Ok(tree::Nat {
+            kind: self.kind,
+            family: family.map(Twin::number),
+            addr,
+            port: to.ports.map(|(a, b)| range(port(a), port(b))),
+            flags: to.flags,
+            shape: NatShape::default(),
+        })
+    }
+}
+
+pub(super) fn address(address: IpAddr) -> Expression {
+    match address {
+        IpAddr::V4(address) => constant(Ipv4Addr::FIELD, &address.octets()),
+        IpAddr::V6(address) => constant(Ipv6Addr::FIELD, &address.octets()),
     }
 }
 
 impl Statement for Translate {
     fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        if !matches!(cx.family, Family::Ip | Family::Ip6 | Family::Inet) {
-            return refused(format!("{} in a table of family {}", self.word(), cx.family));
-        }
         let to = &self.to;
-        if self.is_local() && to.family(cx.twin).or(to.family(Some(Twin::V4))).is_some() {
-            return refused(format!("{} chooses the address itself", self.word()));
-        }
-        if !self.is_local() && to.family(Some(Twin::V4)).is_none() && to.ports.is_none() {
+        let any = to.family(cx.twin).or(to.family(Some(Twin::V4)));
+        if !self.is_local() && any.is_none() && to.ports.is_none() {
             return refused(format!("{} to neither address nor port", self.word()));
         }
-        if to.ports.is_some() && cx.transport().is_none() {
-            return refused("a port needs a transport protocol: match tcp, udp or meta::l4proto() before");
+        let nat = tree::Statement::Nat(self.tree(cx.twin)?);
+        match &to.map {
+            Some(map) => compile::statement(cx, &map.lookup.known(cx.twin), &nat),
+            None => compile::statement(cx, &NoSets, &nat),
         }
-        if to.ports.is_some_and(|(a, b)| a > b)
-            || to.v4.is_some_and(|(a, b)| a > b)
-            || to.v6.is_some_and(|(a, b)| a > b)
-        {
-            return refused(format!("{} to a range that ends before it starts", self.word()));
-        }
-        let family = self.nat_family(cx)?;
-        let mut constants = Constants { next: 0, exprs: Vec::new() };
-        let (mut addr_min, mut addr_max, mut port_min, mut port_max) = (None, None, None, None);
-        let mut flags = to.flags;
-        if let Some(map) = &to.map {
-            if to.ports.is_some() {
-                return refused("a map of addresses together with a port: let the map have both");
-            }
-            constants.exprs = map.lookup.lower(cx, Some(Register::R1), false)?;
-            addr_min = Some(Register::R1);
-            let after = if map.v4 { 1 } else { 4 };
-            port_min = map.ports.then(|| Register::slot(after));
-        } else {
-            if let Some((a, b)) = to.family(cx.twin).and_then(|f| to.addresses(f)) {
-                addr_min = Some(constants.load_address(a));
-                addr_max = (a != b).then(|| constants.load_address(b));
-            }
-            if let Some((a, b)) = to.ports {
-                port_min = Some(constants.load(&a.to_be_bytes()));
-                port_max = (a != b).then(|| constants.load(&b.to_be_bytes()));
-                flags |= NatFlags::PROTO_SPECIFIED;
-            }
-        }
-        let flags = (!flags.is_empty()).then_some(flags);
-        let mut exprs = constants.exprs;
-        exprs.push(match self.kind {
-            Kind::Masquerade => Masq { port_min, port_max, flags, ..Masq::new() }.into(),
-            Kind::Redirect => Redir { port_min, port_max, flags, ..Redir::new() }.into(),
-            kind => {
-                let kind = if kind == Kind::Snat { NatType::Snat } else { NatType::Dnat };
-                Nat { addr_min, addr_max, port_min, port_max, flags, ..Nat::new(kind, family) }.into()
-            }
-        });
-        cx.push_act(exprs);
-        Ok(())
     }
 
     fn text(&self, twin: Option<Twin>) -> String {
-        let to = &self.to;
-        let family = to.family(twin);
-        let mut out = self.word().to_owned();
-        match family {
-            Some(Twin::V4) => out.push_str(" ip"),
-            Some(Twin::V6) => out.push_str(" ip6"),
-            None => {}
-        }
-        if family.is_some() || to.ports.is_some() {
-            out.push_str(" to ");
-        }
-        if let Some(map) = &to.map {
-            out.push_str(&map.lookup.text(twin, "map"));
-        } else if let Some((a, b)) = family.and_then(|f| to.addresses(f)) {
-            let show = |address: IpAddr| match address {
-                // Brackets keep the port apart.
-                IpAddr::V6(v6) if to.ports.is_some() => format!("[{v6}]"),
-                address => address.to_string(),
-            };
-            out.push_str(&show(a));
-            if a != b {
-                out.push('-');
-                out.push_str(&show(b));
-            }
-        }
-        out + &to.ports_text() + &to.flags_text()
+        self.to.text(self.word(), twin)
     }
 
     fn is_dual(&self) -> bool {
-        match &self.to.map {
-            Some(map) => map.lookup.is_dual(),
-            None => self.to.v4.is_some() && self.to.v6.is_some(),
-        }
+        self.to.is_dual()
     }
 
     fn holds(&self, twin: Twin) -> Holds {
-        if self.to.family(Some(twin)).is_some_and(|family| family != twin) {
-            return Holds::Never;
-        }
-        self.to.map.as_ref().map_or(Holds::Maybe, |map| map.lookup.holds(twin, false))
+        self.to.holds(twin)
     }
 }

@@ -371,7 +371,8 @@ impl Lowering {
         let tells = match field.spec.load {
             Load::Packet(Header::Icmp | Header::Icmpv6, 0) => true,
             Load::Packet(..) => names_protocol(field.spec.load),
-            Load::Meta(MetaKey::Protocol | MetaKey::Nfproto | MetaKey::L4proto) | Load::Ct(CtKey::L3protocol) => true,
+            Load::Meta(MetaKey::Protocol | MetaKey::Nfproto | MetaKey::L4proto | MetaKey::Iiftype) => true,
+            Load::Ct(CtKey::L3protocol) => true,
             _ => false,
         };
         if !tells {
@@ -390,6 +391,8 @@ impl Lowering {
             Load::Packet(Header::Ether, 96) | Load::Packet(Header::Vlan, 16) if known.net.is_none() => {
                 known.net = net(Net::of_ethertype(first));
             }
+            // ARPHRD_ETHER
+            Load::Meta(MetaKey::Iiftype) if first == 1 && !several => known.link = Link::Ether,
             Load::Meta(MetaKey::Protocol)
                 if known.net.is_none() && known.link != Link::Inet && family != Family::Inet =>
             {

@@ -1,6 +1,9 @@
 //! What a field is compared with, and what stands in a set: values, ranges, prefixes, masked bits.
 
-use super::key::{Key, MAX_FIELDS, images};
+use super::{
+    key::{Key, MAX_FIELDS, images},
+    tree::{BinaryOp, Constant, Expression},
+};
 use crate::data::*;
 use ipnetwork::{IpNetwork, Ipv4Network, Ipv6Network};
 use std::{
@@ -85,10 +88,25 @@ impl RawPattern {
     }
 }
 
+/// A constant.
+pub(crate) fn constant(ty: FieldType, image: &[u8]) -> Expression {
+    Expression::Value(Constant { ty, image: Value::new(image).unwrap_or_default() })
+}
+
+/// `left & mask`.
+pub(crate) fn masked(left: Expression, ty: FieldType, mask: &[u8]) -> Expression {
+    Expression::Binary { op: BinaryOp::And, left: Box::new(left), right: Box::new(constant(ty, mask)) }
+}
+
 impl FieldPattern<'_> {
-    /// Whether it is a single value of a field of `len` bytes.
-    pub fn is_point(&self, len: usize) -> bool {
-        self.shape == Shape::One && self.lo.len() >= len
+    /// What a field of a type is compared with; of masked bits, what they have to be.
+    pub fn expression(&self, ty: FieldType) -> Expression {
+        let lo = constant(ty, self.lo);
+        match self.shape {
+            Shape::Range => Expression::Range(Box::new((lo, constant(ty, self.hi)))),
+            Shape::Prefix(bits) => Expression::Prefix(Box::new(lo), bits.into()),
+            Shape::One | Shape::Masked => lo,
+        }
     }
 
     /// nft text.

@@ -3,11 +3,13 @@
 use super::{
     action::Action,
     condition::Match,
+    divert::{Forward, ToQueue},
     field::Twin,
     lower::{Holds, Lowered, Lowering, Statement, refused},
-    nat::{Kind, To, Translate},
+    nat::{To, Translate},
     recent::RecentOp,
     reject::RejectWith,
+    tree::NatKind,
     verdict::Decision,
 };
 use crate::{
@@ -142,38 +144,53 @@ impl Rule<Open> {
         self.end(Arc::new(reason.into()))
     }
 
-    fn translate(self, kind: Kind, to: To) -> Rule<Ended> {
+    /// Lets a program decide about the packet.
+    ///
+    /// ```
+    /// use oxitables::{Rule, tcp};
+    /// assert_eq!(Rule::new().when(tcp::dport().is(25)).queue(3).to_string(), "tcp dport 25 queue to 3");
+    /// ```
+    pub fn queue(self, to: impl Into<ToQueue>) -> Rule<Ended> {
+        self.end(Arc::new(to.into()))
+    }
+
+    /// Sends the packet out of an interface; for tables of family netdev.
+    pub fn fwd(self, to: impl Into<Forward>) -> Rule<Ended> {
+        self.end(Arc::new(to.into()))
+    }
+
+    fn translate(self, kind: NatKind, to: To) -> Rule<Ended> {
         self.end(Arc::new(Translate { kind, to }))
     }
 
     /// Translates the source of the connection.
     pub fn snat(self, to: impl Into<To>) -> Rule<Ended> {
-        self.translate(Kind::Snat, to.into())
+        self.translate(NatKind::Snat, to.into())
     }
 
     /// Translates the destination of the connection.
     pub fn dnat(self, to: impl Into<To>) -> Rule<Ended> {
-        self.translate(Kind::Dnat, to.into())
+        self.translate(NatKind::Dnat, to.into())
     }
 
     /// Translates the source to the address of the outgoing interface.
     pub fn masquerade(self) -> Rule<Ended> {
-        self.translate(Kind::Masquerade, To::same())
+        self.translate(NatKind::Masquerade, To::same())
     }
 
     /// The same with a choice of ports.
     pub fn masquerade_to(self, to: impl Into<To>) -> Rule<Ended> {
-        self.translate(Kind::Masquerade, to.into())
+        self.translate(NatKind::Masquerade, to.into())
     }
 
     /// Translates the destination to this host.
     pub fn redirect(self) -> Rule<Ended> {
-        self.translate(Kind::Redirect, To::same())
+        self.translate(NatKind::Redirect, To::same())
     }
 
     /// Translates the destination to a port of this host.
     pub fn redirect_to(self, to: impl Into<To>) -> Rule<Ended> {
-        self.translate(Kind::Redirect, to.into())
+        self.translate(NatKind::Redirect, to.into())
     }
 }
 

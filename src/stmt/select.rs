@@ -4,16 +4,18 @@ use super::{
     action::{Action, Update},
     assign::{Assign, Source},
     condition::{Compare, Match, Member, Op, Test},
-    field::{Field, Param, Twin},
+    field::{Field, Load, Param, Twin},
     header::Tunnel,
-    key::{Key, MapValue},
+    key::{Key, MapValue, SetKey},
     lookup::{Lookup, Use},
-    pattern::{Pattern, RawPattern},
+    object::Objects,
+    pattern::{Pattern, RawPattern, masked},
     set::{MapRef, SetRef},
+    tree::Expression,
     verdict::Decision,
 };
 use crate::data::*;
-use crate::expr::DynsetOp;
+use crate::expr::{DynsetOp, NumgenType};
 use std::{fmt, marker::PhantomData, net::IpAddr, ops::Deref};
 
 /// A field, the bits of it that count, and the type of its values.
@@ -39,6 +41,23 @@ impl Part {
         Self { field, ty, mask, ..self }
     }
 
+    /// The field, or the bits of it that count.
+    pub fn expression(&self) -> Expression {
+        let field = match (self.field.load(), self.field.param) {
+            (Load::Numgen(kind), Param::Modulo(modulus, offset)) => {
+                Expression::Numgen { random: kind == NumgenType::Random, modulus, offset }
+            }
+            (Load::Symhash, Param::Modulo(modulus, offset)) => {
+                Expression::Hash { of: None, modulus, seed: None, offset }
+            }
+            _ => Expression::Field(self.field),
+        };
+        match &self.mask {
+            Some(mask) => masked(field, self.ty, mask),
+            None => field,
+        }
+    }
+
     /// nft text: the field, and its mask.
     pub fn text(&self) -> String {
         let mut out = self.field.words();
@@ -54,8 +73,15 @@ impl Part {
     }
 }
 
+/// nft text of a field with a mask that a pattern brings.
+pub(crate) fn masked_text(part: &Part, mask: &[u8]) -> String {
+    let mut out = part.text();
+    mask_text(&part.ty, mask, &mut out);
+    out
+}
+
 /// nft text of a mask behind a field.
-pub(crate) fn mask_text(ty: &FieldType, mask: &[u8], out: &mut String) {
+fn mask_text(ty: &FieldType, mask: &[u8], out: &mut String) {
     let mut text = String::new();
     ty.show(mask, Style::MASKED, &mut text);
     out.push_str(" & ");
@@ -95,6 +121,10 @@ impl<T: Typed> Selector<T> {
         let FieldType { datatype, info, .. } = field.ty();
         let ty = FieldType { datatype, info, ..T::FIELD };
         Self { part: Part { field, mask: None, ty, dual: T::DUAL }, kind: PhantomData }
+    }
+
+    pub(crate) fn part_mut(&mut self) -> &mut Part {
+        &mut self.part
     }
 
     /// The field of a header inside of a tunnel.
@@ -311,7 +341,7 @@ pub trait Keyed: Copy + sealed::Sealed {
 
     /// The value that a map has for it; if it has none, the rule ends there.
     fn map<V: MapValue>(self, map: &MapRef<Self::Key, V>) -> Mapped<V> {
-        Mapped::new(Lookup::named_map(self.chosen(), map))
+        Mapped::new(Lookup::named_map(self.chosen(), map, Use::of::<V>()))
     }
 
     /// The value that a map of this rule has for it.
@@ -331,6 +361,37 @@ pub trait Keyed: Copy + sealed::Sealed {
     /// The verdict that a map of this rule has for it.
     fn vmap_of<P: Into<Pattern<Self::Key>>>(self, pairs: impl IntoIterator<Item = (P, Verdict)>) -> Decision {
         self.map_of(pairs).into()
+    }
+
+    /// The object that a map has for it, for [`counter_from`](crate::counter_from) and the like.
+    fn objects(self, map: &SetRef<Self::Key>) -> Objects {
+        super::object::objects(self, map)
+    }
+
+    /// The object that a map of this rule has for it. Ranges cannot be keys of such a map.
+    fn objects_of<P: Into<Pattern<Self::Key>>, N: Into<Name>>(
+        self,
+        pairs: impl IntoIterator<Item = (P, N)>,
+    ) -> Objects {
+        Objects::of(self.chosen(), pairs.into_iter().map(|(p, name)| (p.into(), name.into())))
+    }
+
+    /// Adds it to a map, with a value: a constant or another field. An element that is there already keeps its value.
+    ///
+    /// ```
+    /// use oxitables::{Family, Keyed, MapRef, Mark, ct, ip};
+    /// use std::net::Ipv4Addr;
+    /// let marks = MapRef::<Ipv4Addr, Mark>::new(Family::Inet, "host", "marks");
+    /// let learn = oxitables::Action::from(ip::saddr().update_in_map(&marks, ct::mark()));
+    /// assert_eq!(learn.to_string(), "update @marks { ip saddr : ct mark }");
+    /// ```
+    fn add_to_map<V: Typed + SetKey>(self, map: &MapRef<Self::Key, V>, value: impl Into<Source<V>>) -> Update {
+        Update::new(self.chosen(), map, DynsetOp::Add).with_value(V::FIELD, value.into().raw)
+    }
+
+    /// Adds it to a map with a value, or gives it that value and restarts its timeout.
+    fn update_in_map<V: Typed + SetKey>(self, map: &MapRef<Self::Key, V>, value: impl Into<Source<V>>) -> Update {
+        Update::new(self.chosen(), map, DynsetOp::Update).with_value(V::FIELD, value.into().raw)
     }
 
     /// Adds it to a set; an element that is there already keeps its deadline.
@@ -448,7 +509,7 @@ pub struct Mapped<V> {
 }
 
 impl<V> Mapped<V> {
-    fn new(lookup: Lookup) -> Self {
+    pub(crate) fn new(lookup: Lookup) -> Self {
         Self { lookup, kind: PhantomData }
     }
 }

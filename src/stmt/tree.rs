@@ -7,7 +7,7 @@
 use super::field::Field;
 use crate::{
     data::{FieldType, Name, Value, Verdict},
-    expr::{Expr, NatFlags, ObjectType},
+    expr::{Expr, NatFlags, ObjectType, Reject},
 };
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(crate) enum Expression {
     Prefix(Box<Expression>, u32),
     /// From the lower to the upper value, both included.
     Range(Box<(Expression, Expression)>),
-    /// Bits, any of them: `established,related`.
+    /// Bits, any of them: `established,related`. Each is a value of its own.
     List(Vec<Expression>),
     /// Fields or values one after the other: `ip saddr . tcp dport`.
     Concat(Vec<Expression>),
@@ -49,6 +49,9 @@ pub(crate) enum Expression {
 }
 
 /// A constant of a known type.
+///
+/// Several bits at once are an [`Or`](BinaryOp::Or) of constants of one bit each, the lowest first and nested to the left,
+/// where nft writes them by name (`syn | ack`); a constant of several bits is one that it writes as a number (`0x12`).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Constant {
     pub ty: FieldType,
@@ -115,8 +118,11 @@ pub(crate) enum Statement {
     /// Sets a field: `meta mark set 1`, `tcp option maxseg size set 1360`, `ct helper`'s kin excepted.
     Assign { field: Field, value: Expression },
     /// What one expression says alone and without registers: counter, limit, quota, last, connlimit, log, notrack,
-    /// reject, synproxy, flow_offload, match, target; queue with fixed numbers.
+    /// synproxy, flow_offload, match, target; queue with fixed numbers.
     Plain(Expr),
+    /// Refuses the packet. Of ICMP messages, `family` says which: `NFPROTO_IPV4` or `NFPROTO_IPV6`, which the rule has
+    /// made sure of before; with a reset and in tables of either family it may be missing.
+    Reject { family: Option<u32>, with: Reject },
     /// Applies a named object, or the one that a map has for a key: `counter name "x"`, `ct helper set "ftp"`.
     Objref { kind: ObjectType, object: Expression },
     /// `snat`, `dnat`, `masquerade`, `redirect`.

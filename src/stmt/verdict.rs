@@ -1,10 +1,12 @@
 //! How a rule ends.
 
 use super::{
+    compile,
     field::Twin,
     lookup::Lookup,
     lower::{Holds, Lowering, Statement},
     select::Mapped,
+    tree,
 };
 use crate::{
     data::{Name, Register, Verdict, VerdictCode},
@@ -86,9 +88,8 @@ struct VerdictMap(Lookup);
 
 impl Statement for VerdictMap {
     fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        let exprs = self.0.lower(cx, Some(Register::VERDICT), false)?;
-        cx.push_act(exprs);
-        Ok(())
+        let map = tree::Statement::Verdict(self.0.map(cx.twin)?);
+        compile::statement(cx, &self.0.known(cx.twin), &map)
     }
     fn text(&self, twin: Option<Twin>) -> String {
         self.0.text(twin, "vmap")

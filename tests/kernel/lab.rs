@@ -4,7 +4,10 @@ use oxitables::{
     Batch, Chain, Client, Committed, Error, Family, Hook, Priority, Table, data::*, expr::*, model::*, testing,
     wire::Form,
 };
-use std::{path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 pub type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -94,17 +97,21 @@ pub fn foreign(name: &str, attributes: &[(u16, &[u8])]) -> Expr {
     Rule::from_attributes(Family::Inet, &bytes).unwrap().exprs()[0].clone()
 }
 
-/// What every nft on this machine says of the ruleset.
-pub fn nft_lists() -> Vec<String> {
+/// Every nft on this machine.
+pub fn every_nft() -> Vec<PathBuf> {
     let others = ["nft-new"].into_iter().filter(|name| Path::new("/usr/local/bin").join(name).exists());
-    let all = ["nft"].into_iter().chain(others).filter_map(testing::program);
-    all.map(|program| {
+    ["nft"].into_iter().chain(others).filter_map(testing::program).collect()
+}
+
+/// What they say of the ruleset.
+pub fn nft_lists() -> Vec<String> {
+    let listed = |program: PathBuf| {
         let output = Command::new(&program).args(["list", "ruleset"]).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{}: {text}{}", program.display(), String::from_utf8_lossy(&output.stderr));
         text
-    })
-    .collect()
+    };
+    every_nft().into_iter().map(listed).collect()
 }
 
 /// Versions of nft differ in where they break a line.

@@ -171,6 +171,7 @@ impl HeldSet {
 }
 
 const LOOKUP_SET: u16 = 1;
+const OBJREF_SET: u16 = 4;
 
 fn expressions(list: &[u8]) -> Vec<(String, Vec<Attribute>)> {
     let exprs = attributes(list).into_iter().map(|(_, expr)| {
@@ -203,8 +204,13 @@ impl Held {
         for rule in dump(&socket, GETRULE, family, &name(1, "t")) {
             let mut exprs = expressions(attribute(&rule, 4).unwrap_or_default());
             let mut sets = Vec::new();
-            for (_, attributes) in exprs.iter_mut().filter(|(name, _)| name == "lookup") {
-                let at = attributes.iter_mut().find(|(kind, _)| *kind == LOOKUP_SET);
+            for (name, attributes) in &mut exprs {
+                let kind = match &name[..] {
+                    "lookup" => LOOKUP_SET,
+                    "objref" => OBJREF_SET,
+                    _ => continue,
+                };
+                let at = attributes.iter_mut().find(|(own, _)| *own == kind);
                 if let Some((_, own)) = at
                     && let Some(set) = anonymous.remove(&text(own))
                 {

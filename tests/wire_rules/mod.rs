@@ -22,6 +22,7 @@ pub mod nft;
 pub mod otherwise;
 pub mod random;
 pub mod sets;
+pub mod statements;
 pub mod sweep;
 
 /// One rule, where it stands, and the nft rules that make the same.
@@ -43,15 +44,9 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// What the rules refer to, in nft's words, in a table of a family.
-pub fn declarations(family: Family) -> &'static str {
-    match family {
-        Arp => {
-            "set marks { type mark; }
-            chain other { }"
-        }
-        _ => {
-            "set admins { type ipv4_addr; flags interval; }
+macro_rules! ordinary_declarations {
+    () => {
+        "set admins { type ipv4_addr; flags interval; }
             set lan4 { type ipv4_addr; flags interval; }
             set lan6 { type ipv6_addr; flags interval; }
             set ports { type inet_service; }
@@ -73,6 +68,47 @@ pub fn declarations(family: Family) -> &'static str {
             quota most { 1 mbytes }
             limit slow { rate 1/second }
             chain other { }"
+    };
+}
+
+/// What the rules refer to, in nft's words, in a table of a family.
+pub fn declarations(family: Family) -> &'static str {
+    match family {
+        Arp => {
+            "set marks { type mark; }
+            chain other { }"
+        }
+        Inet => {
+            concat!(
+                ordinary_declarations!(),
+                "
+                map learned { type ipv4_addr : mark; flags dynamic; }
+                map flowmarks { type ipv4_addr . inet_service : mark; flags dynamic,timeout; timeout 1m; }
+                map hosts { type mark : ipv4_addr; flags dynamic; }
+                map objects { type ipv4_addr : counter; }
+                set busy { type ipv4_addr; flags dynamic; }
+                set many { type ipv4_addr; flags dynamic; }
+                counter misses { }
+                synproxy guard {
+                    mss 1460
+                    wscale 7
+                }
+                ct helper ftp { type \"ftp\" protocol tcp; }
+                ct timeout patient {
+                    protocol tcp; l3proto ip
+                    policy = { established : 100 }
+                }
+                ct expectation soon {
+                    protocol tcp
+                    dport 9876
+                    timeout 2m
+                    size 12
+                    l3proto ip
+                }"
+            )
+        }
+        _ => {
+            ordinary_declarations!()
         }
     }
 }

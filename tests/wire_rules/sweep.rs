@@ -62,7 +62,8 @@ samples! {
     Weekday: Weekday::MONDAY, Weekday::FRIDAY;
     SecondOfDay: SecondOfDay::from(3600), SecondOfDay::from(7200);
     TrafficClass: TrafficClass::new(1, 2), TrafficClass::new(0xff, 0x10);
-    TimeLeft: TimeLeft::from_millis(1500), TimeLeft::from_millis(90_000);
+    // As bounds of ranges nft writes whole seconds only.
+    TimeLeft: TimeLeft::from_millis(2000), TimeLeft::from_millis(90_000);
     Moment: Moment::from_secs(1000), Moment::from_secs(1_700_000_000);
     MacAddr: MacAddr::new([0, 1, 2, 3, 4, 5]), MacAddr::new([0, 1, 2, 3, 4, 9]);
     Ipv4Addr: Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 9);

@@ -2,7 +2,7 @@
 
 use jiff::{
     Timestamp,
-    civil::{Date, DateTime, Time},
+    civil::{Date, DateTime},
     tz::TimeZone,
 };
 
@@ -63,8 +63,13 @@ pub(super) fn parse_hour(text: &str) -> Option<u32> {
 }
 
 fn parse_hour_in(text: &str, offset: i64) -> Option<u32> {
-    let time = ["%H:%M:%S", "%H:%M"].iter().find_map(|form| Time::strptime(form, text).ok())?;
-    let second = i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second());
+    let mut parts = text.split(':').map(|part| part.parse::<i64>().ok().filter(|_| part.len() <= 2));
+    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next().unwrap_or(Some(0))?);
+    // A leap second is the first one of the next minute.
+    if parts.next().is_some() || !(0..24).contains(&hour) || !(0..60).contains(&minute) || !(0..=60).contains(&second) {
+        return None;
+    }
+    let second = hour * 3600 + minute * 60 + second;
     u32::try_from((second - offset).rem_euclid(DAY)).ok()
 }
 

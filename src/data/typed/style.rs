@@ -62,7 +62,7 @@ impl Style {
 
     /// The same for an end of a range, where symbols and protocols are numbers.
     pub const fn bound(self) -> Self {
-        let names = Words::NUMERIC_PROTOCOL.union(Words::NUMERIC_SYMBOL);
+        let names = Words::NUMERIC;
         let words = self.words.difference(Words::SERVICE.union(Words::GUID)).union(names);
         Self { words, form: Form::Bound }
     }

@@ -49,6 +49,11 @@ pub mod ct {
         Settable secmark: u32 = key(CtKey::Secmark), 32, "secmark";
     }
 
+    pub use crate::stmt::{
+        conn_count as count, expectation_from, expectation_named, helper_from, helper_named, timeout_from,
+        timeout_named,
+    };
+
     /// What belongs to one direction of a connection.
     #[derive(Clone, Copy, Debug)]
     pub struct Direction(u8);

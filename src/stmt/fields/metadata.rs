@@ -76,12 +76,14 @@ pub mod meta {
         /// Name of the enslaved interface it came by. Since 5.6.
         Selector sdifname: IfName = key(MetaKey::Sdifname), 128, "sdifname";
         /// Whether the packet is traced; set it to `true` and watch with `nft monitor trace`.
-        Target nftrace: bool = key(MetaKey::Nftrace), 8, "nftrace";
+        Target nftrace: bool = key(MetaKey::Nftrace), 8, "nftrace" as Number;
         /// Whether to route the packet instead of bridging it; bridge prerouting. Since 6.4.
-        Target broute: bool = key(MetaKey::BriBroute), 8, "broute";
+        Target broute: bool = key(MetaKey::BriBroute), 8, "broute" as Number;
         /// Hardware address of the incoming bridge; bridge tables. Since 6.18.
         Selector ibrhwaddr: MacAddr = key(MetaKey::BriIifhwaddr), 48, "ibrhwaddr";
         /// Security mark; only other marks can be compared with it.
         Settable secmark: u32 = key(MetaKey::Secmark), 32, "secmark";
     }
+
+    pub use crate::stmt::{secmark_from, secmark_named};
 }

@@ -1,5 +1,6 @@
 //! The fields that rules speak of, a module for each header and a row for each field.
 
+mod computed;
 mod conntrack;
 mod exthdr;
 mod icmps;
@@ -14,6 +15,7 @@ mod registry;
 mod transport;
 mod tunnels;
 
+pub(crate) use computed::{HASH, jhash_rows, numgen, symhash_rows};
 pub use conntrack::ct;
 pub use exthdr::{dst, frag, hbh, mh, rt, rt0, rt2, srh};
 pub use icmps::{icmp, icmpv6, igmp};

@@ -42,6 +42,9 @@ static ALL: &[&[&Spec]] = &[
     osf::rows::ALL,
     tunnel::rows::ALL,
     fib::rows::ALL,
+    numgen::ALL,
+    symhash_rows::ALL,
+    jhash_rows::ALL,
     addr::rows::ALL,
 ];
 

@@ -49,7 +49,7 @@ fn protocols() {
     );
     assert_eq!(
         why(Rule::new().dnat(To::from(Ipv4Addr::LOCALHOST).port(80)), Ip),
-        "a port needs a transport protocol: match tcp, udp or meta::l4proto() before",
+        "a port needs a transport protocol: match tcp, udp or meta l4proto before",
     );
     assert_eq!(
         why(Rule::new().when(udp::dport().is(5)).reject_with(RejectWith::TcpReset), Ip),

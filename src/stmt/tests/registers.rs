@@ -7,7 +7,7 @@ use crate::{
     data::*,
     dccp, ether,
     expr::*,
-    gre, icmp, ip, ip6, limit, log, meta, quota, tcp, th, tunnel, udp, vxlan,
+    flow_add, gre, icmp, ip, ip6, jhash, limit, log, meta, numgen, queue, quota, tcp, th, tunnel, udp, vxlan,
 };
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -94,6 +94,13 @@ fn short(expr: &Expr) -> String {
             e.len.unwrap_or_default(),
             e.flags.unwrap_or_default().bits()
         ),
+        Expr::Queue(e) => {
+            format!("queue {:?}/{:?} {} {}", e.number, e.total, reg(e.sreg), e.flags.unwrap_or_default().bits())
+        }
+        Expr::Numgen(e) => format!("{} = {:?} mod {}", u32::from(e.dreg), e.kind, e.modulus),
+        Expr::Hash(e) => format!("{} = {:?} {} mod {}", u32::from(e.dreg), e.kind.unwrap(), reg(e.sreg), e.modulus),
+        Expr::Objref(e) => format!("{:?} {}", e.kind.unwrap(), e.name.as_ref().unwrap()),
+        Expr::FlowOffload(e) => format!("flow {}", e.flowtable),
         Expr::Tunnel(e) => format!("{} = tunnel {:?}", u32::from(e.dreg), e.key),
         Expr::Reject(e) => format!("reject {} {:?}", u32::from(e.kind), e.code.unwrap_or_default()),
         other => other.name().into_owned(),
@@ -510,4 +517,23 @@ fn a_tunnel_needs_its_port() {
     assert_eq!(inside.lower(Inet).unwrap_err().to_string(), "vxlan meta mark cannot be read inside of a tunnel");
     let frame = Rule::new().when(gre::inside(ether::saddr()).is(MacAddr::default()));
     assert_eq!(frame.lower(Inet).unwrap_err().to_string(), "gre ether saddr: there is no Ethernet header inside");
+}
+
+/// Statements that the kernel at hand lacks. `nft --debug=netlink` (1.1.7) prints the same.
+#[test]
+fn statements_of_other_kernels() {
+    becomes!(Rule::new().queue(3), Inet, "queue Some(3)/Some(1) 0 0");
+    becomes!(Rule::new().queue(queue(1..=4).bypass().fanout()), Inet, "queue Some(1)/Some(4) 0 3");
+    becomes!(Rule::new().queue(numgen(4)), Inet, "1 = Incremental mod 4", "queue None/None 1 0");
+    becomes!(
+        Rule::new().queue(queue(jhash(ip::saddr(), 4)).bypass()),
+        Ip,
+        "2 = Network+12/4",
+        "1 = Jenkins 2 mod 4",
+        "queue None/None 1 1"
+    );
+    becomes!(Rule::new().then(flow_add("f")), Inet, "flow f");
+    becomes!(Rule::new().then(meta::secmark_named("sm")), Inet, "Secmark sm");
+    let whole = Rule::new().queue(0..=65535);
+    assert_eq!(whole.lower(Inet).unwrap_err().to_string(), "queue to all the numbers there are");
 }

@@ -9,6 +9,7 @@
 //! ```
 
 use super::*;
+use crate::stmt::{Action, reset_option};
 
 /// End of the options.
 pub mod eol {
@@ -42,6 +43,13 @@ pub mod maxseg {
         /// Whether the packet has one.
         Selector exists: bool = Load::Exists(ExthdrOp::TcpOption, 2), 8, "" words "tcp option maxseg";
     }
+
+    /// Removes the option from the segment, by filling its place. Since 5.18.
+    ///
+    /// nft's `reset tcp option maxseg`.
+    pub fn reset() -> Action {
+        reset_option(2, "maxseg")
+    }
 }
 
 /// Scale of the window.
@@ -58,6 +66,13 @@ pub mod window {
         /// Whether the packet has one.
         Selector exists: bool = Load::Exists(ExthdrOp::TcpOption, 3), 8, "" words "tcp option window";
     }
+
+    /// Removes the option from the segment, by filling its place. Since 5.18.
+    ///
+    /// nft's `reset tcp option window`.
+    pub fn reset() -> Action {
+        reset_option(3, "window")
+    }
 }
 
 /// The sender takes selective acknowledgements.
@@ -71,6 +86,13 @@ pub mod sack_perm {
         Selector length: u8 = at(8), 8, "length";
         /// Whether the packet has one.
         Selector exists: bool = Load::Exists(ExthdrOp::TcpOption, 4), 8, "" words "tcp option sack-perm";
+    }
+
+    /// Removes the option from the segment, by filling its place. Since 5.18.
+    ///
+    /// nft's `reset tcp option sack-perm`.
+    pub fn reset() -> Action {
+        reset_option(4, "sack-perm")
     }
 }
 
@@ -89,6 +111,13 @@ pub mod sack {
         Settable right: u32 = at(48), 32, "right";
         /// Whether the packet has one.
         Selector exists: bool = Load::Exists(ExthdrOp::TcpOption, 5), 8, "" words "tcp option sack";
+    }
+
+    /// Removes the option from the segment, by filling its place. Since 5.18.
+    ///
+    /// nft's `reset tcp option sack`.
+    pub fn reset() -> Action {
+        reset_option(5, "sack")
     }
 }
 
@@ -150,6 +179,13 @@ pub mod timestamp {
         /// Whether the packet has one.
         Selector exists: bool = Load::Exists(ExthdrOp::TcpOption, 8), 8, "" words "tcp option timestamp";
     }
+
+    /// Removes the option from the segment, by filling its place. Since 5.18.
+    ///
+    /// nft's `reset tcp option timestamp`.
+    pub fn reset() -> Action {
+        reset_option(8, "timestamp")
+    }
 }
 
 /// Signature.
@@ -163,6 +199,13 @@ pub mod md5sig {
         Selector length: u8 = at(8), 8, "length";
         /// Whether the packet has one.
         Selector exists: bool = Load::Exists(ExthdrOp::TcpOption, 19), 8, "" words "tcp option md5sig";
+    }
+
+    /// Removes the option from the segment, by filling its place. Since 5.18.
+    ///
+    /// nft's `reset tcp option md5sig`.
+    pub fn reset() -> Action {
+        reset_option(19, "md5sig")
     }
 }
 
@@ -180,6 +223,13 @@ pub mod mptcp {
         /// Whether the packet has one.
         Selector exists: bool = Load::Exists(ExthdrOp::TcpOption, 30), 8, "" words "tcp option mptcp";
     }
+
+    /// Removes the option from the segment, by filling its place. Since 5.18.
+    ///
+    /// nft's `reset tcp option mptcp`.
+    pub fn reset() -> Action {
+        reset_option(30, "mptcp")
+    }
 }
 
 /// Data in the first packet.
@@ -194,6 +244,13 @@ pub mod fastopen {
         /// Whether the packet has one.
         Selector exists: bool = Load::Exists(ExthdrOp::TcpOption, 34), 8, "" words "tcp option fastopen";
     }
+
+    /// Removes the option from the segment, by filling its place. Since 5.18.
+    ///
+    /// nft's `reset tcp option fastopen`.
+    pub fn reset() -> Action {
+        reset_option(34, "fastopen")
+    }
 }
 
 /// Whether the packet has an option of this number.
@@ -201,6 +258,13 @@ pub mod fastopen {
 /// nft's `tcp option NUMBER exists`.
 pub fn number(kind: u8) -> Selector<bool> {
     Selector::new(Field::with(&TCP_NUMBERED, Param::Kind(kind)))
+}
+
+/// Removes the option with this number. Since 5.18.
+///
+/// nft's `reset tcp option NUMBER`.
+pub fn reset(kind: u8) -> Action {
+    reset_option(kind, &kind.to_string())
 }
 
 /// Bits of an option, counted from its first byte, which is its number. As many as the type has.

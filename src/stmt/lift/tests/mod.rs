@@ -1,0 +1,4 @@
+mod random;
+mod registers;
+mod rules;
+mod sets;

@@ -1,0 +1,256 @@
+//! The ruleset, its tables, chains and rules.
+
+use super::{Printer, owner, priority::priority};
+use crate::{
+    data::{Family, Name, Policy},
+    model::{Chain, ChainFlags, Device, Rule, Ruleset, Table, TableFlags},
+    stmt::lift,
+};
+use std::collections::{HashMap, HashSet};
+
+/// What an object belongs to: a table, or a chain in it, by family and names.
+type Place = (Family, Name, Option<Name>);
+
+/// Where things of a ruleset are found.
+#[derive(Debug, Default)]
+pub(crate) struct Index<'a> {
+    pub ruleset: Option<&'a Ruleset>,
+    pub sets: lift::Sets<'a>,
+    rules: HashMap<Place, Vec<&'a Rule>>,
+    chains: HashMap<Place, Vec<&'a Chain>>,
+    /// Chains that stand in the one rule that jumps to them.
+    bound: HashSet<Place>,
+}
+
+impl<'a> Index<'a> {
+    pub fn new(ruleset: &'a Ruleset) -> Self {
+        let mut index = Self { ruleset: Some(ruleset), ..Self::default() };
+        index.sets = ruleset.sets.iter().map(|filled| (&filled.set, &filled.elements[..])).collect();
+        for rule in &ruleset.rules {
+            index.rules.entry((rule.family, rule.table.clone(), Some(rule.chain.clone()))).or_default().push(rule);
+        }
+        for chain in &ruleset.chains {
+            if chain.flags.unwrap_or_default().contains(ChainFlags::BINDING) {
+                index.bound.insert((chain.family, chain.table.clone(), Some(chain.name.clone())));
+            } else {
+                index.chains.entry((chain.family, chain.table.clone(), None)).or_default().push(chain);
+            }
+        }
+        index
+    }
+
+    fn rules(&self, family: Family, table: &Name, chain: &Name) -> &[&'a Rule] {
+        self.rules.get(&(family, table.clone(), Some(chain.clone()))).map_or(&[], Vec::as_slice)
+    }
+
+    fn chains(&self, table: &Table) -> &[&'a Chain] {
+        self.chains.get(&(table.family, table.name.clone(), None)).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// How deep chains may stand in the rules of chains; nft takes one level.
+const DEPTH: u8 = 8;
+
+impl<'a> Printer<'a> {
+    pub fn ruleset(&mut self, ruleset: &'a Ruleset) {
+        for table in &ruleset.tables {
+            self.table(table);
+        }
+    }
+
+    /// A table with all that is in it.
+    pub fn table(&mut self, table: &'a Table) {
+        let flags = table.flags.unwrap_or_default();
+        self.head(table.family, &table.name);
+        let owned = flags.contains(TableFlags::OWNER);
+        if self.options.handles || owned {
+            self.push(" #");
+        }
+        if self.options.handles {
+            self.print(format_args!(" handle {}", table.handle.unwrap_or_default()));
+        }
+        if owned {
+            self.push(" progname ");
+            self.push(&super::harmless(&owner::program(table.owner.unwrap_or_default()), false));
+        }
+        self.push("\n");
+        let words = [(TableFlags::DORMANT, "dormant"), (TableFlags::OWNER, "owner"), (TableFlags::PERSIST, "persist")];
+        self.words("\tflags ", words.into_iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, word)| word), "\n");
+        if let Some(comment) = table.comment() {
+            self.push("\tcomment ");
+            self.quoted(&comment);
+            self.push("\n");
+        }
+        let mut first = flags.is_empty();
+        let Some(ruleset) = self.index.ruleset else { return self.push("}\n") };
+        let inside = |family: Family, name: &Name| family == table.family && *name == table.name;
+        for object in ruleset.objects.iter().filter(|o| inside(o.family, &o.table)) {
+            self.apart(&mut first);
+            self.object(object);
+        }
+        for filled in
+            ruleset.sets.iter().filter(|s| inside(s.set.family, &s.set.table) && !super::set::is_hidden(&s.set))
+        {
+            self.apart(&mut first);
+            self.set(filled);
+        }
+        for flowtable in ruleset.flowtables.iter().filter(|f| inside(f.family, &f.table)) {
+            self.apart(&mut first);
+            self.flowtable(flowtable);
+        }
+        for chain in self.index.chains(table) {
+            self.apart(&mut first);
+            self.chain(chain);
+        }
+        self.push("}\n");
+    }
+
+    /// A part of a table as it stands alone: with the table around it.
+    pub fn alone(&mut self, family: Family, table: &'a Name, part: impl FnOnce(&mut Self)) {
+        self.head(family, table);
+        self.push("\n");
+        part(self);
+        self.push("}\n");
+    }
+
+    fn head(&mut self, family: Family, table: &'a Name) {
+        self.print(format_args!("table {family} "));
+        self.name(table);
+        self.push(" {");
+    }
+
+    /// An empty line before everything but the first.
+    fn apart(&mut self, first: &mut bool) {
+        if !std::mem::replace(first, false) {
+            self.push("\n");
+        }
+    }
+
+    /// Words with commas between them, if there are any.
+    pub fn words(&mut self, before: &str, words: impl IntoIterator<Item = &'static str>, after: &str) {
+        let mut words = words.into_iter().peekable();
+        if words.peek().is_some() {
+            self.push(before);
+            self.join(words, ",", Self::push);
+            self.push(after);
+        }
+    }
+
+    /// The name of something in a table, and the opening brace.
+    pub fn open(&mut self, word: &str, name: &Name, handle: Option<u64>) {
+        self.print(format_args!("\t{word} "));
+        self.name(name);
+        self.push(" {");
+        self.handle(handle);
+    }
+
+    fn handle(&mut self, handle: Option<u64>) {
+        if self.options.handles {
+            self.print(format_args!(" # handle {}", handle.unwrap_or_default()));
+        }
+    }
+
+    pub fn chain(&mut self, chain: &'a Chain) {
+        self.open("chain", &chain.name, chain.handle);
+        if let Some(comment) = chain.comment() {
+            self.push("\n\t\tcomment ");
+            self.quoted(&comment);
+        }
+        self.push("\n");
+        if let Some(hook) = &chain.hook {
+            let number = hook.number.flatten().unwrap_or_default();
+            self.push("\t\t");
+            if let Some(kind) = &chain.kind {
+                self.push("type ");
+                self.name(&kind.as_ref().into());
+                self.print(format_args!(" hook {}", super::priority::hook(chain.family, number)));
+            }
+            match &chain.devices()[..] {
+                [] => {}
+                [device] => {
+                    self.push(" device ");
+                    self.device(device);
+                }
+                devices => {
+                    self.push(" devices = { ");
+                    self.join(devices, ", ", Self::device);
+                    self.push(" }");
+                }
+            }
+            if let Some(n) = hook.priority {
+                let named = !self.options.numeric_priority;
+                self.print(format_args!(" priority {};", priority(chain.family, number, n, named)));
+            }
+            match chain.policy {
+                None => {}
+                Some(Policy::Drop) => self.push(" policy drop;"),
+                Some(Policy::Accept) => self.push(" policy accept;"),
+                Some(Policy::Unknown(_)) => self.push(" policy unknown;"),
+            }
+            if chain.flags.unwrap_or_default().contains(ChainFlags::HW_OFFLOAD) {
+                self.push(" flags offload;");
+            }
+            self.push("\n");
+        }
+        for rule in self.index.rules(chain.family, &chain.table, &chain.name) {
+            self.push("\t\t");
+            self.rule(rule);
+            self.push("\n");
+        }
+        self.push("\t}\n");
+    }
+
+    /// A device between quotes, or the start of the names of several.
+    pub fn device(&mut self, device: &Device) {
+        let (name, star) = match device {
+            Device::Name(name) => (name, ""),
+            Device::Prefix(name) => (name, "*"),
+        };
+        self.quoted(&format!("{name}{star}"));
+    }
+
+    pub fn rule(&mut self, rule: &'a Rule) {
+        self.family = Some(rule.family);
+        self.table = Some(&rule.table);
+        self.statements(&lift::rule(rule, &self.index.sets));
+        if let Some(comment) = rule.comment() {
+            self.push(" comment ");
+            self.quoted(&comment);
+        }
+        if self.depth == 0 {
+            self.handle(rule.handle);
+        }
+    }
+
+    pub fn each_statement(&mut self, rule: &'a Rule) -> Vec<String> {
+        self.family = Some(rule.family);
+        self.table = Some(&rule.table);
+        let statements = lift::rule(rule, &self.index.sets);
+        statements.iter().map(|statement| self.taken(|this| this.statement(statement))).collect()
+    }
+
+    /// What is printed, apart from the rest.
+    pub fn taken(&mut self, print: impl FnOnce(&mut Self)) -> String {
+        let rest = std::mem::take(&mut self.out);
+        print(self);
+        std::mem::replace(&mut self.out, rest)
+    }
+
+    /// The rules of a chain that only this rule jumps to, between braces; `false` if it is no such chain.
+    pub fn inlined(&mut self, chain: &Name) -> bool {
+        let (Some(family), Some(table)) = (self.family, self.table) else { return false };
+        if self.depth >= DEPTH || !self.index.bound.contains(&(family, table.clone(), Some(chain.clone()))) {
+            return false;
+        }
+        self.depth += 1;
+        self.push(" {\n");
+        for rule in self.index.rules(family, table, chain) {
+            self.push("\t\t\t");
+            self.rule(rule);
+            self.push("\n");
+        }
+        self.push("\t\t}");
+        self.depth -= 1;
+        true
+    }
+}

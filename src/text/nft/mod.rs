@@ -1,0 +1,105 @@
+//! nft's syntax, laid out as `nft list ruleset` lays it out.
+
+mod expression;
+mod listing;
+mod object;
+mod owner;
+mod plain;
+mod priority;
+mod registers;
+mod set;
+mod statement;
+#[cfg(test)]
+mod tests;
+
+pub(super) use listing::Index;
+#[cfg(feature = "json")]
+pub(super) use object::timeout_states;
+
+use super::Options;
+use crate::data::{Family, Name, Style, Words, show_duration};
+use std::{fmt::Write, time::Duration};
+
+/// Text in the making.
+pub(super) struct Printer<'a> {
+    pub out: String,
+    options: &'a Options,
+    index: &'a Index<'a>,
+    /// Family of the table, where it is known.
+    pub family: Option<Family>,
+    table: Option<&'a Name>,
+    /// Counters and other things that run are left out.
+    stateless: bool,
+    style: Style,
+    /// How many rules deep it is in the rules of chains.
+    depth: u8,
+}
+
+impl<'a> Printer<'a> {
+    pub fn new(options: &'a Options, index: &'a Index<'a>) -> Self {
+        let style = Style { words: Style::LISTED.words | options.words, ..Style::LISTED };
+        let stateless = options.stateless;
+        Self { out: String::new(), options, index, family: None, table: None, stateless, style, depth: 0 }
+    }
+
+    pub fn push(&mut self, text: &str) {
+        self.out.push_str(text);
+    }
+
+    pub fn print(&mut self, text: impl std::fmt::Display) {
+        // Writing to a string does not fail.
+        let _ = write!(self.out, "{text}");
+    }
+
+    /// Prints parts with something between them.
+    pub fn join<T>(&mut self, parts: impl IntoIterator<Item = T>, between: &str, mut each: impl FnMut(&mut Self, T)) {
+        for (index, part) in parts.into_iter().enumerate() {
+            if index > 0 {
+                self.push(between);
+            }
+            each(self, part);
+        }
+    }
+
+    /// A duration between two words.
+    pub fn lasting(&mut self, before: &str, duration: Duration, after: &str) {
+        self.push(before);
+        if self.style.words.contains(Words::NUMERIC_TIME) {
+            self.print(format_args!("{}s", duration.as_secs()));
+        } else {
+            self.push(&show_duration(duration));
+        }
+        self.push(after);
+    }
+
+    /// A name as it stands in rules.
+    pub fn name(&mut self, name: &Name) {
+        self.push(&harmless(&String::from_utf8_lossy(name.as_bytes()), false));
+    }
+
+    /// Text between quotes.
+    pub fn quoted(&mut self, text: &str) {
+        self.print(format_args!("\"{}\"", harmless(text, true)));
+    }
+}
+
+/// Text without what would end it: nft has no way to write a quote inside quotes, nor a line break anywhere.
+fn harmless(text: &str, quoted: bool) -> String {
+    let one = |c: char| match c {
+        '"' if quoted => '\'',
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
+    text.chars().map(one).collect()
+}
+
+/// A number of bytes in the largest unit of nft's that it is a multiple of.
+pub(super) fn bytes(n: u64) -> String {
+    const K: u64 = 1 << 10;
+    const M: u64 = 1 << 20;
+    match n {
+        n if n > 0 && n % M == 0 => format!("{} mbytes", n / M),
+        n if n > 0 && n % K == 0 => format!("{} kbytes", n / K),
+        n => format!("{n} bytes"),
+    }
+}
