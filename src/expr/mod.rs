@@ -134,6 +134,14 @@ macro_rules! expressions {
                 }
             }
 
+            /// Whether it is more than this crate knows of.
+            pub(crate) fn has_unknown(&self) -> bool {
+                match self {
+                    $( Self::$variant(e) => !e.unknown.is_empty(), )*
+                    Self::Unknown(_) => true,
+                }
+            }
+
             fn encode(&self, out: &mut Writer) {
                 if out.form() == Form::Request && let Some(other) = self.taken_back() {
                     return other.encode(out);
@@ -159,7 +167,7 @@ macro_rules! expressions {
 
             /// Any expression, except those that hold expressions themselves.
             #[cfg(test)]
-            fn any_of(name: &str) -> BoxedStrategy<Self> {
+            pub(crate) fn any_of(name: &str) -> BoxedStrategy<Self> {
                 match name {
                     $( $name => $variant::any().prop_map(Self::from).boxed(), )*
                     _ => unreachable!(),

@@ -155,7 +155,7 @@ fn widened(known: Known, field: &Field, bytes: &Known, shift: u32, others: u128)
 }
 
 /// The expression that writes a register into the packet, and mends checksums.
-fn store(field: &Field, header: Header, offset: u32, len: u32, register: Register) -> Expr {
+pub(in crate::stmt) fn store(field: &Field, header: Header, offset: u32, len: u32, register: Register) -> Payload {
     let checksum = header.checksum();
     let pseudo = field.spec.pseudo || header.base() == PayloadBase::Inner;
     Payload {
@@ -164,5 +164,4 @@ fn store(field: &Field, header: Header, offset: u32, len: u32, register: Registe
         csum_flags: pseudo.then_some(ChecksumFlags::L4_PSEUDO_HEADER),
         ..Payload::store(header.base(), offset, len, register)
     }
-    .into()
 }

@@ -22,6 +22,7 @@ use crate::{
     model,
     wire::Malformed,
 };
+pub(super) use assign::store;
 pub(super) use declare::NamedSet;
 use known::Want;
 pub(super) use known::{Slot, stretched};

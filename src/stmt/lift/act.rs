@@ -48,7 +48,7 @@ impl<'a> Lifter<'a> {
     }
 
     /// One value, or the range between two registers.
-    fn between(
+    fn span(
         &mut self,
         from: Option<Register>,
         to: Option<Register>,
@@ -91,8 +91,8 @@ impl<'a> Lifter<'a> {
             let nat = Nat { kind, family: Some(e.family), addr, port: None, flags, shape };
             return self.act(Statement::Nat(nat), &held.made_by);
         }
-        let addr = self.between(e.addr_min, e.addr_max, &part, &mut made_by)?;
-        let port = self.between(e.port_min, e.port_max, &Part::of(Port::FIELD), &mut made_by)?;
+        let addr = self.span(e.addr_min, e.addr_max, &part, &mut made_by)?;
+        let port = self.span(e.port_min, e.port_max, &Part::of(Port::FIELD), &mut made_by)?;
         if addr.is_none() && port.is_none() {
             family = None;
         }
@@ -119,14 +119,14 @@ impl<'a> Lifter<'a> {
     }
 
     pub fn masquerade(&mut self, e: &Masq) -> Option<()> {
-        self.ported(NatKind::Masquerade, e.flags, e.port_min, e.port_max)
+        self.at_port(NatKind::Masquerade, e.flags, e.port_min, e.port_max)
     }
 
     pub fn redirect(&mut self, e: &Redir) -> Option<()> {
-        self.ported(NatKind::Redirect, e.flags, e.port_min, e.port_max)
+        self.at_port(NatKind::Redirect, e.flags, e.port_min, e.port_max)
     }
 
-    fn ported(
+    fn at_port(
         &mut self,
         kind: NatKind,
         flags: Option<NatFlags>,
@@ -135,7 +135,7 @@ impl<'a> Lifter<'a> {
     ) -> Option<()> {
         let flags = said(flags)?;
         let mut made_by = Vec::new();
-        let port = self.between(from, to, &Part::of(Port::FIELD), &mut made_by)?;
+        let port = self.span(from, to, &Part::of(Port::FIELD), &mut made_by)?;
         let nat = Nat { kind, family: None, addr: None, port, flags, shape: NatShape::default() };
         self.act(Statement::Nat(nat), &made_by)
     }

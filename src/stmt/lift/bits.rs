@@ -106,7 +106,7 @@ pub(super) fn fitted(bytes: &[u8], len: usize) -> Option<Value> {
             let (top, rest) = bytes.split_at_checked(excess)?;
             is_zero(top).then(|| image(rest))
         }
-        None => Value::new(&[&vec![0; len - bytes.len()], bytes].concat()),
+        None => Value::new(&[[0; Value::MAX].get(..len - bytes.len())?, bytes].concat()),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::{
     bits, declared,
-    matches::hex,
     node::SetRef,
+    resolve::hex,
     value::{Known, Part},
 };
 use crate::{

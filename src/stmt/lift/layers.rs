@@ -4,9 +4,8 @@ use crate::{
     data::{Family, Value, be},
     expr::{CtKey, MetaKey, PayloadBase},
     stmt::{
-        field::{Field, Load, Side},
-        fields::specs,
-        header::Header,
+        field::Field,
+        header::{Below, HEADERS, Header, HeaderRow},
     },
 };
 
@@ -32,7 +31,7 @@ impl Layer {
         })
     }
 
-    fn above(self) -> Self {
+    pub fn above(self) -> Self {
         match self {
             Self::None => Self::Link,
             Self::Link => Self::Network,
@@ -41,7 +40,7 @@ impl Layer {
         }
     }
 
-    fn below(self) -> Self {
+    pub fn below(self) -> Self {
         match self {
             Self::None | Self::Link => Self::None,
             Self::Network => Self::Link,
@@ -72,7 +71,7 @@ impl Protocol {
     }
 
     /// The protocol above that has this number.
-    fn above(self, number: u128) -> Option<Header> {
+    pub fn above(self, number: u128) -> Option<Header> {
         match self {
             Self::Inet => match number {
                 2 => Some(Header::Ip),
@@ -88,34 +87,21 @@ impl Protocol {
 
 impl Header {
     fn of_ethertype(number: u128) -> Option<Self> {
-        Some(match number {
-            0x0800 => Self::Ip,
-            0x0806 => Self::Arp,
-            0x86dd => Self::Ip6,
-            0x8100 | 0x88a8 => Self::Vlan,
-            _ => return None,
-        })
+        const DOUBLE_TAGS: u128 = 0x88a8;
+        let told = |row: &&HeaderRow| matches!(row.below, Below::EtherType(n) if u128::from(n) == number);
+        let header = HEADERS.iter().find(told).map(|row| row.header);
+        header.or((number == DOUBLE_TAGS).then_some(Self::Vlan))
     }
 
     fn of_protocol(number: u128) -> Option<Self> {
-        Some(match number {
-            1 => Self::Icmp,
-            2 => Self::Igmp,
-            6 => Self::Tcp,
-            17 => Self::Udp,
-            33 => Self::Dccp,
-            47 => Self::Gre,
-            50 => Self::Esp,
-            51 => Self::Ah,
-            58 => Self::Icmpv6,
-            108 => Self::Comp,
-            132 => Self::Sctp,
-            136 => Self::Udplite,
-            _ => return None,
-        })
+        let told = |row: &&HeaderRow| match row.below {
+            Below::Protocol(n) | Below::Ip(n) | Below::Ip6(n) => u128::from(u8::from(n)) == number,
+            _ => false,
+        };
+        HEADERS.iter().find(told).map(|row| row.header)
     }
 
-    fn above(self, number: u128) -> Option<Self> {
+    pub(super) fn above(self, number: u128) -> Option<Self> {
         match self {
             Self::Ether | Self::Vlan => Self::of_ethertype(number),
             Self::Ip | Self::Ip6 => Self::of_protocol(number),
@@ -127,7 +113,7 @@ impl Header {
         }
     }
 
-    fn layer(self) -> Option<Layer> {
+    pub(super) fn layer(self) -> Option<Layer> {
         Layer::of(self.base())
     }
 
@@ -157,6 +143,19 @@ pub(super) enum Left {
     Ct(CtKey),
 }
 
+impl Left {
+    /// A field of a packet.
+    pub fn of(layer: Layer, field: &Field, header: Header) -> Self {
+        let words = field.spec.words;
+        let ethertype = matches!(words, "ether type" | "vlan type");
+        let protocol = matches!(
+            words,
+            "ip protocol" | "ip6 nexthdr" | "ah nexthdr" | "comp nexthdr" | "icmp type" | "icmpv6 type"
+        );
+        Self::Packet { layer, header: Some(header), names: ethertype || protocol, ethertype }
+    }
+}
+
 /// A match for one value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Told {
@@ -166,7 +165,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    fn number(&self) -> Option<u128> {
+    pub fn number(&self) -> Option<u128> {
         self.value.map(|value| be(&value))
     }
 }
@@ -177,7 +176,7 @@ type Dependency = (usize, Told);
 /// What is known of the headers of a packet, or of the packet in a tunnel.
 #[derive(Clone, Debug)]
 pub(super) struct Layers {
-    family: Family,
+    pub(super) family: Family,
     /// By layer, from the link layer on.
     known: [Option<Protocol>; 4],
     /// Headers of the link layer before the last one.
@@ -185,8 +184,8 @@ pub(super) struct Layers {
     /// The type of ICMP messages, if the rule says it; never 0.
     icmp: u8,
     /// By layer: the match that tells that the layer is what it is.
-    pending: [Option<Dependency>; 5],
-    pending_icmp: u8,
+    pub(super) pending: [Option<Dependency>; 5],
+    pub(super) pending_icmp: u8,
 }
 
 impl Layers {
@@ -335,184 +334,5 @@ impl Layers {
         if let Some(above) = self.known(base).and_then(|base| base.above(number)) {
             self.learn(base.above(), Protocol::Header(above));
         }
-    }
-}
-
-/// Matches that later ones make superfluous.
-impl Layers {
-    /// Forgets them: something acts in between.
-    pub fn forget(&mut self) {
-        (self.pending, self.pending_icmp) = ([None; 5], 0);
-    }
-
-    /// The layer whose match it is that the transport header is what it is, if there is one.
-    fn pending_at(&self, layer: Layer) -> Option<Layer> {
-        let has = |layer: Layer| self.pending[layer as usize].is_some();
-        match layer {
-            _ if has(layer) => Some(layer),
-            Layer::Transport if has(Layer::Inner) => Some(Layer::Inner),
-            _ => None,
-        }
-    }
-
-    fn pending(&self, layer: Layer) -> Option<&Told> {
-        let layer = self.pending_at(layer)?;
-        self.pending[layer as usize].as_ref().map(|(_, told)| told)
-    }
-
-    /// Whether there is a match of the transport protocol, of which nothing more is known; one in an IP header says more.
-    pub fn asks_for_transport(&self) -> bool {
-        let mixed = matches!(self.family, Family::Bridge | Family::Netdev | Family::Inet);
-        self.pending(Layer::Transport).is_some_and(|told| {
-            !(mixed && matches!(told.left, Left::Packet { header: Some(Header::Ip | Header::Ip6), .. }))
-        })
-    }
-
-    /// Takes the match of GRE as the transport protocol.
-    pub fn take_gre(&mut self) -> Option<usize> {
-        let told = self.pending[Layer::Transport as usize].as_ref().map(|(_, told)| told)?;
-        let gre = told.left == Left::Meta(MetaKey::L4proto) && told.number() == Some(47);
-        gre.then(|| self.take(Layer::Transport)).flatten()
-    }
-
-    /// A connection's address of the packet's family, if it is one of either.
-    pub fn typed(&self, field: Field) -> Field {
-        let spec = match (field.spec.load, self.ip()) {
-            (Load::CtAddress(Side::Source), Some(2)) => &specs::CT_IP_SADDR,
-            (Load::CtAddress(Side::Source), Some(10)) => &specs::CT_IP6_SADDR,
-            (Load::CtAddress(Side::Destination), Some(2)) => &specs::CT_IP_DADDR,
-            (Load::CtAddress(Side::Destination), Some(10)) => &specs::CT_IP6_DADDR,
-            _ => field.spec,
-        };
-        Field { spec, ..field }
-    }
-
-    /// Takes the match that tells what a layer is.
-    pub fn take(&mut self, layer: Layer) -> Option<usize> {
-        let layer = self.pending_at(layer)?;
-        self.pending[layer as usize].take().map(|(line, _)| line)
-    }
-
-    /// Remembers a match that may be made superfluous.
-    pub fn remember(&mut self, line: usize, told: Told) {
-        let layer = match told.left {
-            Left::Packet { names: true, layer, header, .. } => {
-                if let (Some(header @ (Header::Icmp | Header::Icmpv6)), Some(number), Some(1)) =
-                    (header, told.number(), told.value.map(|v| v.len()))
-                {
-                    let echo = if header == Header::Icmp { &[0, 8][..] } else { &[128, 129] };
-                    let number = number as u8;
-                    self.pending_icmp = if header == Header::Icmp && number == 0 { 8 } else { number };
-                    if echo.contains(&number) {
-                        return;
-                    }
-                }
-                // A header of the same layer follows.
-                let stacks = self.known(layer).and_then(|p| p.above(told.number()?)).and_then(Header::layer);
-                if stacks == Some(layer) { layer.below() } else { layer }
-            }
-            Left::Meta(MetaKey::Iiftype) => Layer::None,
-            Left::Meta(MetaKey::Nfproto | MetaKey::Protocol) | Left::Ct(CtKey::L3protocol) => Layer::Link,
-            Left::Meta(MetaKey::L4proto) | Left::Ct(CtKey::Protocol) => Layer::Network,
-            _ => return,
-        };
-        self.pending[layer.above() as usize] = Some((line, told));
-    }
-
-    /// The match that a field of the packet makes superfluous.
-    pub fn implied_by(&mut self, left: &Left, needs: &[u8]) -> Option<usize> {
-        let Left::Packet { layer, header: Some(header), names, .. } = *left else { return None };
-        let told = *self.pending(layer)?;
-        let superfluous = match told.left {
-            Left::Packet { layer: below, header: in_header, ethertype, .. } => {
-                let mixed = matches!(self.family, Family::Bridge | Family::Netdev | Family::Inet);
-                if mixed
-                    && below == Layer::Network
-                    && layer == Layer::Transport
-                    && matches!(in_header, Some(Header::Ip | Header::Ip6))
-                {
-                    // `ip6 nexthdr` also says that it is IPv6.
-                    false
-                } else if mixed && below == layer && names {
-                    false
-                } else if mixed && below == layer && layer == Layer::Link {
-                    match in_header {
-                        // Never there without having been asked for.
-                        Some(Header::Vlan) => false,
-                        Some(Header::Ether) if ethertype => told.number() == Some(0x8100),
-                        _ => true,
-                    }
-                } else if layer == Layer::Transport
-                    && below == Layer::Transport
-                    && matches!(in_header, Some(Header::Icmp | Header::Icmpv6))
-                {
-                    matches!(needs, [only] if in_header == Some(header) && *only == self.pending_icmp)
-                } else {
-                    true
-                }
-            }
-            _ => true,
-        };
-        superfluous.then(|| self.take(layer)).flatten()
-    }
-
-    /// The match that one of metadata makes superfluous.
-    pub fn implied_by_meta(&mut self, told: &Told) -> Option<usize> {
-        let layer = match told.left {
-            Left::Meta(MetaKey::Nfproto | MetaKey::Protocol) | Left::Ct(CtKey::L3protocol) => Layer::Link,
-            Left::Meta(MetaKey::L4proto)
-            | Left::Ct(
-                CtKey::Protocol | CtKey::Src | CtKey::Dst | CtKey::SrcIp | CtKey::DstIp | CtKey::SrcIp6 | CtKey::DstIp6,
-            ) => Layer::Network,
-            _ => return None,
-        };
-        self.pending_at(layer)?;
-        self.may_imply(told).then(|| self.take(layer)).flatten()
-    }
-
-    fn may_imply(&self, told: &Told) -> bool {
-        let Some(before) = self.pending(Layer::Network) else { return true };
-        let by_ethertype = |n: Option<u128>| match n {
-            Some(0x0800) => Some(2),
-            Some(0x86dd) => Some(10),
-            _ => None,
-        };
-        let ip: Option<u128> = match before.left {
-            Left::Meta(MetaKey::Nfproto) => before.number(),
-            Left::Meta(MetaKey::Protocol) | Left::Packet { layer: Layer::Link, ethertype: true, .. } => {
-                by_ethertype(before.number())
-            }
-            _ => return true,
-        };
-        match self.family {
-            Family::Inet | Family::Netdev | Family::Bridge => {}
-            Family::Ip => return ip == Some(2),
-            Family::Ip6 => return ip == Some(10),
-            _ => return true,
-        }
-        match told.left {
-            Left::Meta(MetaKey::L4proto) => match told.number() {
-                Some(1) => ip == Some(2),
-                Some(58) => ip == Some(10),
-                _ => false,
-            },
-            Left::Ct(CtKey::SrcIp | CtKey::DstIp) => ip == Some(2),
-            Left::Ct(CtKey::SrcIp6 | CtKey::DstIp6) => ip == Some(10),
-            Left::Ct(_) => false,
-            _ => true,
-        }
-    }
-}
-
-impl Left {
-    /// A field of a packet.
-    pub fn of(layer: Layer, field: &Field, header: Header) -> Self {
-        let words = field.spec.words;
-        let ethertype = matches!(words, "ether type" | "vlan type");
-        let protocol = matches!(
-            words,
-            "ip protocol" | "ip6 nexthdr" | "ah nexthdr" | "comp nexthdr" | "icmp type" | "icmpv6 type"
-        );
-        Self::Packet { layer, header: Some(header), names: ethertype || protocol, ethertype }
     }
 }

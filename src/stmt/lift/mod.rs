@@ -1,18 +1,19 @@
 //! From the kernel's registers to statements, as nft reads them.
 //!
 //! A rule is run through once. What loads a register leaves a [node](node) there; what reads it makes a statement of it, with
-//! what is known by then of the packet's [headers](layers). Matches that only made sure of a header are left out. Expressions that
+//! what is known by then of the packet's [headers](layers). Matches that only made sure of a header are [left out](depends). Expressions that
 //! are no statement of nft's stay what they are.
-#![allow(dead_code, reason = "until listing and JSON are in")]
 
 mod act;
 mod bits;
 mod declared;
+mod depends;
 mod find;
 mod items;
 mod layers;
 mod matches;
 mod node;
+mod resolve;
 mod run;
 mod sets;
 mod store;

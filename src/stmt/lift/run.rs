@@ -68,7 +68,8 @@ impl<'a> Lifter<'a> {
         for (at, expr) in exprs.iter().enumerate() {
             self.at = at;
             let next = self.lines.len();
-            if self.expr(expr).is_none() {
+            // What is not known of an expression may change what it says.
+            if expr.has_unknown() || self.expr(expr).is_none() {
                 self.lines.truncate(next);
                 self.restore(next);
                 let from = self.needs(expr).into_iter().min().unwrap_or(at);
@@ -84,7 +85,7 @@ impl<'a> Lifter<'a> {
     }
 
     /// Puts back lines that were left out for one that is none.
-    fn restore(&mut self, from: usize) {
+    pub fn restore(&mut self, from: usize) {
         for line in &mut self.lines {
             line.implied_by = line.implied_by.filter(|by| *by < from);
         }

@@ -3,16 +3,17 @@
 use super::{
     bits, find,
     layers::Layer,
-    matches::hex,
     node::{Node, Packet},
+    resolve::hex,
     run::{Lifter, packet},
     value::{Known, Part},
 };
 use crate::{
     data::{ByteOrder, Value},
-    expr::{Ct, Exthdr, Meta, Payload},
+    expr::{ChecksumType, Ct, Exthdr, Meta, Payload},
     stmt::{
-        field::Field,
+        compile,
+        field::{Field, Load},
         tree::{BinaryOp, Expression, Statement},
     },
 };
@@ -57,20 +58,24 @@ impl<'a> Lifter<'a> {
     pub fn payload_store(&mut self, e: &Payload) -> Option<()> {
         let to = packet(e, None)?;
         let held = self.read(e.sreg?, e.len as usize)?;
-        if self.is_field(&to) {
+        if let Some((field, _)) = self.field_at(&to)
+            && to.layer != Layer::Inner
+            && mends(e, &field)
+        {
             let known = self.packet(&to)?;
             let value = self.value(held.node, &known.part)?;
             return self.assign(field_of(known.expression)?, value, &held.made_by);
         }
         let change = change_of(&to, &held.node);
-        if let Some(change) = change
-            && let Some((field, value)) = self.changed(&to, &change)
-        {
+        let changed = change.and_then(|change| self.changed(&to, &change));
+        if let Some((field, value)) = changed.filter(|(field, _)| mends(e, field)) {
             return self.assign(field, value, &held.made_by);
         }
+        self.restore(self.lines.len());
         let part = Part { ty: hex(to.bits), order: ByteOrder::Network, bits: to.bits, shift: 0 };
         let value = self.value(held.node, &part)?;
-        self.assign(find::raw(to.base, to.offset, to.bits, None)?, value, &held.made_by)
+        let field = find::raw(to.base, to.offset, to.bits, None).filter(|field| mends(e, field))?;
+        self.assign(field, value, &held.made_by)
     }
 
     /// The field that a change is of, and its new value.
@@ -140,7 +145,7 @@ impl<'a> Lifter<'a> {
     /// The field that a bit of a packet is in, and how far its end is from the end of the bytes.
     fn field_around(&mut self, to: &Packet, bit: u32) -> Option<(Field, u32)> {
         let (header, start) = self.layers[0].header_at(to.layer, to.offset)?;
-        let at = to.offset.checked_sub(start)? + to.bits - bit - 1;
+        let at = (to.offset.checked_sub(start)? + to.bits).checked_sub(bit + 1)?;
         let end = to.offset - start + to.bits;
         let field = find::fields(header, None, start).find(|field| {
             let (from, len) = (find::offset(field), u32::from(field.bits()));
@@ -149,10 +154,17 @@ impl<'a> Lifter<'a> {
         let shift = end - find::offset(&field) - u32::from(field.bits());
         Some((field, shift))
     }
+}
 
-    fn is_field(&mut self, to: &Packet) -> bool {
-        to.layer != Layer::Inner && self.field_at(to).is_some()
-    }
+/// Whether a write mends the checksums that one of the field has to.
+fn mends(e: &Payload, field: &Field) -> bool {
+    let Load::Packet(header, _) = field.load() else { return false };
+    let Some(register) = e.sreg else { return false };
+    let checksums = |e: &Payload| {
+        let kind = e.csum_type.filter(|kind| *kind != ChecksumType::None);
+        (kind, e.csum_offset.filter(|_| kind.is_some()), e.csum_flags.unwrap_or_default())
+    };
+    checksums(e) == checksums(&compile::store(field, header, e.offset, e.len, register))
 }
 
 /// What becomes of packet bytes that are written back.

@@ -28,7 +28,12 @@ impl Part {
 
     /// A number of the machine's.
     pub fn number(bits: u32) -> Self {
-        Self { ty: FieldType { len: bits.div_ceil(8) as u8, ..INTEGER }, order: ByteOrder::Host, bits, shift: 0 }
+        Self {
+            ty: FieldType { len: u8::try_from(bits.div_ceil(8)).unwrap_or(u8::MAX), ..INTEGER },
+            order: ByteOrder::Host,
+            bits,
+            shift: 0,
+        }
     }
 
     /// Bytes of a value in a register.
