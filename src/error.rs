@@ -22,7 +22,10 @@ pub enum Error {
     #[error(transparent)]
     Rejected(#[from] Rejection),
     /// Nothing was changed: the ruleset is not of the generation that the batch was bound to.
-    #[error("the ruleset changed meanwhile: expected generation {expected}; read it again and make a new batch")]
+    #[error(
+        "the ruleset changed meanwhile: expected generation {expected}; read it again and make a new batch, \
+or leave that to Client::reconcile"
+    )]
     Stale {
         /// What [`Batch::expect`](crate::Batch::expect) asked for.
         expected: Generation,
@@ -33,6 +36,9 @@ pub enum Error {
         /// What happened.
         why: String,
     },
+    /// It was not confirmed in time: everything is as it was before.
+    #[error("it was not confirmed in time, and has been undone")]
+    Undone,
     /// Nothing was sent: the batch is larger than the socket's send buffer may become.
     #[error(
         "the batch has {needed} bytes, but this process may send {limit} at once; \

@@ -43,7 +43,11 @@
 //!   at which attribute, and what to do.
 //! * [`Rule`], [`Set`], [`Map`] and the selectors ([`ip`], [`tcp`], [`ct`], [`meta`], [`addr`] for either family, …) are what
 //!   people write. They are lowered onto registers: byte order, masks and implied protocol matches are this crate's business.
+//! * [`client::Writer`] gathers thousands of small changes, [`client::Owned`] is a table that goes with its owner, and
+//!   [`Client::apply_confirmed`] makes changes that undo themselves unless they are confirmed.
 //! * [`Recent`] keeps lists of recently seen addresses as iptables' `recent` match does.
+//! * [`Client::reconcile`] makes the kernel's tables what a [`Ruleset`](model::Ruleset) says, with as little as it takes; see
+//!   [`reconcile`].
 //! * [`model`] and [`expr`] are what the kernel holds, and what listings return. What this version does not know is kept byte for
 //!   byte.
 //! * [`proto`] is the protocol without a socket, [`wire`] the bytes.
@@ -61,6 +65,10 @@
 #[doc = include_str!("../README.md")]
 pub struct Readme;
 
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guide/agents.md")]
+pub struct Agents;
+
 #[macro_use]
 pub mod wire;
 pub mod batch;
@@ -70,6 +78,7 @@ pub mod error;
 pub mod expr;
 pub mod model;
 pub mod proto;
+pub mod reconcile;
 pub mod stmt;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -91,6 +100,8 @@ pub use error::{Error, Result};
 pub use expr::LogLevel;
 #[doc(inline)]
 pub use model::{Chain, Table};
+#[doc(inline)]
+pub use reconcile::Plan;
 #[doc(inline)]
 pub use stmt::{
     Action, AddrSet, Element, Forward, Key, Keyed, Map, MapRef, Match, Pattern, Recent, RecentOp, RejectWith, Rule,

@@ -7,10 +7,13 @@ mod ordinary;
 mod kernel {
     mod batch;
     mod bulk;
+    mod capabilities;
     mod chains;
     mod elements;
     mod errors;
+    mod faults;
     mod guards;
+    mod intervals;
     mod lab;
     mod listing;
     mod objects;
@@ -20,4 +23,5 @@ mod kernel {
     mod tables;
     mod text;
     mod users;
+    mod writer;
 }

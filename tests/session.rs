@@ -5,7 +5,7 @@ use oxitables::{
     data::{Register, Verdict},
     expr::{Expr, Immediate, Lookup},
     model::{Generation, Rule},
-    proto::{Commit, Dump, DumpEvent, Outcome},
+    proto::{Commit, Dump, DumpEvent, Feature, Outcome, Probe},
 };
 use proptest::prelude::*;
 
@@ -345,5 +345,43 @@ proptest! {
             prop_assert!(!rejection.failures.is_empty());
             prop_assert!(!rejection.to_string().is_empty());
         }
+    }
+}
+
+/// What kernels of these versions answer to the probe; its operations count from 1, and the first three make room for the others.
+#[test]
+fn what_a_kernel_can_do_is_read_from_what_it_refuses() {
+    use Feature::*;
+    let asked = [ConcatIntervals, ElementExprs, Owner, CatchAll, Inner, Destroy, Persist, TimeoutUpdate];
+    let version = |text: &str| -> Vec<u32> { text.split('.').map(|n| n.parse().unwrap()).collect() };
+    let probe = Probe::new();
+    for release in ["4.14", "5.4", "5.10", "5.15", "6.1", "6.6", "6.12", "6.18"] {
+        let mut commit = probe.commit();
+        let has = |feature: Feature| version(release) >= version(feature.since());
+        for (feature, seq) in asked.into_iter().zip(4..) {
+            // Of this one the new kernels refuse what is asked.
+            let refused = if feature == TimeoutUpdate { has(feature) } else { !has(feature) };
+            if refused {
+                commit.handle(&answer(seq, 95));
+            }
+        }
+        commit.handle(&answer(12, 0));
+        let found = probe.capabilities(&commit, has(EndAck), &format!("{release}.7-generic")).unwrap();
+        for feature in Feature::ALL {
+            assert_eq!(found.has(*feature), has(*feature), "{release}: {feature}");
+        }
+        assert_eq!(found.missing().len(), Feature::ALL.iter().filter(|f| !has(**f)).count());
+        assert_eq!(found.to_string().lines().filter(|line| line.starts_with("no ")).count(), found.missing().len());
+    }
+    // A refusal that was brought to an old kernel does not make it restart times.
+    let mut commit = probe.commit();
+    commit.handle(&answer(11, 34));
+    commit.handle(&answer(12, 0));
+    assert!(!probe.capabilities(&commit, true, "5.14.0-rhel").unwrap().has(TimeoutUpdate));
+    // What did not look at it, says nothing.
+    for datagrams in [vec![], vec![answer(0, EPERM)], vec![answer(1, EPERM), answer(12, 0)]] {
+        let mut commit = probe.commit();
+        datagrams.iter().for_each(|datagram| commit.handle(datagram));
+        assert!(probe.capabilities(&commit, true, "6.18").is_err());
     }
 }

@@ -83,6 +83,17 @@ fn our_bytes_are_those_of_the_newest_nft() {
 }
 
 #[test]
+fn a_plan_finds_every_rule_as_it_was_sent() {
+    testing::isolated(|lab| {
+        if let Some(nft) = testing::program("nft") {
+            let mut cases = wire_rules::cases();
+            cases.extend(sweep::cases());
+            assert_eq!(compare::planned_again(lab, &Nft::at(&nft), cases), "");
+        }
+    });
+}
+
+#[test]
 fn rules_read_as_nft_words() {
     let mut cases = wire_rules::cases();
     cases.extend(wire_rules::fields::newest());

@@ -8,9 +8,9 @@ use oxitables::{
     ip, model, tcp,
     testing::Sandbox,
 };
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, ops::RangeInclusive, time::Duration};
 
-fn address(i: usize) -> Ipv4Addr {
+pub(crate) fn address(i: usize) -> Ipv4Addr {
     Ipv4Addr::from(0x0100_0000_u32.wrapping_add((i as u32).wrapping_mul(2_654_435_761)))
 }
 
@@ -18,8 +18,14 @@ fn value(bytes: &[u8]) -> Value {
     Value::new(bytes).expect("fits")
 }
 
-fn port(i: usize) -> u16 {
+pub(crate) fn port(i: usize) -> u16 {
     (i % 65_535 + 1) as u16
+}
+
+/// Every other /29.
+pub(crate) fn range(i: usize) -> RangeInclusive<Ipv4Addr> {
+    let first = 0x0100_0000 + (i as u32) * 16;
+    Ipv4Addr::from(first)..=Ipv4Addr::from(first + 7)
 }
 
 /// `ip saddr A tcp dport P counter accept`, as people write it.
@@ -50,6 +56,8 @@ fn rule(chain: &Chain, i: usize) -> model::Rule {
 pub(crate) struct Ruleset {
     pub(crate) table: Table,
     pub(crate) set: Set<Ipv4Addr>,
+    pub(crate) nets: Set<Ipv4Addr>,
+    pub(crate) timed: Set<Ipv4Addr>,
     pub(crate) chain: Chain,
 }
 
@@ -58,6 +66,8 @@ impl Ruleset {
         let table = Table::new(Family::Ip, "bench");
         Self {
             set: Set::new(&table, "addresses"),
+            nets: Set::new(&table, "nets").interval(),
+            timed: Set::new(&table, "timed").timeouts(),
             chain: table.chain("input").with_hook(Hook::Input, Priority::FILTER),
             table,
         }
@@ -66,6 +76,35 @@ impl Ruleset {
     pub(crate) fn elements(&self, n: usize) -> Batch {
         let mut batch = Batch::new();
         batch.add(self.set.keys((0..n).map(address)));
+        batch
+    }
+
+    /// A set of its own, sized by what is in it.
+    pub(crate) fn sized(&self, n: usize) -> Batch {
+        let set = Set::<Ipv4Addr>::new(&self.table, "sized");
+        let mut batch = Batch::new();
+        batch.add(set.filled(set.keys(self.all(n))));
+        batch
+    }
+
+    pub(crate) fn all(&self, n: usize) -> impl Iterator<Item = Ipv4Addr> + Clone + use<> {
+        (0..n).map(address)
+    }
+
+    /// As many addresses, half of them others.
+    pub(crate) fn half(&self, n: usize) -> impl Iterator<Item = Ipv4Addr> + Clone + use<> {
+        (n / 2..n / 2 + n).map(address)
+    }
+
+    pub(crate) fn ranges(&self, n: usize) -> Batch {
+        let mut batch = Batch::new();
+        batch.add(self.nets.ranges((0..n).map(range)));
+        batch
+    }
+
+    pub(crate) fn timed(&self, n: usize) -> Batch {
+        let mut batch = Batch::new();
+        batch.add(self.timed.keys(self.all(n)).timeout(Duration::from_secs(3600)));
         batch
     }
 
@@ -83,6 +122,16 @@ impl Ruleset {
             batch.add(self.chain.rule(typed(i)));
         }
         batch
+    }
+
+    /// All of it as a desired state, with so many rules of which the one in the middle is another if `changed`.
+    pub(crate) fn desired(&self, n: usize, changed: bool) -> Result<model::Ruleset> {
+        let mut batch = Batch::new();
+        batch.add(&self.table).add(&self.set).add(&self.nets).add(&self.timed).add(&self.chain);
+        for i in 0..n {
+            batch.add(rule(&self.chain, if changed && i == n / 2 { n } else { i }));
+        }
+        Ok(model::Ruleset::made_by(&batch)?)
     }
 
     pub(crate) fn one_element(&self, i: usize) -> Batch {
@@ -106,7 +155,7 @@ impl Lab {
             Sandbox::new()?.host("bench")?.run(|| (Client::open(), Bare::open().map_err(|e| e.to_string())));
         let rules = Ruleset::new();
         let mut batch = Batch::new();
-        batch.add(&rules.table).add(&rules.set).add(&rules.chain);
+        batch.add(&rules.table).add(&rules.set).add(&rules.nets).add(&rules.timed).add(&rules.chain);
         nft.as_mut().map_err(|e| e.to_string())?.apply(&batch)?;
         Ok(Self { rules, nft: nft?, bare: bare? })
     }

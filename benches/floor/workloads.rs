@@ -5,7 +5,12 @@ use crate::{
     lab::{Lab, Ruleset},
     meter::{Meter, Sample},
 };
-use oxitables::{Batch, Client, proto::Commit};
+use oxitables::{
+    Batch, Client,
+    client::{ElementChange, Writer},
+    proto::Commit,
+    reconcile,
+};
 use std::{
     hint::black_box,
     io::IoSlice,
@@ -20,13 +25,27 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         run: Run::Apart(encode_elements),
         kernel: false,
     },
+    Workload { name: "encode ranges", size: 500_000, quick: 5_000, run: Run::Apart(encode_ranges), kernel: false },
     Workload { name: "encode rules", size: 50_000, quick: 500, run: Run::Apart(encode_rules), kernel: false },
     Workload { name: "lower and encode", size: 50_000, quick: 500, run: Run::Apart(encode_typed_rules), kernel: false },
     Workload { name: "load elements", size: 1_000_000, quick: 5_000, run: Run::Apart(load_elements), kernel: true },
+    Workload { name: "load sized", size: 1_000_000, quick: 5_000, run: Run::Apart(load_sized), kernel: true },
+    Workload { name: "load ranges", size: 500_000, quick: 5_000, run: Run::Apart(load_ranges), kernel: true },
+    Workload { name: "load timed", size: 100_000, quick: 5_000, run: Run::Apart(load_timed), kernel: true },
+    Workload { name: "exchange half", size: 100_000, quick: 5_000, run: Run::Apart(exchange_half), kernel: true },
+    Workload { name: "ban twice each", size: 20_000, quick: 500, run: Run::Apart(ban), kernel: true },
     Workload { name: "load rules", size: 50_000, quick: 500, run: Run::Apart(load_rules), kernel: true },
     Workload { name: "add one element", size: 20_000, quick: 100, run: Run::Apart(add_one_element), kernel: true },
     Workload { name: "list rules", size: 50_000, quick: 500, run: Run::Together(list_rules), kernel: true },
     Workload { name: "list elements", size: 100_000, quick: 5_000, run: Run::Together(list_elements), kernel: true },
+    Workload { name: "diff 1000", size: 1_000, quick: 100, run: Run::Apart(diff_same), kernel: false },
+    Workload { name: "diff 10000", size: 10_000, quick: 200, run: Run::Apart(diff_same), kernel: false },
+    Workload { name: "diff 50000", size: 50_000, quick: 500, run: Run::Apart(diff_same), kernel: false },
+    Workload { name: "diff 50000 one", size: 50_000, quick: 500, run: Run::Apart(diff_one), kernel: false },
+    Workload { name: "plan 1000", size: 1_000, quick: 100, run: Run::Together(plan_same), kernel: true },
+    Workload { name: "plan 10000", size: 10_000, quick: 200, run: Run::Together(plan_same), kernel: true },
+    Workload { name: "plan 50000", size: 50_000, quick: 500, run: Run::Together(plan_same), kernel: true },
+    Workload { name: "plan 50000 one", size: 50_000, quick: 500, run: Run::Together(plan_one), kernel: true },
 ];
 
 /// A batch as bytes: what `Client::apply` sends.
@@ -55,6 +74,10 @@ fn encode_elements(side: Side, n: usize) -> Result<Sample> {
     encode(side, 16, || Ruleset::new().elements(n))
 }
 
+fn encode_ranges(side: Side, n: usize) -> Result<Sample> {
+    encode(side, 40, || Ruleset::new().ranges(n))
+}
+
 fn encode_rules(side: Side, n: usize) -> Result<Sample> {
     let rules = Ruleset::new();
     let one = rules.rules(1).wire_len() - Batch::new().wire_len();
@@ -69,11 +92,22 @@ fn encode_typed_rules(side: Side, n: usize) -> Result<Sample> {
 }
 
 fn load(side: Side, batch: impl Fn(&Ruleset) -> Batch) -> Result<Sample> {
+    load_better(side, |_, _| Ok(()), &batch, &batch)
+}
+
+/// The floor of one batch against another with the same effect, after what was there before either.
+fn load_better(
+    side: Side,
+    before: impl Fn(&Ruleset, &mut Client) -> Result<()>,
+    plain: impl Fn(&Ruleset) -> Batch,
+    batch: impl Fn(&Ruleset) -> Batch,
+) -> Result<Sample> {
     let mut lab = Lab::new()?;
     let Lab { rules, nft, bare } = &mut lab;
+    before(rules, nft)?;
     let sample = match side {
         Side::Floor => {
-            let batch = batch(rules);
+            let batch = plain(rules);
             let commit = Commit::new(&batch);
             bare.make_room(batch.wire_len());
             Meter::measure(|| bare.commit(&commit.transmit()).map(|()| batch.wire_len()))?
@@ -90,6 +124,71 @@ fn load(side: Side, batch: impl Fn(&Ruleset) -> Batch) -> Result<Sample> {
 
 fn load_elements(side: Side, n: usize) -> Result<Sample> {
     load(side, |rules| rules.elements(n))
+}
+
+/// Below the floor: a set of a known size is another one in the kernel.
+fn load_sized(side: Side, n: usize) -> Result<Sample> {
+    load_better(side, |_, _| Ok(()), |rules| rules.elements(n), |rules| rules.sized(n))
+}
+
+fn load_ranges(side: Side, n: usize) -> Result<Sample> {
+    load(side, |rules| rules.ranges(n))
+}
+
+fn load_timed(side: Side, n: usize) -> Result<Sample> {
+    load(side, |rules| rules.timed(n))
+}
+
+/// Below the floor of flushing and filling: what remains is left alone.
+fn exchange_half(side: Side, n: usize) -> Result<Sample> {
+    let fill = |rules: &Ruleset, nft: &mut Client| {
+        nft.apply(&rules.elements(n))?;
+        // The table that has grown is rearranged meanwhile.
+        std::thread::sleep(Duration::from_millis(200));
+        Ok(())
+    };
+    let rewrite = |rules: &Ruleset| {
+        let mut batch = Batch::new();
+        batch.flush(&rules.set).add(rules.set.keys(rules.half(n)));
+        batch
+    };
+    let exchange = |rules: &Ruleset| {
+        let mut batch = Batch::new();
+        batch.exchange(&rules.set, rules.all(n), rules.half(n));
+        batch
+    };
+    load_better(side, fill, rewrite, exchange)
+}
+
+/// Bans as they come, each of them twice: a commit for each, or a [`Writer`] that gathers a thousand. The wall time is that of all.
+fn ban(side: Side, n: usize) -> Result<Sample> {
+    let Lab { rules, nft, mut bare } = Lab::new()?;
+    let hour = Duration::from_secs(3600);
+    let addresses = || rules.all(n).flat_map(|address| [address, address]);
+    match side {
+        Side::Floor => {
+            let one = |address| {
+                let mut batch = Batch::new();
+                batch.refresh(&rules.timed, address, hour);
+                wire(&batch)
+            };
+            let all: Vec<_> = addresses().map(one).collect();
+            Meter::measure(|| {
+                all.iter().try_for_each(|bytes| bare.commit(&[IoSlice::new(bytes)]))?;
+                Ok(all.iter().map(Vec::len).sum())
+            })
+        }
+        Side::Ours => {
+            let mut writer = Writer::new(nft).with_capacity(1000);
+            Meter::measure(|| {
+                for address in addresses() {
+                    writer.push(ElementChange::refresh(&rules.timed, address, hour))?;
+                }
+                writer.flush()?;
+                Ok(0)
+            })
+        }
+    }
 }
 
 fn load_rules(side: Side, n: usize) -> Result<Sample> {
@@ -191,4 +290,48 @@ fn list_elements(sides: [Side; 2], n: usize) -> Result<[Sample; 2]> {
             })
         },
     )
+}
+
+/// Comparing rules with as many; the floor is that of copying them.
+fn diff(side: Side, n: usize, changed: bool) -> Result<Sample> {
+    let present = Ruleset::new().desired(n, false)?;
+    let desired = Ruleset::new().desired(n, changed)?;
+    Meter::measure(|| match side {
+        Side::Floor => Ok(black_box(present.clone()).rules.len()),
+        Side::Ours => {
+            assert_eq!(black_box(reconcile::diff(&present, &desired)).len(), usize::from(changed));
+            Ok(n)
+        }
+    })
+}
+
+fn diff_same(side: Side, n: usize) -> Result<Sample> {
+    diff(side, n, false)
+}
+
+fn diff_one(side: Side, n: usize) -> Result<Sample> {
+    diff(side, n, true)
+}
+
+/// Reading the rules and comparing them with as many; the floor is that of listing them.
+fn plan(sides: [Side; 2], n: usize, changed: bool) -> Result<[Sample; 2]> {
+    let desired = Ruleset::new().desired(n, changed)?;
+    list(
+        sides,
+        n,
+        |rules| rules.rules(n),
+        (7, ["bench", "input"]),
+        |nft, _| {
+            assert_eq!(nft.plan(&desired)?.len(), usize::from(changed));
+            Ok(n)
+        },
+    )
+}
+
+fn plan_same(sides: [Side; 2], n: usize) -> Result<[Sample; 2]> {
+    plan(sides, n, false)
+}
+
+fn plan_one(sides: [Side; 2], n: usize) -> Result<[Sample; 2]> {
+    plan(sides, n, true)
 }

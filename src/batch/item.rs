@@ -4,7 +4,7 @@ use super::{Batch, Verb};
 use crate::{
     data::{Data, Family, Name},
     expr::ObjectType,
-    model::{Chain, Element, Flowtable, Object, Rule, Set, Table},
+    model::{Chain, Element, ElementFlags, Flowtable, Object, Rule, Set, SetFlags, Table},
     wire::{
         Be32, Codec, EncodeError, Malformed, Ms64, Path, Step, Text, Writer,
         message::{F_APPEND, F_CREATE, F_EXCL, F_REPLACE},
@@ -297,6 +297,7 @@ impl SetName<'_> {
 #[derive(Clone, Copy, Debug)]
 pub struct Elements<'a, I> {
     set: SetName<'a>,
+    interval: bool,
     elements: I,
 }
 
@@ -309,17 +310,24 @@ impl Set {
     where
         I: IntoIterator<Item: Borrow<Element>> + Clone,
     {
-        Elements { set: SetName { family: self.family, table: &self.table, name: &self.name, id: self.id }, elements }
+        let set = SetName { family: self.family, table: &self.table, name: &self.name, id: self.id };
+        Elements { set, interval: self.flags().contains(SetFlags::INTERVAL), elements }
     }
 }
 
 impl<I: IntoIterator<Item: Borrow<Element>> + Clone> Item for Elements<'_, I> {
     #[allow(private_interfaces)]
     fn put(&self, verb: Verb, _: Place, batch: &mut Batch) {
+        let mut cuts = false;
         batch.elements(verb, &self.set, self.elements.clone(), |element, out| {
-            element.borrow().write(verb, out);
+            let element: &Element = element.borrow();
+            cuts |= self.interval || element.is_interval_end() || element.key_end.is_some();
+            element.write(verb, out);
             Ok(())
         });
+        if cuts && matches!(verb, Verb::Delete | Verb::Destroy) {
+            batch.cuts(&self.set);
+        }
     }
 }
 
@@ -339,11 +347,14 @@ impl Element {
 
     /// The same of an element with nothing but these, which is not worth making an element for: of a million.
     #[inline]
-    pub(crate) fn write_key(key: &[u8], timeout: Option<Duration>, out: &mut Writer) {
+    pub(crate) fn write_key(key: &[u8], flags: Option<ElementFlags>, timeout: Option<Duration>, out: &mut Writer) {
         let entry = out.open(out.nested(1));
         let nest = out.open(out.nested(Self::KEY));
         out.leaf(Data::VALUE, "value", key);
         out.close(nest);
+        if let Some(flags) = flags {
+            out.leaf(Self::FLAGS, "flags", &u32::from(flags).to_be_bytes());
+        }
         if let Some(timeout) = timeout {
             out.attr(Self::TIMEOUT, "timeout", |out| Ms64::put(&timeout, out));
         }

@@ -2,12 +2,14 @@
 //!
 //! A batch is written as it is filled, so it takes the memory of its netlink messages and little more.
 
+mod cut;
 mod describe;
 mod graph;
 mod item;
 
+pub(crate) use cut::Part;
 pub(crate) use describe::{Fields, describe};
-pub(crate) use graph::{Present, place_of};
+pub(crate) use graph::{Flaw, Present, place_of};
 pub use item::{Add, Create, Delete, Elements, Flush, Insert};
 pub(crate) use item::{Item, Place, SetName};
 
@@ -38,7 +40,7 @@ use std::{collections::HashSet, fmt};
 ///
 /// What has no form on the wire (a name that is too long, a zero timeout) is remembered and reported by
 /// [`Client::apply`](crate::Client::apply), together with everything else that is wrong, before anything is sent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Batch {
     /// The messages between the begin and the end marker.
     out: Vec<u8>,
@@ -53,8 +55,25 @@ pub struct Batch {
     made: HashSet<(Family, Name, Name)>,
     expected: Option<Generation>,
     assumptions: Vec<Assumption>,
+    /// Tables with the names and families of those of iptables-nft, and the first operation on each.
+    classic: Vec<(usize, Table)>,
+    /// Which operations flush the ruleset, and of which family.
+    flushed: Vec<(usize, Option<Family>)>,
+    /// Interval sets that elements are deleted from.
+    cut: Vec<(Family, Name, Name)>,
     /// Operations that have no form on the wire, and why.
     refused: Vec<(usize, EncodeError)>,
+}
+
+/// What a batch is about.
+#[derive(Debug, Default)]
+pub(crate) struct Touched {
+    /// The tables that it names.
+    pub(crate) tables: Vec<Table>,
+    /// The sets whose elements it changes.
+    pub(crate) sets: Vec<(Family, Name, Name)>,
+    /// The families of which it removes all tables; `None` is all of them.
+    pub(crate) flushed: Vec<Option<Family>>,
 }
 
 /// One operation: a run of messages.
@@ -101,6 +120,8 @@ pub enum Verb {
     Refresh,
     /// Give it another name.
     Rename,
+    /// Change what is there, in a [plan](crate::reconcile::Plan).
+    Update,
 }
 
 impl fmt::Display for Verb {
@@ -115,6 +136,7 @@ impl fmt::Display for Verb {
             Self::Flush => "flush",
             Self::Refresh => "refresh",
             Self::Rename => "rename",
+            Self::Update => "update",
         })
     }
 }
@@ -137,6 +159,19 @@ impl List {
     }
 }
 
+/// The name that iptables-nft may have given to a table of a family, if it and a zero byte come first.
+fn classic_name(family: Family, bytes: &[u8]) -> Option<&'static [u8]> {
+    const NAMES: &[&[u8]] = &[b"filter\0", b"nat\0", b"mangle\0", b"raw\0", b"security\0", b"broute\0"];
+    let families = matches!(family, Family::Ip | Family::Ip6 | Family::Arp | Family::Bridge);
+    let name = NAMES.iter().filter(|_| families).find(|name| bytes.starts_with(name))?;
+    name.strip_suffix(b"\0")
+}
+
+/// Whether a table may be one of iptables-nft.
+pub(crate) fn is_classic(table: &Table) -> bool {
+    classic_name(table.family, &[table.name.as_bytes(), b"\0"].concat()).is_some()
+}
+
 impl Default for Batch {
     fn default() -> Self {
         Self::new()
@@ -154,6 +189,9 @@ impl Batch {
             ids: 0,
             expected: None,
             assumptions: Vec::new(),
+            cut: Vec::new(),
+            classic: Vec::new(),
+            flushed: Vec::new(),
             refused: Vec::new(),
             made: HashSet::new(),
         }
@@ -171,7 +209,7 @@ impl Batch {
 
     /// Its size on the wire in bytes, for what the socket's send buffer must hold.
     pub fn wire_len(&self) -> usize {
-        self.begin(self.expected.is_some()).len() + self.out.len() + message::ATTRIBUTES
+        self.begin(self.expected, self.expected.is_some()).len() + self.out.len() + message::ATTRIBUTES
     }
 
     /// How many netlink messages it has.
@@ -198,7 +236,9 @@ impl Batch {
     /// except for rules, stays as it is.
     ///
     /// Some of it can be changed so: the policy and the devices of a chain, the flags of a table, the devices of a flowtable, the
-    /// size of a set, and objects that are a quota or a SYN proxy.
+    /// size of a set (from the next batch on), and objects that are a quota or a SYN proxy. Since 6.12 also the time of an element: one
+    /// that is added with another timeout than it has starts again with that, and one that is added without, to a set that has none
+    /// either, stays for ever. An element of a map that is there with another value is refused.
     pub fn add(&mut self, item: impl Add) -> &mut Self {
         item.put(Verb::Add, Place::Back, self);
         self
@@ -236,8 +276,8 @@ impl Batch {
 
     /// Removes a table, chain, set, rule, object, flowtable or elements; fails if it is not there or in use.
     ///
-    /// A table and a chain go with all that is in them. In a set of intervals of *concatenated* fields the kernel takes a key,
-    /// or a part of an interval, for the whole interval that it lies in, and removes that: give the interval as it was added.
+    /// A table and a chain go with all that is in them. Intervals are deleted as they were added: a part of one, or more than
+    /// one, is refused, since the kernel would remove more than that, or half of it.
     pub fn delete(&mut self, item: impl Delete) -> &mut Self {
         item.put(Verb::Delete, Place::Back, self);
         self
@@ -262,7 +302,11 @@ impl Batch {
 
     /// Removes all tables of a family, or all tables, with all that is in them; those that belong to another program's
     /// connection stay. nft's `flush ruleset`.
+    ///
+    /// Where iptables-nft or Docker keep tables, [`Client::apply`](crate::Client::apply) refuses it, unless
+    /// [told otherwise](crate::Client::allow_iptables).
     pub fn flush_ruleset(&mut self, family: Option<Family>) -> &mut Self {
+        self.flushed.push((self.operations.len(), family));
         self.operation(Verb::Flush);
         // A message about tables that names none means all of them: the one place where this is meant.
         let mut out = Writer::reuse(std::mem::take(&mut self.out), Form::Request);
@@ -289,6 +333,100 @@ impl Batch {
         if !self.assumptions.iter().any(|known| Assumption { operation, ..known.clone() } == assumption) {
             self.assumptions.push(assumption);
         }
+    }
+
+    /// Notes that intervals of a set are deleted, for which the kernel does not ask whether all of each is meant.
+    pub(crate) fn cuts(&mut self, set: &SetName<'_>) {
+        let set = (set.family, set.table.clone(), set.name.clone());
+        if !self.cut.contains(&set) {
+            self.cut.push(set);
+        }
+    }
+
+    /// Notes a message about a table that iptables-nft may keep; the name of the table comes first in every message.
+    fn note_classic(&mut self, family: Family, message: usize) {
+        let payload = self.out.get(message + message::ATTRIBUTES + 4..).unwrap_or_default();
+        if let Some(name) = classic_name(family, payload) {
+            let table = Table::new(family, name);
+            if !self.classic.iter().any(|(_, known)| *known == table) {
+                self.classic.push((self.operations.len().saturating_sub(1), table));
+            }
+        }
+    }
+
+    pub(crate) fn flushed(&self) -> &[(usize, Option<Family>)] {
+        &self.flushed
+    }
+
+    pub(crate) fn classic_tables(&self) -> &[(usize, Table)] {
+        &self.classic
+    }
+
+    /// What it is about.
+    pub(crate) fn touched(&self) -> Touched {
+        let Touched { mut tables, mut sets, mut flushed } = Touched::default();
+        for (nft, message, fields) in self.each() {
+            let family = Family::from(message.family());
+            let Some(name) = fields.name(1) else {
+                flushed.push((message.family() != 0).then_some(family));
+                continue;
+            };
+            let mut table = Table::new(family, name);
+            if nft == 0 {
+                table = Table::decode_attrs(family, message.attributes()).unwrap_or(table);
+            }
+            if let (12 | 14 | 30, Some(set)) = (nft, fields.name(2)) {
+                let set = (family, table.name.clone(), set);
+                if sets.last() != Some(&set) && !sets.contains(&set) {
+                    sets.push(set);
+                }
+            }
+            let known =
+                tables.iter_mut().find(|known: &&mut Table| (known.family, &known.name) == (family, &table.name));
+            match known {
+                // Said with flags counts.
+                Some(known) if table.flags.is_some() => *known = table,
+                Some(_) => {}
+                None => tables.push(table),
+            }
+        }
+        Touched { tables, sets, flushed }
+    }
+
+    /// Does what another batch does after this one, which has given no numbers to sets.
+    pub(crate) fn append(&mut self, other: Self) {
+        let (start, messages, operations) = (self.out.len(), self.messages, self.operations.len());
+        self.out.extend_from_slice(&other.out);
+        let mut at = start;
+        while let Some(&[a, b, c, d]) = self.out.get(at..at + 4) {
+            let len = u32::from_ne_bytes([a, b, c, d]) as usize;
+            let seq = &mut self.out[at + 8..at + 12];
+            let number = u32::from_ne_bytes([seq[0], seq[1], seq[2], seq[3]]) + messages;
+            seq.copy_from_slice(&number.to_ne_bytes());
+            at += len.next_multiple_of(4);
+        }
+        self.operations.extend(other.operations.iter().map(|op| Operation {
+            seq: op.seq + messages,
+            offset: op.offset + start,
+            ..*op
+        }));
+        self.messages += other.messages;
+        if other.messages > 0 {
+            self.last = other.last + start;
+        }
+        self.ids += other.ids;
+        self.refused.extend(other.refused.into_iter().map(|(operation, error)| (operation + operations, error)));
+        self.cut.extend(other.cut);
+        self.classic.extend(other.classic.into_iter().map(|(operation, table)| (operation + operations, table)));
+        self.flushed.extend(other.flushed.into_iter().map(|(operation, family)| (operation + operations, family)));
+        self.assumptions.extend(
+            other.assumptions.into_iter().map(|known| Assumption { operation: known.operation + operations, ..known }),
+        );
+        self.made.extend(other.made);
+    }
+
+    pub(crate) fn cut_sets(&self) -> &[(Family, Name, Name)] {
+        &self.cut
     }
 
     pub(crate) fn assumptions(&self) -> &[Assumption] {
@@ -319,6 +457,7 @@ impl Batch {
         message::finish(&mut out, start);
         let (buf, error) = out.into_parts();
         self.out = buf;
+        self.note_classic(family, start);
         if let Some(error) = error {
             self.refuse(error);
         }
@@ -413,14 +552,17 @@ impl Batch {
         }
         let (buf, error) = out.into_parts();
         self.out = buf;
+        if before.0 < self.messages {
+            self.note_classic(set.family, self.last);
+        }
         wrong.into_iter().chain(error).for_each(|error| self.refuse(error));
     }
 
     /// `NFNL_MSG_BATCH_BEGIN`, sequence number 0; with `echo` also what makes the kernel tell the generation of the commit.
-    pub(crate) fn begin(&self, echo: bool) -> Vec<u8> {
+    pub(crate) fn begin(&self, expected: Option<Generation>, echo: bool) -> Vec<u8> {
         let mut out = Writer::new(Form::Request);
         let begin = message::begin(&mut out, 0x10, F_REQUEST, 0, 0, SUBSYSTEM);
-        if let Some(generation) = self.expected {
+        if let Some(generation) = expected {
             out.attr(1, "generation", |out| out.bytes(&generation.0.to_be_bytes()));
         }
         message::finish(&mut out, begin);
@@ -457,6 +599,15 @@ impl Batch {
         let from = &self.out[self.operations[index].offset..];
         let message = message::messages(from).flatten().find(|m| m.seq == seq)?;
         Some((index, message))
+    }
+
+    /// The operations: the verb and the messages of each.
+    pub(crate) fn each_operation(&self) -> impl Iterator<Item = (Verb, impl Iterator<Item = message::Message<'_>>)> {
+        let ends = self.operations.iter().skip(1).map(|next| next.offset).chain([self.out.len()]);
+        self.operations
+            .iter()
+            .zip(ends)
+            .map(|(op, end)| (op.verb, message::messages(&self.out[op.offset..end]).flatten()))
     }
 
     /// How many elements an operation has in its messages before this one.

@@ -89,9 +89,9 @@ impl Pending {
         if self.is_empty() {
             self.clear();
         }
-        self.bytes.push(family.into());
-        self.bytes.extend((attributes.len() as u32).to_ne_bytes());
-        self.bytes.extend(attributes);
+        let [a, b, c, d] = (attributes.len() as u32).to_ne_bytes();
+        self.bytes.extend_from_slice(&[family.into(), a, b, c, d]);
+        self.bytes.extend_from_slice(attributes);
     }
 
     fn pop(&mut self) -> Option<(Family, &[u8])> {
@@ -138,7 +138,11 @@ impl Doubles {
 
     fn watch(&mut self, element: &[u8]) {
         if let Some(key) = attrs(element).flatten().find(|a| a.kind == 1) {
-            self.seen.push(self.hasher.hash_one(key.payload));
+            // Behind the header of the nested attribute. Keys of a set are of one length; those of up to four bytes need no hash.
+            self.seen.push(match key.payload.split_at_checked(4) {
+                Some((_, &[a, b, c, d])) => u32::from_ne_bytes([a, b, c, d]).into(),
+                _ => self.hasher.hash_one(key.payload),
+            });
         }
     }
 
@@ -476,6 +480,7 @@ impl Client {
 
     fn get_by(&mut self, kind: u8, set: &Set, keys: &[Value]) -> Result<Vec<Option<Element>>> {
         let mut found: Vec<Option<Element>> = Vec::with_capacity(keys.len());
+        let mut exists = false;
         let what = format!("get elements of {} {} {}", set.family, set.table, set.name);
         while found.len() < keys.len() {
             let rest = &keys[found.len()..];
@@ -498,7 +503,14 @@ impl Client {
             match answer {
                 Ok(()) if found.len() > before => {}
                 // The kernel answers key by key and stops at the first that is not there.
-                Err(e) if e.is_not_found() && (found.len() > before || self.exists(set)?) => found.push(None),
+                Err(e) if e.is_not_found() => {
+                    // Asked once, whatever becomes of it.
+                    exists = exists || found.len() > before || self.exists(set)?;
+                    if !exists {
+                        return Err(e);
+                    }
+                    found.push(None);
+                }
                 Err(e) => return Err(e),
                 Ok(()) => return Err(Error::Interrupted { what }),
             }

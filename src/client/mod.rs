@@ -1,23 +1,37 @@
 //! Talks to the kernel: blocking, over one socket that stays open.
 
+mod background;
+pub mod confirm;
 mod list;
 mod objects;
+mod owned;
 mod recent;
+mod reconcile;
 mod snapshot;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod typed;
+mod watch;
+mod watchdog;
+mod writer;
 
+pub use background::WriterThread;
+pub use confirm::Pending;
 pub use list::Listing;
+pub use owned::Owned;
 pub use recent::{RecentAdmin, RecentEntry};
+pub use watch::{Change, Drift, Watch};
+pub use writer::{Counters, ElementChange, Poll, Writer, Written};
 
 use crate::{
     Batch,
-    batch::{Assumption, Present},
+    batch::{Assumption, Present, is_classic},
     data::{DataType, Family, Name},
     error::{Error, Rejection, Result},
-    model::{Chain, Generation, Rule, Set, Table},
-    proto::{Acks, Commit, Dump, DumpEvent, Get, Outcome, World, refusal},
-    wire::{Codec, DecodeError, Malformed, Text, Writer},
+    model::{Chain, Element, Generation, Rule, Set, SetFlags, Table},
+    proto::{Acks, Capabilities, Commit, Dump, DumpEvent, Feature, Get, Outcome, Probe, World, refusal},
+    wire::{self, Codec, DecodeError, Malformed, Text},
 };
 use socket::{Received, Socket};
 
@@ -42,6 +56,12 @@ pub struct Client {
     seq: u32,
     /// Whether this kernel acknowledges the end of a batch; asked once.
     acks: Option<Acks>,
+    /// What this kernel can do; found out once.
+    capabilities: Option<Capabilities>,
+    /// The tables of iptables-nft may be changed.
+    iptables: bool,
+    /// Where it was opened.
+    namespace: Option<std::path::PathBuf>,
 }
 
 /// Proof that a batch was committed.
@@ -55,6 +75,9 @@ pub struct Committed {
     pub generation: Option<Generation>,
 }
 
+/// How often somebody else may be faster.
+const ATTEMPTS: u32 = 16;
+
 /// Below this many messages the answers cannot overrun the default receive buffer, which holds 256 of them.
 const FEW: u32 = 200;
 
@@ -66,12 +89,39 @@ impl Client {
     /// # Errors
     /// [`Error::Io`] if the kernel has no netlink socket to give.
     pub fn open() -> Result<Self> {
-        Ok(Self { socket: Socket::open()?, seq: 1 << 31, acks: None })
+        Ok(Self {
+            socket: Socket::open()?,
+            seq: 1 << 31,
+            acks: None,
+            capabilities: None,
+            iptables: false,
+            namespace: confirm::namespace(),
+        })
     }
 
     /// The netlink port of the connection: what the kernel reports as [owner](Table::owner) of its tables.
     pub fn port(&self) -> u32 {
         self.socket.port()
+    }
+
+    /// Gives the connection room for so many bytes of answers that wait to be read; the kernel doubles it, and has a least size.
+    ///
+    /// The default holds the refusals of 256 operations, and is enough for all else: a program that wants to be told of more at once
+    /// makes it larger.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the kernel refuses the size.
+    pub fn set_receive_buffer(&mut self, bytes: usize) -> Result<()> {
+        self.socket.set_receive_buffer(bytes)
+    }
+
+    /// Lets this connection change the tables that iptables-nft keeps: `filter`, `nat`, `mangle`, `raw`, `security` and `broute` of
+    /// families ip, ip6, arp and bridge, where they have its chains.
+    ///
+    /// That is refused otherwise, and so is to [flush the ruleset](Batch::flush_ruleset) with them in it: what iptables does not know it fails on, and `iptables-restore` throws away what it did not write.
+    pub fn allow_iptables(&mut self, allow: bool) -> &mut Self {
+        self.iptables = allow;
+        self
     }
 
     /// Makes all changes of `batch`, or none.
@@ -81,9 +131,9 @@ impl Client {
     /// * [`Error::Stale`]: nothing was changed; somebody else was faster (see [`Batch::expect`]).
     /// * [`Error::TooLarge`]: nothing was sent.
     /// * [`Error::Unknown`]: the answer got lost and the generation does not tell either.
+    /// * [`Error::Interrupted`]: it deletes intervals, and somebody else kept changing the ruleset while they were looked up.
     pub fn apply(&mut self, batch: &Batch) -> Result<Committed> {
-        Self::reject_refused(batch)?;
-        self.reject_mistaken(batch)?;
+        self.reject_wrong(batch)?;
         if batch.messages() == 0 {
             let Some(expected) = batch.expected() else { return Ok(Committed { generation: None }) };
             return match self.generation()? {
@@ -91,17 +141,34 @@ impl Client {
                 _ => Err(Error::Stale { expected }),
             };
         }
+        if batch.cut_sets().is_empty() {
+            return self.commit(batch, batch.expected());
+        }
+        // What intervals are there is read first, and has to be true when they are deleted.
+        for _ in 0..list::ATTEMPTS {
+            let generation = batch.expected().map_or_else(|| self.generation(), Ok)?;
+            self.reject_parts(batch)?;
+            match self.commit(batch, Some(generation)) {
+                Err(error) if error.is_stale() && batch.expected().is_none() => {}
+                result => return result,
+            }
+        }
+        Err(Error::Interrupted { what: "delete intervals".into() })
+    }
+
+    /// Commits if the ruleset is of a generation.
+    fn commit(&mut self, batch: &Batch, expected: Option<Generation>) -> Result<Committed> {
         // Where answers may get lost, the generation before is what tells afterwards.
-        let before = match batch.expected() {
+        let before = match expected {
             None if batch.messages() > FEW => Some(self.generation()?),
             expected => expected,
         };
         let acks = self.acks()?;
-        let mut commit = Commit::with(batch, acks, false);
+        let mut commit = Commit::with(batch, acks, false, expected);
         self.exchange(&mut commit)?;
         match commit.outcome_in(self) {
             Outcome::Committed => {
-                let generation = match (batch.expected(), commit.generation(), acks) {
+                let generation = match (expected, commit.generation(), acks) {
                     (None, ..) => None,
                     (_, Some(told), _) => Some(told),
                     // Nothing told: nothing changed.
@@ -110,7 +177,7 @@ impl Client {
                 };
                 Ok(Committed { generation })
             }
-            outcome => Err(self.failed(batch, outcome, before)?),
+            outcome => Err(self.failed(batch, outcome, before, expected)?),
         }
     }
 
@@ -123,21 +190,48 @@ impl Client {
     /// # Errors
     /// As [`Client::apply`].
     pub fn check(&mut self, batch: &Batch) -> Result<()> {
-        Self::reject_refused(batch)?;
-        self.reject_mistaken(batch)?;
+        self.reject_wrong(batch)?;
         if batch.messages() == 0 {
             return Ok(());
         }
+        self.reject_parts(batch)?;
         let mut commit = Commit::check(batch);
         self.exchange(&mut commit)?;
         match commit.outcome_in(self) {
-            Outcome::Committed => Rejection::flawed(batch).map_or(Ok(()), |rejection| Err(rejection.into())),
-            outcome => Err(self.failed(batch, outcome, None)?),
+            Outcome::Committed => {
+                Rejection::flawed(batch, batch.flaws()).map_or(Ok(()), |rejection| Err(rejection.into()))
+            }
+            outcome => Err(self.failed(batch, outcome, None, batch.expected())?),
         }
     }
 
-    fn reject_refused(batch: &Batch) -> Result<()> {
-        Rejection::refused(batch).map_or(Ok(()), |rejection| Err(rejection.into()))
+    /// What need not be sent to know that it is wrong.
+    fn reject_wrong(&mut self, batch: &Batch) -> Result<()> {
+        if let Some(rejection) = Rejection::refused(batch) {
+            return Err(rejection.into());
+        }
+        self.reject_iptables(batch)?;
+        self.reject_mistaken(batch)
+    }
+
+    /// Changes of what belongs to iptables-nft.
+    fn reject_iptables(&mut self, batch: &Batch) -> Result<()> {
+        if self.iptables {
+            return Ok(());
+        }
+        let mut touched = batch.classic_tables().to_vec();
+        for (operation, family) in batch.flushed() {
+            let tables = readable(self.tables().snapshot())?;
+            let goes = |table: &Table| is_classic(table) && family.is_none_or(|family| table.family == family);
+            touched.extend(tables.into_iter().filter(goes).map(|table| (*operation, table)));
+        }
+        for (operation, table) in &touched {
+            let chains = readable(self.chains(table).snapshot())?;
+            if let Some(chain) = chains.iter().find(|chain| chain.is_of_iptables()) {
+                return Err(Rejection::iptables(batch, *operation, table, &chain.name).into());
+            }
+        }
+        Ok(())
     }
 
     /// What the kernel would take for something else: elements for a set that holds intervals, or holds none.
@@ -149,11 +243,32 @@ impl Client {
             // What cannot be read, or is not there, the kernel will speak of itself.
             let found = made.or_else(|| self.set(table, set).ok().flatten());
             let Some(found) = found else { continue };
-            if found.key_type != Some(*key_type) || interval.is_some_and(|interval| found.is_interval() != interval) {
+            if found.key_type != Some(*key_type)
+                || interval.is_some_and(|said| found.flags().contains(SetFlags::INTERVAL) != said)
+            {
                 wrong.push((assumption, found));
             }
         }
         Rejection::mistaken(batch, wrong).map_or(Ok(()), |rejection| Err(rejection.into()))
+    }
+
+    /// Deletes of intervals that the kernel would take for more than they name.
+    fn reject_parts(&mut self, batch: &Batch) -> Result<()> {
+        for (family, table, name) in batch.cut_sets() {
+            let present = self.set(&Table::new(*family, table), name)?;
+            let Some(set) = present.clone().or_else(|| batch.set(*family, table, name)) else { continue };
+            if !set.flags().contains(SetFlags::INTERVAL) {
+                continue;
+            }
+            let parts = batch.parts(&set, &mut |keys| match &present {
+                Some(set) => self.get(set, keys),
+                None => Ok(Vec::new()),
+            })?;
+            if let Some(rejection) = Rejection::parts(batch, &set, parts) {
+                return Err(rejection.into());
+            }
+        }
+        Ok(())
     }
 
     fn exchange(&mut self, commit: &mut Commit<'_>) -> Result<()> {
@@ -184,6 +299,38 @@ impl Client {
         Ok(*self.acks.insert(acks))
     }
 
+    /// What this kernel can do: found out the first time, and remembered. Changes nothing.
+    ///
+    /// ```no_run
+    /// use oxitables::{Client, proto::Feature};
+    /// let mut nft = Client::open()?;
+    /// if !nft.capabilities()?.has(Feature::Destroy) {
+    ///     println!("this kernel is older than {}", Feature::Destroy.since());
+    /// }
+    /// # Ok::<(), oxitables::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] without privilege, or if the kernel has no nf_tables.
+    pub fn capabilities(&mut self) -> Result<&Capabilities> {
+        let found = match self.capabilities.take() {
+            Some(known) => known,
+            None => self.probe()?,
+        };
+        Ok(self.capabilities.insert(found))
+    }
+
+    fn probe(&mut self) -> Result<Capabilities> {
+        let end_ack = self.acks()? == Acks::End;
+        let probe = Probe::new();
+        let mut commit = probe.commit();
+        self.exchange(&mut commit)?;
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let found = probe.capabilities(&commit, end_ack, &release)?;
+        log::debug!("this kernel lacks: {:?}", found.missing());
+        Ok(found)
+    }
+
     /// Commits an empty batch, which changes nothing.
     fn commit_nothing(&mut self) -> Result<Outcome> {
         let nothing = Batch::new();
@@ -207,8 +354,14 @@ impl Client {
         Ok(if now == expected { now } else { expected.next() })
     }
 
-    fn failed(&mut self, batch: &Batch, outcome: Outcome, before: Option<Generation>) -> Result<Error> {
-        Ok(match (outcome, batch.expected()) {
+    fn failed(
+        &mut self,
+        batch: &Batch,
+        outcome: Outcome,
+        before: Option<Generation>,
+        expected: Option<Generation>,
+    ) -> Result<Error> {
+        Ok(match (outcome, expected) {
             (Outcome::Rejected(rejection), _) => rejection.into(),
             (Outcome::Stale, Some(expected)) => Error::Stale { expected },
             (Outcome::Unknown { why }, _) => match before {
@@ -243,7 +396,7 @@ impl Client {
         self.seq
     }
 
-    fn request(&mut self, kind: u8, family: Option<Family>, what: &str, body: impl FnOnce(&mut Writer)) -> Get {
+    fn request(&mut self, kind: u8, family: Option<Family>, what: &str, body: impl FnOnce(&mut wire::Writer)) -> Get {
         Get::new(kind, 0, family, self.next_seq(), what.to_owned(), body)
     }
 
@@ -359,7 +512,18 @@ impl Client {
     }
 }
 
+/// A listing; nothing of what is not there, or may not be read: that may not be written either, and the kernel will say so.
+fn readable<T>(listing: Result<Vec<T>>) -> Result<Vec<T>> {
+    match listing {
+        Err(error) if error.is_not_found() || error.is_permission() => Ok(Vec::new()),
+        listing => listing,
+    }
+}
+
 impl World for Client {
+    fn lacks(&mut self, feature: Feature) -> bool {
+        self.capabilities().is_ok_and(|known| !known.has(feature))
+    }
     fn table(&mut self, family: Family, name: &Name) -> Option<Table> {
         Client::table(self, family, name).ok().flatten()
     }
@@ -368,6 +532,12 @@ impl World for Client {
     }
     fn set(&mut self, table: &Table, name: &Name) -> Option<Set> {
         Client::set(self, table, name).ok().flatten()
+    }
+    fn process(&mut self, port: u32) -> Option<String> {
+        owned::process_of(port)
+    }
+    fn elements(&mut self, set: &Set) -> Option<Vec<Element>> {
+        Client::elements(self, set).snapshot().ok()
     }
     fn present(&mut self, table: &Table) -> Option<Present> {
         let mut present = Present { chains: self.chains(table).snapshot().ok()?, ..Present::default() };

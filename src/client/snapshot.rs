@@ -28,16 +28,20 @@ impl Client {
     /// [`Error::Interrupted`] if it kept changing; [`Error::Malformed`] if something does not decode; [`Error::Request`] without
     /// privilege.
     pub fn ruleset(&mut self) -> Result<Ruleset> {
-        self.read(true)
+        self.consistent(|client, ruleset| client.fill(ruleset, true))
     }
 
     /// The same without elements, of which there may be very many.
     #[cfg(feature = "json")]
     pub(crate) fn outline(&mut self) -> Result<Ruleset> {
-        self.read(false)
+        self.consistent(|client, ruleset| client.fill(ruleset, false))
     }
 
-    fn read(&mut self, elements: bool) -> Result<Ruleset> {
+    /// What `fill` reads, of one generation.
+    pub(super) fn consistent(
+        &mut self,
+        mut fill: impl FnMut(&mut Self, &mut Ruleset) -> Result<()>,
+    ) -> Result<Ruleset> {
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 std::thread::sleep(PAUSE);
@@ -46,7 +50,7 @@ impl Client {
             // A commit that raised the generation may still be unlinking what it deleted.
             self.wait_for_commits()?;
             let mut ruleset = Ruleset::new(before);
-            match self.fill(&mut ruleset, elements) {
+            match fill(self, &mut ruleset) {
                 Ok(()) if self.generation()? == before => return Ok(ruleset),
                 // A set that was listed may be gone when its elements are asked for.
                 Err(error) if !matches!(error, Error::Interrupted { .. }) && self.generation()? == before => {

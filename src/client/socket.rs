@@ -1,9 +1,13 @@
 //! The socket, and nothing else: the only system calls of the library.
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    proto::refusal,
+};
 use netlink_sys::{Socket as NetlinkSocket, protocols::NETLINK_NETFILTER};
 use nix::{
     errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
         socket::{self, MsgFlags, getsockopt, setsockopt, sockopt},
         time::{TimeVal, TimeValLike},
@@ -12,6 +16,7 @@ use nix::{
 use std::{
     io::{self, IoSlice},
     os::fd::{AsFd, AsRawFd, BorrowedFd},
+    time::Duration,
 };
 
 /// The kernel fills at most 32 KiB for one receive, and sizes its answers by the largest buffer it was ever given: smaller
@@ -101,9 +106,34 @@ impl Socket {
         if len > self.limit()? { Err(self.too_large(len)) } else { Ok(()) }
     }
 
+    pub(crate) fn set_receive_buffer(&self, bytes: usize) -> Result<()> {
+        // The first is for CAP_NET_ADMIN in the first user namespace; the other is capped by net.core.rmem_max.
+        setsockopt(&self.inner, sockopt::RcvBufForce, &bytes)
+            .or_else(|_| setsockopt(&self.inner, sockopt::RcvBuf, &bytes))
+            .map_err(io("setting the receive buffer's size"))
+    }
+
     fn too_large(&self, needed: usize) -> Error {
         let limit = self.limit().unwrap_or(0).min(SEND_MAX);
         Error::TooLarge { needed, limit, sysctl: (needed + SEND_OVERHEAD).div_ceil(2) }
+    }
+
+    /// Hears what is told to a multicast group.
+    pub(crate) fn join(&mut self, group: u32) -> Result<()> {
+        let refused = |error: io::Error| refusal("changes".into(), error.raw_os_error().unwrap_or_default());
+        self.inner.add_membership(group).map_err(refused)
+    }
+
+    /// Waits until something is queued; false if nothing was after `timeout`, which has no end if `None`.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<bool> {
+        let ms = timeout.map(|timeout| i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX));
+        let timeout = ms.and_then(|ms| PollTimeout::try_from(ms).ok()).unwrap_or(PollTimeout::NONE);
+        match poll(&mut [PollFd::new(self.inner.as_fd(), PollFlags::POLLIN)], timeout) {
+            Ok(ready) => Ok(ready > 0),
+            // Somebody looks whether there is something, and waits again.
+            Err(Errno::EINTR) => Ok(true),
+            Err(errno) => Err(io("waiting")(errno)),
+        }
     }
 
     /// Takes one datagram that is queued already.

@@ -3,34 +3,27 @@
 //! Each knows its nft data type, its width and its byte order, so that nobody who writes a rule has to.
 
 mod bits;
-#[allow(dead_code, reason = "what reads and lists text builds on it")]
 mod clock;
-#[allow(dead_code, reason = "what reads and lists text builds on it")]
 mod look;
 mod names;
 #[macro_use]
 mod number;
 mod numbers;
 mod plain;
-#[allow(dead_code, reason = "what reads and lists text builds on it")]
 mod style;
-#[allow(dead_code, reason = "what reads and lists text builds on it")]
 mod system;
-#[allow(dead_code, reason = "what reads and lists text builds on it")]
 mod types;
 
 pub use bits::{CtEvents, CtLabels, CtState, CtStatus, TcpFlags};
-#[allow(unused_imports, reason = "what reads and lists text builds on it")]
-pub(crate) use look::{Info, Look, parse_duration, show_duration};
+pub(crate) use look::{Info, Look, show_duration};
 pub use names::{HelperName, IfKind, IfName, MacAddr, OsName, ParseMacError};
 pub use numbers::*;
 pub use plain::RawBits;
-#[allow(unused_imports, reason = "what reads and lists text builds on it")]
 pub(crate) use style::{Form, Style, Words};
 pub(crate) use types::{BITMASK, HEX_INTEGER, INTEGER};
 
 use super::Value;
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// nft's number for the type of a set key or value: six bits for each field of a concatenation, the first the highest.
 ///
@@ -63,6 +56,14 @@ impl DataType {
         let word =
             |field: Self| FieldType::of(field).map_or_else(|| format!("type {}", field.0), |ty| ty.name().into());
         self.fields().map(word).collect::<Vec<_>>().join(" . ")
+    }
+
+    /// An interval of register content, field by field.
+    pub(crate) fn show_range(self, lo: &[u8], hi: &[u8]) -> String {
+        let (lo, hi) = (self.show(lo), self.show(hi));
+        let fields = lo.split(" . ").zip(hi.split(" . "));
+        let words = fields.map(|(lo, hi)| if lo == hi { lo.to_owned() } else { format!("{lo}-{hi}") });
+        words.collect::<Vec<_>>().join(" . ")
     }
 
     /// Register content in nft's words, or in hexadecimal where the type has none.
@@ -201,6 +202,14 @@ pub(crate) mod sealed {
 /// The number that up to 16 big-endian bytes are.
 pub(crate) fn be(bytes: &[u8]) -> u128 {
     bytes.iter().take(16).fold(0, |n, b| n << 8 | u128::from(*b))
+}
+
+/// Bytes in pairs of digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Bytes that are known to fit.

@@ -46,6 +46,26 @@ impl Value {
         self.bytes[..usize::from(self.len)].reverse();
     }
 
+    /// The next value of this width; `None` after the highest.
+    #[inline]
+    pub(crate) fn after(mut self) -> Option<Self> {
+        self.bytes[..usize::from(self.len)].iter_mut().rev().find_map(|byte| {
+            *byte = byte.wrapping_add(1);
+            (*byte != 0).then_some(())
+        })?;
+        Some(self)
+    }
+
+    /// The value before it of this width; `None` before the lowest.
+    #[inline]
+    pub(crate) fn before(mut self) -> Option<Self> {
+        self.bytes[..usize::from(self.len)].iter_mut().rev().find_map(|byte| {
+            *byte = byte.wrapping_sub(1);
+            (*byte != 0xff).then_some(())
+        })?;
+        Some(self)
+    }
+
     fn read(payload: &[u8]) -> Result<Self, DecodeError> {
         Self::new(payload).ok_or_else(|| {
             DecodeError::from(Malformed::TooLong { got: payload.len(), most: Self::MAX }).within(Step::Field("value"))

@@ -99,7 +99,7 @@ pub use tunnel::{Tunnel, TunnelKey, TunnelMode};
 pub use xfrm::{Xfrm, XfrmDirection, XfrmKey};
 
 use crate::data::Name;
-use crate::wire::{Choice, Codec, DecodeError, Form, Named, Scope, Spec, Table, Writer, attrs};
+use crate::wire::{Choice, Codec, DecodeError, Form, Named, Scope, Spec, Table, Writer, aligned, attrs};
 #[cfg(test)]
 use proptest::prelude::*;
 use std::borrow::Cow;
@@ -148,7 +148,8 @@ macro_rules! expressions {
                 }
                 match self {
                     $( Self::$variant(e) => {
-                        out.attr(Self::NAME, "name", |out| out.bytes(concat!($name, "\0").as_bytes()));
+                        const NAME: [u8; aligned($name.len() + 5)] = Expr::name_attr($name);
+                        out.bytes(&NAME);
                         // An expression without attributes (notrack) has no nest for them either.
                         if !$variant::TABLE.is_empty() {
                             out.nest(Self::DATA, $name, |out| e.encode(out));
@@ -288,6 +289,16 @@ impl Expr {
         Spec { number: Self::NAME, name: "NFTA_EXPR_NAME", field: "name", scope: Scope::Leaf },
         Spec { number: Self::DATA, name: "NFTA_EXPR_DATA", field: "data", scope: Scope::Leaf },
     ];
+    /// `NFTA_EXPR_NAME` of an expression.
+    const fn name_attr<const N: usize>(name: &str) -> [u8; N] {
+        let mut attr = [0; N];
+        [attr[0], attr[1]] = (name.len() as u16 + 5).to_ne_bytes();
+        [attr[2], attr[3]] = Self::NAME.to_ne_bytes();
+        let (_, text) = attr.split_at_mut(4);
+        text.split_at_mut(name.len()).0.copy_from_slice(name.as_bytes());
+        attr
+    }
+
     const SCOPE: Scope = Scope::Choice(&Choice { data: Self::DATA, peek: Self::peek });
 
     /// Its bytes as the kernel reports them: `NFTA_EXPR_NAME` and `NFTA_EXPR_DATA`.

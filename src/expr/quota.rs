@@ -1,4 +1,4 @@
-use crate::wire::{Be32, Be64};
+use crate::wire::{Be32, Be64, Codec, DecodeError, Form, Writer};
 
 attributes! {
     /// Matches until a number of bytes has passed, or from then on.
@@ -17,8 +17,26 @@ attributes! {
         /// Bytes used up. Since 4.10.
         opt consumed: u64 = 4 "NFTA_QUOTA_CONSUMED" as Be64,
         /// Flags.
-        opt flags: QuotaFlags = 2 "NFTA_QUOTA_FLAGS" as Be32,
+        opt flags: QuotaFlags = 2 "NFTA_QUOTA_FLAGS" as Flags,
     } pad 3 "NFTA_QUOTA_PAD"
+}
+
+/// Flags; the one that only the kernel sets is not sent, it would refuse it.
+#[derive(Debug)]
+pub enum Flags {}
+
+impl Codec<QuotaFlags> for Flags {
+    fn put(value: &QuotaFlags, out: &mut Writer) {
+        let reported = if out.form() == Form::Request { QuotaFlags::DEPLETED } else { QuotaFlags::empty() };
+        Be32::put(&(*value - reported), out);
+    }
+    fn get(payload: &[u8]) -> Result<QuotaFlags, DecodeError> {
+        Be32::get(payload)
+    }
+    #[cfg(test)]
+    fn any() -> proptest::strategy::BoxedStrategy<QuotaFlags> {
+        Be32::any()
+    }
 }
 
 flags! {

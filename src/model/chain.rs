@@ -279,4 +279,10 @@ impl Chain {
             (None, device) => device.iter().cloned().map(Device::Name).collect(),
         }
     }
+
+    /// Whether it is one of the base chains that iptables-nft makes, by their names in capitals: the mark of its tables.
+    pub(crate) fn is_of_iptables(&self) -> bool {
+        const NAMES: [&[u8]; 6] = [b"PREROUTING", b"INPUT", b"FORWARD", b"OUTPUT", b"POSTROUTING", b"BROUTING"];
+        self.hook.is_some() && NAMES.contains(&self.name.as_bytes())
+    }
 }

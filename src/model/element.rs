@@ -81,6 +81,7 @@ commented!(Element, 0);
 
 impl Element {
     pub(crate) const KEY: u16 = Self::TABLE[0].number;
+    pub(crate) const FLAGS: u16 = Self::TABLE[6].number;
     pub(crate) const TIMEOUT: u16 = Self::TABLE[7].number;
     /// An element with a key.
     #[inline]

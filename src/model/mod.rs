@@ -60,6 +60,11 @@ impl Generation {
         self.0
     }
 
+    /// Whether it is later than another one, of less than 2^31 commits before.
+    pub(crate) fn is_after(self, other: Self) -> bool {
+        self.0.wrapping_sub(other.0).cast_signed() > 0
+    }
+
     /// Reads it from the attributes of a `NFT_MSG_NEWGEN`.
     pub(crate) fn read(attributes: &[u8]) -> Option<Self> {
         let id = attrs(attributes).flatten().find(|a| a.kind == 1)?;

@@ -1,6 +1,6 @@
 use super::Table;
 use crate::{
-    data::{DataType, Family, Name, Userdata, UserdataCodec},
+    data::{DataType, Family, Name, Userdata, UserdataCodec, Value},
     expr::{Expr, ExprList, ExprNest, ObjectType},
     wire::{Be32, Be64, Codec, DecodeError, List, Ms64, Nest, Text, Writer},
 };
@@ -143,6 +143,22 @@ impl Set {
     pub(crate) const KEY_TYPEOF: u8 = 3;
     pub(crate) const DATA_TYPEOF: u8 = 4;
     pub(crate) const DATA_INTERVAL: u8 = 6;
+
+    /// A number that nft left with it.
+    pub(crate) fn note(&self, kind: u8) -> Option<u32> {
+        Some(u32::from_ne_bytes(self.userdata.as_ref()?.entry(kind)?.try_into().ok()?))
+    }
+
+    /// Whether nft joins intervals that touch.
+    pub(crate) fn merges(&self) -> bool {
+        self.note(Self::MERGE_ELEMENTS).is_some_and(|note| note != 0)
+    }
+
+    /// Whether the values of the map are ranges.
+    pub(crate) fn has_ranges(&self) -> bool {
+        self.note(Self::DATA_INTERVAL).is_some_and(|note| note != 0)
+    }
+
     /// The set `name` of `table`, whose keys are of this type and have this many bytes.
     pub fn new(table: &Table, name: impl Into<Name>, key_type: DataType, key_len: u32) -> Self {
         Self {
@@ -206,5 +222,25 @@ impl Set {
             (None, Some(one)) => std::slice::from_ref(one),
             (None, None) => &[],
         }
+    }
+
+    /// Where the fields of its keys are, if these are concatenated.
+    pub(crate) fn fields(&self) -> Vec<std::ops::Range<usize>> {
+        let mut at = 0;
+        let lens = self.desc.iter().filter_map(|desc| desc.concat.as_ref()).flatten().map(|field| field.len as usize);
+        lens.map(|len| {
+            let field = at..at + len;
+            at += len.next_multiple_of(4);
+            field
+        })
+        .collect()
+    }
+
+    /// Whether two intervals of concatenated fields have keys in common.
+    pub(crate) fn shares(&self, one: (&Value, &Value), other: (&Value, &Value)) -> bool {
+        self.fields().into_iter().all(|field| {
+            let of = |value: &Value| value.get(field.clone()).unwrap_or_default().to_vec();
+            of(one.0) <= of(other.1) && of(other.0) <= of(one.1)
+        })
     }
 }

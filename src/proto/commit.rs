@@ -1,9 +1,13 @@
 use crate::{
     Batch,
-    batch::{Assumption, Verb},
+    batch::{Assumption, Flaw, Part, Verb},
+    data::{Name, Value},
     error::{Failure, Rejection},
-    model::Generation,
-    wire::message::{self, Ack, F_ACK, NLMSG_ERROR, messages},
+    model::{Generation, Table},
+    wire::{
+        Step,
+        message::{self, Ack, F_ACK, NLMSG_ERROR, messages},
+    },
 };
 use std::io::IoSlice;
 
@@ -69,21 +73,21 @@ pub enum Outcome {
 impl<'a> Commit<'a> {
     /// To commit `batch` on a kernel that acknowledges the end of a batch.
     pub fn new(batch: &'a Batch) -> Self {
-        Self::with(batch, Acks::End, false)
+        Self::with(batch, Acks::End, false, batch.expected())
     }
 
     /// To commit `batch` on a kernel before 6.10.
     pub fn without_end_ack(batch: &'a Batch) -> Self {
-        Self::with(batch, Acks::Last, false)
+        Self::with(batch, Acks::Last, false, batch.expected())
     }
 
     /// To let the kernel check `batch` and make nothing of it.
     pub fn check(batch: &'a Batch) -> Self {
         // Without its end marker a batch is worked through and then undone.
-        Self::with(batch, Acks::Last, true)
+        Self::with(batch, Acks::Last, true, batch.expected())
     }
 
-    pub(crate) fn with(batch: &'a Batch, acks: Acks, check: bool) -> Self {
+    pub(crate) fn with(batch: &'a Batch, acks: Acks, check: bool, expected: Option<Generation>) -> Self {
         let last = (acks == Acks::Last && batch.messages() > 0).then(|| {
             let (body, at) = batch.body();
             let mut header = [0; message::HEADER];
@@ -93,13 +97,13 @@ impl<'a> Commit<'a> {
             header
         });
         // A kernel that acknowledges the end (6.10) also knows the message that asks for the generation (6.3).
-        let echo = batch.expected().is_some() && acks == Acks::End && !check;
+        let echo = expected.is_some() && acks == Acks::End && !check;
         let end_flags = if acks == Acks::End { F_ACK } else { 0 };
         Self {
             batch,
             acks,
             check,
-            begin: batch.begin(echo),
+            begin: batch.begin(expected, echo),
             last,
             end: batch.end(end_flags),
             failures: Vec::new(),
@@ -216,7 +220,10 @@ impl Rejection {
             } else if *interval == Some(true) {
                 (format!("set {set} holds single values, not intervals"), "take it without interval()")
             } else {
-                let why = "a single value there would stand for all that follow it";
+                let why = match found.is_interval() {
+                    true => "a single value there would stand for all that follow it",
+                    false => "to delete a single value there would delete all that it lies in",
+                };
                 (format!("set {set} holds intervals: {why}"), "say interval() of it")
             };
             let remedy = Some(format!("{remedy}, or take the set from Client::find_set"));
@@ -225,9 +232,41 @@ impl Rejection {
         Self::of(batch, failures.collect())
     }
 
-    /// What the kernel's check of a batch leaves out.
-    pub(crate) fn flawed(batch: &Batch) -> Option<Self> {
-        let failures = batch.flaws().into_iter().map(|flaw| Failure {
+    /// A change of what belongs to iptables-nft.
+    pub(crate) fn iptables(batch: &Batch, operation: usize, table: &Table, chain: &Name) -> Self {
+        let cause = format!("table {} {} has chain {chain}: it is kept by iptables-nft", table.family, table.name);
+        let remedy = Some("use a table of your own, whose rules apply as well, or say Client::allow_iptables".into());
+        let failure = Failure { cause, remedy, ..failure(batch, operation) };
+        Self { failures: vec![failure], operations: batch.len(), more: false }
+    }
+
+    /// Deletes of intervals that are not what the set has.
+    pub(crate) fn parts(batch: &Batch, set: &crate::model::Set, parts: Vec<Part>) -> Option<Self> {
+        let ty = set.key_type.unwrap_or_default();
+        let show = |lo: &Value, hi: Option<&Value>| match hi {
+            Some(hi) => ty.show_range(lo, hi),
+            None => format!("an interval from {}", ty.show(lo)),
+        };
+        let failures = parts.into_iter().map(|Part { operation, entry, named: (lo, hi), there: (first, last) }| {
+            let (named, there) = (show(&lo, Some(&hi)), show(&first, last.as_ref()));
+            Failure {
+                path: [Step::Field("elements"), Step::Index(entry)].into_iter().collect(),
+                cause: format!(
+                    "set {} has {there}, which is not {named}: the kernel would take out what was not asked for",
+                    set.name
+                ),
+                remedy: Some(
+                    "delete the interval as it was added, and add what is to stay of it, in the same batch".into(),
+                ),
+                ..failure(batch, operation)
+            }
+        });
+        Self::of(batch, failures.collect())
+    }
+
+    /// What a commit would refuse.
+    pub(crate) fn flawed(batch: &Batch, flaws: Vec<Flaw>) -> Option<Self> {
+        let failures = flaws.into_iter().map(|flaw| Failure {
             errno: Some(flaw.errno as i32),
             cause: flaw.cause,
             ..failure(batch, flaw.operation)

@@ -6,6 +6,7 @@
 mod commit;
 mod dump;
 mod explain;
+mod probe;
 
 pub(crate) use commit::Acks;
 pub use commit::{Commit, Outcome};
@@ -13,3 +14,4 @@ pub use dump::{Dump, DumpEvent};
 pub(crate) use dump::{Get, refusal};
 use explain::request_cause;
 pub(crate) use explain::{Witness, World, explain};
+pub use probe::{Capabilities, Feature, Probe};

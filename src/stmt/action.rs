@@ -46,7 +46,7 @@ pub(crate) struct Plain {
 
 impl Statement for Plain {
     fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        cx.push_act(vec![self.expr.clone()]);
+        cx.push_act([self.expr.clone()]);
         Ok(())
     }
     fn text(&self, _: Option<Twin>) -> String {
@@ -105,7 +105,7 @@ pub(crate) fn check_log(log: &Log) -> Result<(), Malformed> {
 impl Statement for Log {
     fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
         check_log(self)?;
-        cx.push_act(vec![self.clone().into()]);
+        cx.push_act([self.clone().into()]);
         Ok(())
     }
 

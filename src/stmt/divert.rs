@@ -412,7 +412,7 @@ impl From<Synproxy> for Action {
 
 impl Statement for Synproxy {
     fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        cx.push_act(vec![self.clone().into()]);
+        cx.push_act([self.clone().into()]);
         Ok(())
     }
 

@@ -300,4 +300,55 @@ impl<K: SetKey> SetRef<K> {
         }
         all
     }
+
+    /// Makes one of those intervals that overlap or follow one another and are alike in all else: timeout, value, comment.
+    ///
+    /// What overlaps and is not alike stays as it is; a batch refuses it and names both. Elements of concatenated fields are left
+    /// alone, except for those that are there twice.
+    ///
+    /// ```
+    /// use oxitables::{Family, SetRef};
+    /// use std::{net::Ipv4Addr, time::Duration};
+    /// let nets = SetRef::<Ipv4Addr>::new(Family::Inet, "agent", "nets").interval();
+    /// let range = |from: u8, to: u8| nets.element(Ipv4Addr::new(10, 0, 0, from)..=Ipv4Addr::new(10, 0, 0, to));
+    /// let hour = Duration::from_secs(3600);
+    /// let merged = nets.merged([range(0, 9), range(10, 20), range(15, 30), range(31, 40).timeout(hour)]);
+    /// let last = |at: usize| merged[at].bounds().unwrap().1;
+    /// assert_eq!((merged.len(), last(0)), (2, Ipv4Addr::new(10, 0, 0, 30)));
+    /// ```
+    pub fn merged(&self, elements: impl IntoIterator<Item = Element<K>>) -> Vec<Element<K>> {
+        type Placed<K> = (Name, Value, Value, model::Element, Element<K>);
+        let mut rest = Vec::new();
+        let mut placed: Vec<Placed<K>> = Vec::new();
+        for element in elements {
+            // What has no form stays, for the batch to say so.
+            match (element.ends(), element.dressed(model::Element::default())) {
+                (Ok((set, lo, hi)), Ok(dress)) => placed.push((set, lo, hi, dress, element)),
+                _ => rest.push(element),
+            }
+        }
+        placed.sort_by(|a, b| (a.0.as_bytes(), &*a.1, &*a.2).cmp(&(b.0.as_bytes(), &*b.1, &*b.2)));
+        let single = K::FIELDS.len() == 1;
+        let mut merged: Vec<Placed<K>> = Vec::new();
+        for (set, lo, hi, dress, element) in placed {
+            if let Some((name, first, last, same, kept)) = merged.last_mut()
+                && (&*name, &*same) == (&set, &dress)
+            {
+                let twice = (lo, hi) == (*first, *last);
+                let joins = self.interval && single && after(last).is_none_or(|next| *lo <= *next);
+                let longer = *hi > **last;
+                match Pattern::from_registers(first, if longer { &hi } else { last }, self.interval) {
+                    _ if twice => continue,
+                    Some(key) if joins => {
+                        *last = if longer { hi } else { *last };
+                        kept.key = Some(key);
+                        continue;
+                    }
+                    _ => {}
+                }
+            }
+            merged.push((set, lo, hi, dress, element));
+        }
+        merged.into_iter().map(|(.., element)| element).chain(rest).collect()
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::header::{Header, Tunnel};
 use crate::{
-    data::{ByteOrder, DataType, Family, FieldType, HEX_INTEGER, INTEGER, Info, Typed},
+    data::{ByteOrder, DataType, Family, FieldType, HEX_INTEGER, INTEGER, Typed},
     expr::{
         CtKey, ExthdrOp, FibFlags, FibResult, MetaKey, NumgenType, OsfTtl, RtKey, SocketKey, TunnelKey, XfrmDirection,
         XfrmKey,
@@ -228,6 +228,7 @@ impl Spec {
     }
 
     /// nft's JSON has another word for one field.
+    #[cfg(feature = "json")]
     pub fn json_field(&self) -> &'static str {
         match self.words {
             "icmpv6 param-problem" => "parameter-problem",
@@ -314,11 +315,6 @@ impl Field {
             Param::Fib(flags) if flags.contains(FibFlags::PRESENT) => bool::FIELD,
             _ => self.spec.ty,
         }
-    }
-
-    /// How values look.
-    pub fn info(&self) -> &'static Info {
-        self.ty().info
     }
 
     pub fn direction(&self) -> Option<u8> {

@@ -149,11 +149,6 @@ impl Header {
     pub fn in_pairs(self) -> bool {
         matches!(self, Self::Vlan | Self::RawInner) || matches!(self.checksum(), Some((ChecksumType::Inet, _)))
     }
-
-    /// Whether it is bytes at an offset rather than a header.
-    pub fn is_raw(self) -> bool {
-        matches!(self, Self::RawLink | Self::RawNetwork | Self::RawTransport | Self::RawInner)
-    }
 }
 
 /// A tunnel that rules can look into.

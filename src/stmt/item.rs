@@ -1,8 +1,10 @@
 //! What of this layer a batch takes.
 
 use super::{
+    disjoint::{Disjoint, overlaps},
     element::{Element, LoweredElement},
-    key::{MapValue, SetKey, turned},
+    key::{MapValue, SetKey},
+    lookup::len_in,
     lower::Lowered,
     pattern::Pattern,
     recent::Recent,
@@ -11,10 +13,10 @@ use super::{
 };
 use crate::{
     batch::{Add, Batch, Create, Delete, Flush, Insert, Item, Place, SetName, Verb},
-    data::{Name, Typed},
+    data::{DataType, Name},
     expr::Expr,
     model,
-    wire::{EncodeError, Malformed, Path},
+    wire::{EncodeError, Malformed, Path, Step},
 };
 use std::{borrow::Borrow, time::Duration};
 
@@ -76,7 +78,8 @@ impl Item for ChainRule<'_> {
 impl ChainRule<'_> {
     fn put_one(&self, mut lowered: Lowered, verb: Verb, place: Place, batch: &mut Batch) {
         let userdata = lowered.userdata.take();
-        let rule = model::Rule { userdata, ..model::Rule::new(self.chain, std::mem::take(&mut lowered.exprs)) };
+        let exprs = Some(std::mem::take(&mut lowered.exprs));
+        let rule = model::Rule { userdata, exprs, ..model::Rule::new(self.chain, Vec::<Expr>::new()) };
         lowered.put(rule, verb, place, batch);
     }
 }
@@ -160,14 +163,17 @@ pub struct Elements<'a, K, I> {
 
 impl<K: SetKey> SetRef<K> {
     /// Notes for the operation that follows what has to be true of the set, if that is hearsay.
-    fn assume(&self, name: &Name, batch: &mut Batch) {
-        let twin = self.names().iter().position(|own| own == name).unwrap_or(0);
-        if self.assumed
-            && let Some(key_type) = self.types().get(twin)
-        {
-            let interval = (K::FIELDS.len() == 1).then_some(self.interval);
-            batch.assume(model::Table::new(self.family, &self.table), name, *key_type, interval);
+    pub(super) fn assume(&self, name: &Name, verb: Verb, batch: &mut Batch) {
+        if let Some((key_type, interval)) = self.hearsay(name, verb) {
+            batch.assume(model::Table::new(self.family, &self.table), name, key_type, interval);
         }
+    }
+
+    /// What is believed of the set of this name and matters to a verb: the type of its keys, and whether it holds intervals.
+    pub(crate) fn hearsay(&self, name: &Name, verb: Verb) -> Option<(DataType, Option<bool>)> {
+        // A single key that is added to intervals of concatenated fields is one; deleted, it would take the interval along.
+        let matters = K::FIELDS.len() == 1 || matches!(verb, Verb::Delete | Verb::Destroy);
+        self.assumed.then(|| (self.type_of(name), matters.then_some(self.interval)))
     }
 
     /// Elements of this set, for a batch: a slice or an iterator of what [`SetRef::element`] makes.
@@ -194,21 +200,31 @@ impl<K: SetKey, I: IntoIterator<Item: Borrow<Element<K>>> + Clone> Item for Elem
     #[allow(private_interfaces)]
     fn put(&self, verb: Verb, _: Place, batch: &mut Batch) {
         for name in self.set.names() {
-            self.set.assume(&name, batch);
+            self.set.assume(&name, verb, batch);
             batch.operation(verb);
             self.put_in(&name, verb, batch);
+            if self.set.interval && matches!(verb, Verb::Delete | Verb::Destroy) {
+                batch.cuts(&SetName { family: self.set.family, table: &self.set.table, name: &name, id: None });
+            }
         }
     }
 }
 
 impl<K: SetKey, I: IntoIterator<Item: Borrow<Element<K>>> + Clone> Elements<'_, K, I> {
+    pub(super) fn items(&self) -> I::IntoIter {
+        self.elements.clone().into_iter()
+    }
+
     /// Writes the messages for the set, or for one of a pair, within the current operation.
     fn put_in(&self, name: &Name, verb: Verb, batch: &mut Batch) {
         let set = SetName { family: self.set.family, table: &self.set.table, name, id: None };
+        let makes = !matches!(verb, Verb::Delete | Verb::Destroy);
+        let mut disjoint = Disjoint::new(self.set.interval && makes);
         batch.element_messages(verb, &set, self.elements.clone(), |element, out| {
             let LoweredElement { set, element, second } = element.borrow().lower()?;
             // Of a pair of sets each takes its own.
             if set == *name {
+                disjoint.see(&element, second.as_ref().map(|(_, end)| end));
                 element.write(verb, out);
             }
             if let Some((_, second)) = second.filter(|(set, _)| set == name) {
@@ -216,74 +232,16 @@ impl<K: SetKey, I: IntoIterator<Item: Borrow<Element<K>>> + Clone> Elements<'_, 
             }
             Ok(())
         });
-    }
-}
-
-/// Bare keys of one set, for a batch; from [`SetRef::keys`].
-#[derive(Clone, Debug)]
-pub struct Keys<'a, K, I> {
-    set: &'a SetRef<K>,
-    keys: I,
-    timeout: Option<Duration>,
-}
-
-impl<K: SetKey + Typed> SetRef<K> {
-    /// Elements that have nothing but a key: the quick way for a great many of them. They go from the iterator straight
-    /// into the batch.
-    ///
-    /// ```
-    /// use oxitables::{Batch, Family, SetRef};
-    /// use std::{net::Ipv4Addr, time::Duration};
-    /// let blocked = SetRef::<Ipv4Addr>::new(Family::Inet, "agent", "blocked");
-    /// let mut batch = Batch::new();
-    /// batch.add(blocked.keys((0..1_000_000).map(Ipv4Addr::from)).timeout(Duration::from_secs(3600)));
-    /// assert_eq!(batch.len(), 1);
-    /// ```
-    pub fn keys<I>(&self, keys: I) -> Keys<'_, K, I>
-    where
-        I: IntoIterator<Item = K> + Clone,
-    {
-        Keys { set: self, keys, timeout: None }
-    }
-}
-
-impl<K, I> Keys<'_, K, I> {
-    /// How long each of them lives; as the set says if not given.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-}
-
-impl<K: SetKey + Typed, I: IntoIterator<Item = K> + Clone> Add for Keys<'_, K, I> {}
-impl<K: SetKey + Typed, I: IntoIterator<Item = K> + Clone> Create for Keys<'_, K, I> {}
-impl<K: SetKey + Typed, I: IntoIterator<Item = K> + Clone> Delete for Keys<'_, K, I> {}
-impl<K: SetKey + Typed, I: IntoIterator<Item = K> + Clone> Item for Keys<'_, K, I> {
-    #[allow(private_interfaces)]
-    fn put(&self, verb: Verb, place: Place, batch: &mut Batch) {
-        let element = |key| {
-            let element = self.set.element(Pattern::from(key));
-            match self.timeout {
-                Some(timeout) => element.timeout(timeout),
-                None => element,
+        if !disjoint.holds() {
+            let lowered = self.elements.clone().into_iter().enumerate().filter_map(|(index, element)| {
+                let lowered = element.borrow().lower().ok().filter(|lowered| lowered.set == *name)?;
+                Some((index, lowered.element, lowered.second.map(|(_, end)| end)))
+            });
+            let widths: Vec<usize> = K::FIELDS.iter().map(|f| len_in(f, K::DUAL, self.set.twin(name))).collect();
+            for (index, why) in overlaps(lowered, &widths, self.set.type_of(name)) {
+                batch.refuse(EncodeError::from(why).within(Step::Index(index)).within(Step::Field("elements")));
             }
-        };
-        if <K as Typed>::DUAL || self.set.interval {
-            let elements = self.keys.clone().into_iter().map(element).collect::<Vec<_>>();
-            return self.set.elements(elements).put(verb, place, batch);
         }
-        let SetRef { family, table, name, .. } = self.set;
-        let set = SetName { family: *family, table, name, id: None };
-        let timeout = self.timeout.filter(|_| !matches!(verb, Verb::Delete | Verb::Destroy));
-        if let (Some(Duration::ZERO), Some(key)) = (self.timeout, self.keys.clone().into_iter().next()) {
-            // Refused like that of any element.
-            return self.set.elements([element(key)]).put(verb, place, batch);
-        }
-        self.set.assume(name, batch);
-        batch.elements(verb, &set, self.keys.clone(), |key, out| {
-            model::Element::write_key(&turned(&K::FIELD, key.image(), false), timeout, out);
-            Ok(())
-        });
     }
 }
 
@@ -303,7 +261,7 @@ impl Batch {
         let element = [set.element(key).timeout(timeout)];
         let elements = set.elements(element);
         let names = set.names();
-        names.iter().for_each(|name| set.assume(name, self));
+        names.iter().for_each(|name| set.assume(name, Verb::Refresh, self));
         self.operation(Verb::Refresh);
         let refused = self.refused().len();
         // Made first, so that there is something to remove.

@@ -190,13 +190,28 @@ impl From<Last> for Action {
     }
 }
 
+/// Units of rates in seconds; other units of the kernel have no word.
+pub(crate) const UNITS: &[(&str, u64)] =
+    &[("second", 1), ("minute", 60), ("hour", 3600), ("day", 86_400), ("week", 604_800)];
+
+/// Units of amounts in bytes.
+pub(crate) const BYTES: &[(&str, u64)] = &[("bytes", 1), ("kbytes", 1 << 10), ("mbytes", 1 << 20)];
+
+/// The word for the unit of a rate.
+pub(crate) fn unit_word(seconds: u64) -> Option<&'static str> {
+    UNITS.iter().find(|(_, unit)| *unit == seconds).map(|(word, _)| *word)
+}
+
+/// The largest unit that an amount is a whole multiple of, and how many of these it is.
+pub(crate) fn scaled(bytes: u64) -> (u64, &'static str) {
+    let unit = BYTES.iter().rev().find(|(_, size)| bytes > 0 && bytes.is_multiple_of(*size));
+    unit.map_or((bytes, "bytes"), |(word, size)| (bytes / size, *word))
+}
+
 /// Bytes in the largest unit that divides them.
-fn bytes_text(bytes: u64) -> String {
-    match bytes {
-        n if n > 0 && n % (1 << 20) == 0 => format!("{} mbytes", n >> 20),
-        n if n > 0 && n % (1 << 10) == 0 => format!("{} kbytes", n >> 10),
-        n => format!("{n} bytes"),
-    }
+pub(crate) fn bytes_text(bytes: u64) -> String {
+    let (amount, unit) = scaled(bytes);
+    format!("{amount} {unit}")
 }
 
 /// What counts by itself, in a rule or in each element of a set: counters, rates, quotas.
@@ -230,13 +245,7 @@ impl Stateful for RateLimit {
     fn text(&self) -> String {
         let limit = &self.0;
         let over = if limit.flags.unwrap_or_default().contains(LimitFlags::INV) { "over " } else { "" };
-        let unit = match limit.unit {
-            1 => "second",
-            60 => "minute",
-            3600 => "hour",
-            86_400 => "day",
-            _ => "week",
-        };
+        let unit = unit_word(limit.unit).unwrap_or("error");
         let burst = limit.burst.unwrap_or_default();
         match limit.kind {
             Some(LimitType::Bytes) => {

@@ -317,15 +317,7 @@ pub(crate) fn icmp_types(header: Header, types: &[u8], id: u32) -> AnonymousSet 
 
 /// The value before; `None` before the lowest.
 pub(crate) fn before(value: &Value) -> Option<Value> {
-    let mut bytes = value.to_vec();
-    for byte in bytes.iter_mut().rev() {
-        let (next, borrow) = byte.overflowing_sub(1);
-        *byte = next;
-        if !borrow {
-            return Value::new(&bytes);
-        }
-    }
-    None
+    value.before()
 }
 
 /// Bytes of a field in a family.

@@ -79,27 +79,46 @@ pub(crate) fn refused<T>(text: impl Into<Cow<'static, str>>) -> Result<T, Malfor
 }
 
 /// A piece of the rule, before neighbours are joined.
-#[derive(Clone, Debug)]
-pub(super) enum Step {
-    Equal(Equal),
-    /// The protocol is that of the table anyway: needed only if nothing follows.
-    Own(Vec<Expr>),
-    /// Any other match.
-    Match(Vec<Expr>),
-    /// Something that acts.
-    Act(Vec<Expr>),
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    pub kind: Kind,
+    /// How many of the rule's expressions it has.
+    pub len: usize,
 }
 
-/// Packet bytes that equal a constant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    Equal(Equal),
+    /// The protocol is that of the table anyway: needed only if nothing follows.
+    Own,
+    /// Any other match.
+    Match,
+    /// Something that acts.
+    Act,
+}
+
+/// Packet bytes that equal a constant: a load and a comparison.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Equal {
     pub tunnel: Option<Tunnel>,
     pub base: PayloadBase,
     /// In bytes.
     pub offset: u16,
-    pub value: Value,
+    pub len: u8,
     /// They name the protocol above.
     pub names: bool,
+}
+
+impl Equal {
+    /// Its expressions.
+    pub fn exprs(&self, value: Value) -> [Expr; 2] {
+        let payload = Payload::load(self.base, self.offset.into(), self.len.into(), Register::R1).into();
+        let load = match self.tunnel {
+            Some(tunnel) => tunnel.look(payload),
+            None => payload,
+        };
+        [load, Cmp::new(Register::R1, CmpOp::Eq, value).into()]
+    }
 }
 
 /// A rule on its way to registers.
@@ -108,6 +127,8 @@ pub(crate) struct Lowering {
     pub family: Family,
     pub twin: Option<Twin>,
     pub(super) steps: Vec<Step>,
+    /// Those of all steps, in order.
+    pub(super) exprs: Vec<Expr>,
     pub sets: Vec<AnonymousSet>,
     /// What the rule knows of the packet.
     pub(super) outer: Known,
@@ -117,7 +138,9 @@ pub(crate) struct Lowering {
 
 impl Lowering {
     pub fn new(family: Family, twin: Option<Twin>) -> Self {
-        Self { family, twin, steps: Vec::new(), sets: Vec::new(), outer: Known::new(family), inner: None }
+        // Room for what most rules have.
+        let (steps, exprs) = (Vec::with_capacity(8), Vec::with_capacity(8));
+        Self { family, twin, steps, exprs, sets: Vec::new(), outer: Known::new(family), inner: None }
     }
 
     pub fn net(&self) -> Option<Net> {
@@ -128,28 +151,35 @@ impl Lowering {
         self.outer.transport
     }
 
+    pub(super) fn push(&mut self, kind: Kind, exprs: impl IntoIterator<Item = Expr>) {
+        let before = self.exprs.len();
+        self.exprs.extend(exprs);
+        self.steps.push(Step { kind, len: self.exprs.len() - before });
+    }
+
     /// A match other than of packet bytes with a constant.
-    pub fn push_match(&mut self, exprs: Vec<Expr>) {
-        self.steps.push(Step::Match(exprs));
+    pub fn push_match(&mut self, exprs: impl IntoIterator<Item = Expr>) {
+        self.push(Kind::Match, exprs);
     }
 
     /// Something that acts.
-    pub fn push_act(&mut self, exprs: Vec<Expr>) {
-        self.steps.push(Step::Act(exprs));
+    pub fn push_act(&mut self, exprs: impl IntoIterator<Item = Expr>) {
+        self.push(Kind::Act, exprs);
     }
 
     /// Takes back the last step, if it acts.
     pub fn pop_act(&mut self) -> Vec<Expr> {
-        match self.steps.pop_if(|step| matches!(step, Step::Act(_))) {
-            Some(Step::Act(exprs)) => exprs,
-            _ => Vec::new(),
+        match self.steps.pop_if(|step| matches!(step.kind, Kind::Act)) {
+            Some(step) => self.exprs.split_off(self.exprs.len() - step.len),
+            None => Vec::new(),
         }
     }
 
     /// Packet bytes that equal a constant.
     pub fn push_equal(&mut self, field: &Field, header: Header, offset: u16, value: Value) {
         let names = names_protocol(field.spec.load);
-        self.steps.push(Step::Equal(Equal { tunnel: field.tunnel(), base: header.base(), offset, value, names }));
+        let equal = Equal { tunnel: field.tunnel(), base: header.base(), offset, len: value.len() as u8, names };
+        self.push(Kind::Equal(equal), equal.exprs(value));
     }
 
     /// Adds an anonymous set and returns what a lookup needs to name it.
@@ -163,31 +193,30 @@ impl Lowering {
 
     /// The finished rule.
     pub fn finish(mut self, userdata: Option<Userdata>) -> Lowered {
-        self.drop_own();
-        self.merge();
-        let mut exprs = Vec::new();
-        for step in self.steps {
-            match step {
-                Step::Equal(Equal { tunnel, base, offset, value, .. }) => {
-                    let payload = Payload::load(base, offset.into(), value.len() as u32, Register::R1).into();
-                    exprs.push(match tunnel {
-                        Some(tunnel) => tunnel.look(payload),
-                        None => payload,
-                    });
-                    exprs.push(Cmp::new(Register::R1, CmpOp::Eq, value).into());
-                }
-                Step::Own(more) | Step::Match(more) | Step::Act(more) => exprs.extend(more),
-            }
+        let is_own = |step: &Step| matches!(step.kind, Kind::Own);
+        if let [before @ .., _] = &self.steps[..]
+            && before.iter().any(is_own)
+        {
+            let last = before.len();
+            self.retain(|at, step| at == last || !is_own(step));
         }
-        Lowered { exprs, sets: self.sets, userdata, chains: Vec::new() }
+        self.merge();
+        Lowered { exprs: self.exprs, sets: self.sets, userdata, chains: Vec::new() }
     }
 
-    fn drop_own(&mut self) {
-        let last = self.steps.len().saturating_sub(1);
-        let mut at = 0;
+    /// Takes steps out, and their expressions.
+    pub(super) fn retain(&mut self, keep: impl Fn(usize, &Step) -> bool) {
+        let mut exprs = std::mem::take(&mut self.exprs).into_iter();
+        let mut at = 0..;
         self.steps.retain(|step| {
-            at += 1;
-            at > last || !matches!(step, Step::Own(_))
+            let kept = at.next().is_some_and(|at| keep(at, step));
+            let own = exprs.by_ref().take(step.len);
+            if kept {
+                self.exprs.extend(own);
+            } else {
+                own.for_each(drop);
+            }
+            kept
         });
     }
 }

@@ -6,20 +6,20 @@
 
 mod action;
 mod assign;
+mod bulk;
 pub(crate) mod compile;
 mod condition;
+mod disjoint;
 mod divert;
 mod element;
-#[allow(dead_code, reason = "what lifts rules builds on it")]
 pub(crate) mod field;
 pub mod fields;
 mod hash;
-#[allow(dead_code, reason = "what lifts rules builds on it")]
 pub(crate) mod header;
 mod item;
 mod key;
 pub(crate) mod lift;
-mod limit;
+pub(crate) mod limit;
 mod load;
 mod lookup;
 mod lower;
@@ -40,13 +40,14 @@ mod verdict;
 
 pub use action::{Action, Update, counter, log, notrack};
 pub use assign::Source;
+pub use bulk::{Filled, Keys};
 pub use condition::Match;
 pub(crate) use divert::reset_option;
 pub use divert::{Duplicate, Forward, Hop, ToQueue, dup, flow_add, queue, synproxy, tproxy};
 pub use element::Element;
 pub(crate) use field::Twin;
 pub use hash::{Generator, Hashed, jhash, numgen, symhash};
-pub use item::{ChainRule, Elements, Keys};
+pub use item::{ChainRule, Elements};
 pub use key::{Key, MapValue, SetKey};
 pub use limit::{ByteQuota, ConnCount, Rate, RateLimit, Stateful, conn_count, last, limit, quota};
 pub use nat::To;

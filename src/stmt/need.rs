@@ -3,7 +3,7 @@
 use super::{
     field::{Field, Load, Param, Twin},
     header::{Below, Header, Tunnel},
-    lower::{Equal, Lowering, Step, refused},
+    lower::{Equal, Kind, Lowering, Step, refused},
 };
 use crate::{
     data::{EtherType, Family, Protocol, Register, Value},
@@ -135,14 +135,14 @@ impl Lowering {
     }
 
     /// A match of metadata with a constant.
-    fn meta_is(tunnel: Option<Tunnel>, key: MetaKey, value: &[u8]) -> Vec<Expr> {
+    fn meta_is(tunnel: Option<Tunnel>, key: MetaKey, value: &[u8]) -> [Expr; 2] {
         let value = Value::new(value).unwrap_or_default();
         let load = Meta::load(key, Register::R1).into();
         let load = match tunnel {
             Some(tunnel) => tunnel.look(load),
             None => load,
         };
-        vec![load, Cmp::new(Register::R1, CmpOp::Eq, value).into()]
+        [load, Cmp::new(Register::R1, CmpOp::Eq, value).into()]
     }
 
     /// Makes sure that a field is there to be read, and says how.
@@ -207,7 +207,8 @@ impl Lowering {
             Below::EtherType(0x8100) => {
                 self.need_device(tunnel, field)?;
                 if self.known(tunnel).tags == 0 {
-                    self.push_type(ETHER_TYPE, EtherType::VLAN.number(), tunnel);
+                    let (kind, exprs) = Self::type_is(ETHER_TYPE, EtherType::VLAN.number(), tunnel);
+                    self.push(kind, exprs);
                     self.known(tunnel).tags = 1;
                 }
                 Ok(())
@@ -241,20 +242,17 @@ impl Lowering {
     }
 
     /// The match of the type of a protocol in the link header.
-    fn push_type(&mut self, offset: u16, number: u16, tunnel: Option<Tunnel>) {
-        self.steps.push(Self::type_step(offset, number, tunnel));
-    }
-
-    fn type_step(offset: u16, number: u16, tunnel: Option<Tunnel>) -> Step {
+    fn type_is(offset: u16, number: u16, tunnel: Option<Tunnel>) -> (Kind, [Expr; 2]) {
         let value = Value::new(&number.to_be_bytes()).unwrap_or_default();
-        Step::Equal(Equal { tunnel, base: PayloadBase::Link, offset, value, names: true })
+        let equal = Equal { tunnel, base: PayloadBase::Link, offset, len: 2, names: true };
+        (Kind::Equal(equal), equal.exprs(value))
     }
 
     fn need_net(&mut self, net: Net, tunnel: Option<Tunnel>, field: &Field) -> Result<(), Malformed> {
         self.agree(net, tunnel, field)?;
         if self.known(tunnel).net.is_none() {
-            let step = self.net_step(net, false, tunnel)?;
-            self.steps.push(step);
+            let (kind, exprs) = self.net_is(net, false, tunnel)?;
+            self.push(kind, exprs);
             self.known(tunnel).net = Some(net);
         }
         Ok(())
@@ -262,7 +260,7 @@ impl Lowering {
 
     /// The match of a network protocol. In bridges nft reads it from the packet's metadata, which knows of VLANs, but
     /// for ARP and (`from_header`) below ICMP from the Ethernet header; behind a VLAN tag always from there.
-    fn net_step(&mut self, net: Net, from_header: bool, tunnel: Option<Tunnel>) -> Result<Step, Malformed> {
+    fn net_is(&mut self, net: Net, from_header: bool, tunnel: Option<Tunnel>) -> Result<(Kind, [Expr; 2]), Malformed> {
         let number = net.ethertype();
         let bridge = self.family == Family::Bridge;
         let Known { link, tags, .. } = *self.known(tunnel);
@@ -270,18 +268,19 @@ impl Lowering {
             Link::Ether => !bridge || from_header || net == Net::Arp,
             Link::Frame => from_header || net == Net::Arp,
             Link::Inet => {
-                return Ok(match net {
-                    Net::Ip => Step::Match(Self::meta_is(tunnel, MetaKey::Nfproto, &[2])),
-                    Net::Ip6 => Step::Match(Self::meta_is(tunnel, MetaKey::Nfproto, &[10])),
+                let number = match net {
+                    Net::Ip => 2,
+                    Net::Ip6 => 10,
                     Net::Arp | Net::Several => return refused("a table of family inet sees no ARP packets"),
-                });
+                };
+                return Ok((Kind::Match, Self::meta_is(tunnel, MetaKey::Nfproto, &[number])));
             }
             Link::Netdev | Link::Fixed | Link::Packet => false,
         };
         Ok(if in_header || tags > 0 {
-            Self::type_step(ETHER_TYPE + TAG * u16::from(tags), number, tunnel)
+            Self::type_is(ETHER_TYPE + TAG * u16::from(tags), number, tunnel)
         } else {
-            Step::Match(Self::meta_is(tunnel, MetaKey::Protocol, &number.to_be_bytes()))
+            (Kind::Match, Self::meta_is(tunnel, MetaKey::Protocol, &number.to_be_bytes()))
         })
     }
 
@@ -289,11 +288,11 @@ impl Lowering {
     pub fn need_family(&mut self, twin: Twin) -> Result<(), Malformed> {
         if self.outer.net.is_none() {
             let net = if twin.is_v4() { Net::Ip } else { Net::Ip6 };
-            let step = match self.outer.link {
-                Link::Inet => self.net_step(net, false, None)?,
-                _ => Step::Match(Self::meta_is(None, MetaKey::Protocol, &net.ethertype().to_be_bytes())),
+            let (kind, exprs) = match self.outer.link {
+                Link::Inet => self.net_is(net, false, None)?,
+                _ => (Kind::Match, Self::meta_is(None, MetaKey::Protocol, &net.ethertype().to_be_bytes())),
             };
-            self.steps.push(step);
+            self.push(kind, exprs);
             self.outer.net = Some(net);
         }
         Ok(())
@@ -330,8 +329,8 @@ impl Lowering {
     ) -> Result<(), Malformed> {
         let known = self.known(tunnel);
         if known.transport.is_none() && known.net.is_none() {
-            let step = self.net_step(net, true, tunnel)?;
-            self.steps.push(step);
+            let (kind, exprs) = self.net_is(net, true, tunnel)?;
+            self.push(kind, exprs);
             self.known(tunnel).net = Some(net);
         }
         self.need_transport(protocol, tunnel, field)
@@ -353,20 +352,21 @@ impl Lowering {
         }
         if let [one] = needs {
             let value = Value::new(&[*one]).unwrap_or_default();
-            self.steps.push(Step::Equal(Equal { tunnel, base: header.base(), offset: 0, value, names: false }));
+            let equal = Equal { tunnel, base: header.base(), offset: 0, len: 1, names: false };
+            self.push(Kind::Equal(equal), equal.exprs(value));
         } else {
             let set = super::lookup::icmp_types(header, needs, self.sets.len() as u32);
             let lookup = Lookup { set_id: set.set.id, ..Lookup::new(set.set.name.clone(), Register::R1) };
             self.sets.push(set);
             let load = super::load::looked(field, Payload::load(header.base(), 0, 1, Register::R1));
-            self.push_match(vec![load, lookup.into()]);
+            self.push_match([load, lookup.into()]);
         }
         self.known(tunnel).icmp = Some(needs.to_vec());
         Ok(())
     }
 
     /// Notes what a positive match of plain values says about the packet.
-    pub fn observe<'a>(&mut self, field: &Field, values: impl ExactSizeIterator<Item = &'a [u8]>) {
+    pub fn observe(&mut self, field: &Field, numbers: &[u128]) {
         // Most fields say nothing.
         let tells = match field.spec.load {
             Load::Packet(Header::Icmp | Header::Icmpv6, 0) => true,
@@ -378,8 +378,7 @@ impl Lowering {
         if !tells {
             return;
         }
-        let several = values.len() > 1;
-        let numbers: Vec<u128> = values.map(crate::data::be).collect();
+        let several = numbers.len() > 1;
         let Some(&first) = numbers.first() else { return };
         let family = self.family;
         let known = self.known(field.tunnel());
@@ -419,25 +418,29 @@ impl Lowering {
         if matches!(field.spec.load, Load::Meta(MetaKey::Protocol))
             && !several
             && first == own
-            && let Some(Step::Match(exprs)) = self.steps.last_mut()
+            && let Some(last) = self.steps.last_mut()
+            && matches!(last.kind, Kind::Match)
         {
-            let exprs = std::mem::take(exprs);
-            self.steps.pop();
-            self.steps.push(Step::Own(exprs));
+            last.kind = Kind::Own;
         }
     }
 
     /// Puts the match of a protocol before everything else: a rejection must not act on what it cannot reject.
     pub fn need_first(&mut self, net: Option<Net>, tcp: bool) -> Result<(), Malformed> {
         if let Some(net) = net {
-            let step = self.net_step(net, false, None)?;
-            self.steps.insert(0, step);
+            let (kind, exprs) = self.net_is(net, false, None)?;
+            self.push_first(kind, exprs);
             self.outer.net = Some(net);
         }
         if tcp {
-            self.steps.insert(0, Step::Match(Self::meta_is(None, MetaKey::L4proto, &[Protocol::TCP.number()])));
+            self.push_first(Kind::Match, Self::meta_is(None, MetaKey::L4proto, &[Protocol::TCP.number()]));
             self.outer.transport = Some(Transport::One(Protocol::TCP));
         }
         Ok(())
+    }
+
+    fn push_first(&mut self, kind: Kind, exprs: [Expr; 2]) {
+        self.steps.insert(0, Step { kind, len: exprs.len() });
+        self.exprs.splice(0..0, exprs);
     }
 }

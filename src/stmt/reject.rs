@@ -93,7 +93,7 @@ impl Statement for RejectWith {
                 Reject::icmp(RejectType::Icmpx, code.number())
             }
         };
-        cx.push_act(vec![reject.into()]);
+        cx.push_act([reject.into()]);
         Ok(())
     }
 

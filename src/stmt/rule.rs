@@ -224,24 +224,27 @@ impl<S> Rule<S> {
     }
 
     /// The families for each of which a rule is made; one that is no family for a rule that speaks of neither.
-    fn twins(&self, family: Family) -> Result<Vec<Option<Twin>>, Malformed> {
+    fn twins(&self, family: Family) -> Result<&'static [Option<Twin>], Malformed> {
         if !self.is_dual() {
-            return Ok(vec![None]);
+            return Ok(&[None]);
         }
-        let twins: &[Twin] = match family {
-            Family::Ip => &[Twin::V4],
-            Family::Ip6 => &[Twin::V6],
-            Family::Inet | Family::Bridge | Family::Netdev => &[Twin::V4, Twin::V6],
+        let (v4, v6) = match family {
+            Family::Ip => (true, false),
+            Family::Ip6 => (false, true),
+            Family::Inet | Family::Bridge | Family::Netdev => (true, true),
             Family::Arp | Family::Unknown(_) => {
                 return refused(format!("IP addresses in a table of family {family}"));
             }
         };
-        let holds = |twin: &Twin| !self.statements.iter().any(|s| s.holds(*twin) == Holds::Never);
-        let twins: Vec<_> = twins.iter().copied().filter(holds).map(Some).collect();
-        if twins.is_empty() {
-            return refused(format!("a rule that no packet of a table of family {family} can match"));
-        }
-        Ok(twins)
+        let holds = |twin| !self.statements.iter().any(|s| s.holds(twin) == Holds::Never);
+        Ok(match (v4 && holds(Twin::V4), v6 && holds(Twin::V6)) {
+            (true, true) => &[Some(Twin::V4), Some(Twin::V6)],
+            (true, false) => &[Some(Twin::V4)],
+            (false, true) => &[Some(Twin::V6)],
+            (false, false) => {
+                return refused(format!("a rule that no packet of a table of family {family} can match"));
+            }
+        })
     }
 
     /// The registers of the rule in a table of `family`: one rule, or one for each IP family.
@@ -264,11 +267,11 @@ impl<S> Rule<S> {
                     );
                 }
                 chains = op.chains(twin, &verdict, &self.label(Some(twin)))?;
-                cx.push_act(vec![op.way(&chains, self.ended)]);
+                cx.push_act([op.way(&chains, self.ended)]);
             }
             Ok(Lowered { chains, ..cx.finish(userdata.clone()) })
         };
-        self.twins(family)?.into_iter().map(one).collect()
+        self.twins(family)?.iter().copied().map(one).collect()
     }
 
     /// The recent list whose rings the rule stamps, for which it goes through chains of their own.
@@ -331,7 +334,7 @@ impl<S> Rule<S> {
     /// Of a rule that has no meaning in the family there is none.
     pub fn text(&self, family: Family) -> Vec<String> {
         let twins = self.twins(family).unwrap_or_default();
-        twins.into_iter().map(|twin| self.twin_text(family, twin)).collect()
+        twins.iter().map(|twin| self.twin_text(family, *twin)).collect()
     }
 
     fn twin_text(&self, family: Family, twin: Option<Twin>) -> String {

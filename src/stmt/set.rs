@@ -99,6 +99,16 @@ impl<K: Key> SetRef<K> {
     pub(crate) fn types(&self) -> Vec<DataType> {
         twins(K::DUAL).iter().map(|twin| key_type::<K>(*twin)).collect()
     }
+
+    /// Which of a pair of sets has this name.
+    pub(super) fn twin(&self, name: &Name) -> Option<Twin> {
+        twins(K::DUAL).iter().copied().find(|twin| twin_name(&self.name, K::DUAL, *twin) == *name).flatten()
+    }
+
+    /// The type of the keys of the set with this name.
+    pub(super) fn type_of(&self, name: &Name) -> DataType {
+        key_type::<K>(self.twin(name))
+    }
 }
 
 /// The families for each of which there is a set.

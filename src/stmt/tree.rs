@@ -2,7 +2,6 @@
 //!
 //! This is what lifting makes of registers, what the listing and the JSON are written from, and what JSON is read into. It
 //! says no more than the registers do: no byte order, no implied matches, no registers.
-#![allow(dead_code, reason = "until lift, listing and JSON are in")]
 
 use super::field::Field;
 use crate::{
@@ -17,6 +16,7 @@ pub(crate) enum Expression {
     /// A constant: the bytes most significant first, whatever order its type has in registers.
     Value(Constant),
     /// A word or number of whose type nothing is known yet; only in what people wrote, never lifted.
+    #[cfg_attr(not(feature = "json"), expect(dead_code, reason = "JSON is what people write"))]
     Word(String),
     /// The values that agree with one in its first bits.
     Prefix(Box<Expression>, u32),
@@ -108,6 +108,10 @@ pub(crate) enum Op {
     Neg,
 }
 
+/// `NFPROTO_IPV4` and `NFPROTO_IPV6`, as statements have them.
+pub(crate) const IPV4: u32 = 2;
+pub(crate) const IPV6: u32 = 10;
+
 /// What a rule is made of.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Statement {
@@ -120,7 +124,7 @@ pub(crate) enum Statement {
     /// What one expression says alone and without registers: counter, limit, quota, last, connlimit, log, notrack,
     /// synproxy, flow_offload, match, target; queue with fixed numbers.
     Plain(Expr),
-    /// Refuses the packet. Of ICMP messages, `family` says which: `NFPROTO_IPV4` or `NFPROTO_IPV6`, which the rule has
+    /// Refuses the packet. Of ICMP messages, `family` says which: [`IPV4`] or [`IPV6`], which the rule has
     /// made sure of before; with a reset and in tables of either family it may be missing.
     Reject { family: Option<u32>, with: Reject },
     /// Applies a named object, or the one that a map has for a key: `counter name "x"`, `ct helper set "ftp"`.
@@ -147,7 +151,7 @@ pub(crate) enum Statement {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Nat {
     pub kind: NatKind,
-    /// `NFPROTO_IPV4` or `NFPROTO_IPV6`, where the statement says it.
+    /// [`IPV4`] or [`IPV6`], where the statement says it.
     pub family: Option<u32>,
     /// An address, a range, a prefix, a map; with a port in its values if they are concatenations.
     pub addr: Option<Expression>,

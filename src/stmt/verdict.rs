@@ -74,7 +74,7 @@ impl fmt::Display for Decision {
 
 impl Statement for Verdict {
     fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        cx.push_act(vec![Immediate::new(Register::VERDICT, self.clone()).into()]);
+        cx.push_act([Immediate::new(Register::VERDICT, self.clone()).into()]);
         Ok(())
     }
     fn text(&self, _: Option<Twin>) -> String {

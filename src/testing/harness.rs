@@ -147,6 +147,7 @@ pub fn program(name: &str) -> Option<PathBuf> {
         let package = match name {
             "nft" => "nftables",
             "ip" => "iproute2",
+            "iptables-nft" => "iptables",
             name => name,
         };
         skip(&format!("{name} is not installed: apt-get install {package}"));

@@ -35,8 +35,10 @@
 #[cfg(feature = "json")]
 pub mod json;
 mod nft;
+mod plan;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use crate::{
     data::Words,
@@ -177,11 +179,13 @@ impl Ruleset {
     }
 
     /// A part of the ruleset as text. Anonymous sets and chains that a rule uses are looked up in the ruleset.
+    ///
+    /// Each time that it is printed, the whole ruleset is gone through once: of many rules print the chain, or the table.
     pub fn text_of<'a>(&'a self, part: impl Into<Part<'a>>) -> Text<'a> {
         Text { ruleset: Some(self), part: part.into(), options: Options::default() }
     }
 
-    /// The statements of a rule, each as text.
+    /// The statements of a rule, each as text. As with [`Ruleset::text_of`], the whole ruleset is gone through once.
     ///
     /// ```
     /// use oxitables::{expr::*, data::*, model::*};
@@ -197,7 +201,7 @@ impl Ruleset {
 
     /// The elements of a set or map, each as text: `192.0.2.1 timeout 1m`.
     pub fn elements(&self, set: &FilledSet) -> Vec<String> {
-        let (options, index) = (Options::default(), Index::new(self));
+        let (options, index) = (Options::default(), Index::default());
         Printer::new(&options, &index).each_element(set)
     }
 }

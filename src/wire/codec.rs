@@ -15,6 +15,11 @@ pub trait Codec<T> {
     const MARKED: bool = false;
     /// Appends the payload.
     fn put(value: &T, out: &mut Writer);
+    /// Appends the attribute, if it is no nest.
+    #[inline]
+    fn write(value: &T, kind: u16, name: &'static str, out: &mut Writer) {
+        out.attr(kind, name, |out| Self::put(value, out));
+    }
     /// Reads the payload.
     ///
     /// # Errors
@@ -67,6 +72,10 @@ macro_rules! integers {
                 out.bytes(&<$int>::from(*value).$to());
             }
             #[inline]
+            fn write(value: &T, kind: u16, _: &'static str, out: &mut Writer) {
+                out.number(kind, <$int>::from(*value).$to());
+            }
+            #[inline]
             fn get(payload: &[u8]) -> Result<T, DecodeError> {
                 Ok(T::from(<$int>::$from(exact(payload)?)))
             }
@@ -103,6 +112,10 @@ where
 {
     fn put(value: &T, out: &mut Writer) {
         Be32::put(value, out);
+    }
+    #[inline]
+    fn write(value: &T, kind: u16, name: &'static str, out: &mut Writer) {
+        Be32::write(value, kind, name, out);
     }
     fn get(payload: &[u8]) -> Result<T, DecodeError> {
         Be32::get(payload)

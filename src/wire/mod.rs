@@ -154,6 +154,17 @@ impl Writer {
         }
     }
 
+    /// Writes one attribute whose payload is a number: in one piece, since most attributes are such.
+    #[inline]
+    pub(crate) fn number<const N: usize>(&mut self, kind: u16, payload: [u8; N]) {
+        const { assert!(N <= 8) };
+        let mut attr = [0; 12];
+        attr[..2].copy_from_slice(&(4 + N as u16).to_ne_bytes());
+        attr[2..4].copy_from_slice(&kind.to_ne_bytes());
+        attr[4..4 + N].copy_from_slice(&payload);
+        self.bytes(&attr[..aligned(4 + N)]);
+    }
+
     /// Writes one attribute whose payload `body` appends.
     #[inline]
     pub(crate) fn attr(&mut self, kind: u16, name: &'static str, body: impl FnOnce(&mut Self)) {
@@ -206,7 +217,7 @@ pub struct Attr<'a> {
 
 /// Attributes start at multiples of four bytes.
 #[inline]
-const fn aligned(len: usize) -> usize {
+pub(crate) const fn aligned(len: usize) -> usize {
     // Lengths here have 16 bits or are those of a buffer: no overflow. `next_multiple_of` would divide.
     (len + 3) & !3
 }

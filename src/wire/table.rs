@@ -178,7 +178,7 @@ macro_rules! attributes {
     };
     (@write $v:expr, $n:literal, $c:ty, $ty:ty, $name:expr, $out:ident) => {
         if matches!(<$c as $crate::wire::Codec<$ty>>::SCOPE, $crate::wire::Scope::Leaf) {
-            $out.attr($n, $name, |out| <$c as $crate::wire::Codec<$ty>>::put($v, out))
+            <$c as $crate::wire::Codec<$ty>>::write($v, $n, $name, $out)
         } else if <$c as $crate::wire::Codec<$ty>>::MARKED {
             $out.attr($n | $crate::wire::NESTED, $name, |out| <$c as $crate::wire::Codec<$ty>>::put($v, out))
         } else {

@@ -21,6 +21,7 @@ pub fn as_nobody(arguments: &[&str]) -> Option<String> {
 }
 
 /// Runs all tests of this program once more, except those about ordinary users.
+#[allow(dead_code)] // Not for programs without the standard harness.
 pub fn all_of_this_as_an_ordinary_user() {
     // Else all of this just did.
     if is_root()

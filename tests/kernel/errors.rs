@@ -116,7 +116,7 @@ fn what_is_not_there() {
             |b| b.add(with_address(Lookup::new("nosuch", Register::R1))),
             &[
                 "add rule inet host input (operation 1 of 1): ENOENT at exprs[1] > lookup: ",
-                "there is no set nosuch in table inet host; add the set first, in the same batch",
+                "there is no set nosuch in table inet host; add the set first, in the same batch, or correct its name",
             ],
         ),
         (|b| b.add(with_address(learn("nosuch"))), &["ENOENT at exprs[1] > dynset: there is no set nosuch"]),
@@ -234,7 +234,7 @@ fn what_is_there_already() {
         (
             |b| b.add(nets().elements(&range(ip(0x180), ip(0x280)))),
             &[
-                "EEXIST at elements[0]: 10.0.1.128-10.0.2.127 overlaps an element of set nets; delete what it overlaps first",
+                "EEXIST at elements[0]: 10.0.1.128-10.0.2.127 overlaps 10.0.1.0-10.0.1.255 of set nets; delete what it overlaps first",
             ],
         ),
         (

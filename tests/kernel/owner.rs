@@ -1,19 +1,21 @@
 //! Tables that belong to a connection.
 
 use super::lab::*;
-use oxitables::{Error, Family, data::Verdict, model::TableFlags, testing};
-use std::{thread, time::Duration};
+use oxitables::{
+    Batch, Error, Family, Hook, Priority, Table, client::Owned, data::Verdict, model::TableFlags, testing,
+};
+use std::{process::Command, thread, time::Duration};
 
 /// Soon, though maybe not at once: a program that another test is just starting holds a copy of the socket until it runs.
 #[track_caller]
 fn eventually(mut it_is: impl FnMut() -> Result<bool, Error>) -> Result<(), Error> {
-    for _ in 0..200 {
+    for _ in 0..6000 {
         if it_is()? {
             return Ok(());
         }
         thread::sleep(Duration::from_millis(10));
     }
-    panic!("not within two seconds");
+    panic!("not within a minute");
 }
 
 #[test]
@@ -39,7 +41,7 @@ fn nobody_else_may_change_it_and_it_goes_with_its_owner() {
             let said = error.to_string();
             assert!(said.contains("EPERM"), "{said}");
             assert!(said.contains("the table inet host belongs to "), "{said}");
-            assert!(said.contains(&owner.port().to_string()), "{said}");
+            assert!(said.contains(&format!("netlink port {}", owner.port())), "{said}");
             assert!(said.contains("only its owner may change it; it goes when the owner closes its socket"), "{said}");
         }
         assert_eq!(other.chains(&host()).snapshot()?.len(), 1, "reading is for everybody");
@@ -64,6 +66,97 @@ fn a_persistent_one_stays_for_another_owner() {
         apply(&mut other, |b| b.add(&table))?;
         let claimed = open().table(Family::Inet, "host")?.unwrap();
         assert_eq!(claimed.owner, Some(other.port()));
+        Ok(())
+    });
+}
+
+#[test]
+fn an_owned_table_lives_as_long_as_its_value() {
+    testing::in_namespace(|| -> Result<(), Error> {
+        let mut other = open();
+        let first = open();
+        let mut own = Owned::new(host())?;
+        own.apply(Batch::new().add(input()))?;
+        let error = apply(&mut other, |b| b.flush(input())).unwrap_err();
+        let comm = std::fs::read_to_string("/proc/self/comm").unwrap();
+        let who = format!("belongs to {} (process {}, netlink port {})", comm.trim(), std::process::id(), own.port());
+        assert!(error.to_string().contains(&who), "{error}");
+        assert!(Owned::new(host()).unwrap_err().is_permission());
+        assert_ne!(own.port(), first.port(), "found by its socket, not by its number");
+        drop(own);
+        eventually(|| Ok(other.table(Family::Inet, "host")?.is_none()))?;
+
+        let kept = Owned::persistent(host())?;
+        assert_eq!(kept.table().name, host().name);
+        drop(kept);
+        eventually(|| Ok(other.table(Family::Inet, "host")?.is_some_and(|t| t.owner.is_none())))?;
+        let kept = Owned::persistent(host())?;
+        assert!(apply(&mut other, |b| b.delete(host())).unwrap_err().is_permission());
+        drop(kept);
+        eventually(|| Ok(other.table(Family::Inet, "host")?.is_some_and(|t| t.owner.is_none())))?;
+        // Nobody's table is not taken over.
+        apply(&mut other, |b| b.destroy(host()).add(Table::new(Family::Inet, "free")))?;
+        assert!(Owned::new(Table::new(Family::Inet, "free")).unwrap_err().is_unsupported());
+        Ok(())
+    });
+}
+
+#[test]
+fn what_iptables_keeps_is_left_alone_unless_told_otherwise() {
+    testing::in_namespace(|| -> Result<(), Error> {
+        let mut nft = open();
+        let filter = Table::new(Family::Ip, "filter");
+        let kept = filter.chain("INPUT").with_hook(Hook::Input, Priority::FILTER);
+        // A table of that name as such is nobody's.
+        apply(&mut nft, |b| b.add(&filter).add(filter.chain("input").with_hook(Hook::Input, Priority::FILTER)))?;
+        apply(&mut nft, |b| b.add(Table::new(Family::Inet, "filter")).add(&kept))?;
+        let set = addresses(&filter, "s");
+        for batch in [
+            filled(|b| b.add(host()).add(does(&kept, Verdict::accept()))),
+            filled(|b| b.add(host()).delete(&filter)),
+            filled(|b| b.add(host()).add(&set)),
+            filled(|b| b.add(host()).add(set.elements([element(ip(1))]))),
+        ] {
+            let said = nft.apply(&batch).unwrap_err().to_string();
+            assert!(
+                said.contains("(operation 2 of 2): table ip filter has chain INPUT: it is kept by iptables-nft"),
+                "{said}"
+            );
+            assert!(said.contains("Client::allow_iptables"), "{said}");
+            assert!(nft.check(&batch).is_err());
+        }
+        // To flush the ruleset takes it along.
+        for family in [None, Some(Family::Ip)] {
+            let said = apply(&mut nft, |b| b.flush_ruleset(family)).unwrap_err().to_string();
+            assert!(said.contains("table ip filter has chain INPUT"), "{said}");
+        }
+        apply(&mut nft, |b| b.flush_ruleset(Some(Family::Inet)))?;
+        nft.allow_iptables(true);
+        apply(&mut nft, |b| b.add(&set))?;
+        nft.allow_iptables(false);
+        assert!(apply(&mut nft, |b| b.delete(&set)).is_err());
+        // The real one.
+        nft.allow_iptables(true);
+        apply(&mut nft, |b| b.flush_ruleset(None))?;
+        assert!(nft.tables().snapshot()?.is_empty());
+        nft.allow_iptables(false);
+        let Some(program) = testing::program("iptables-nft") else { return Ok(()) };
+        let done = Command::new(program).args(["-A", "FORWARD", "-s", "192.0.2.1", "-j", "DROP"]).status().unwrap();
+        assert!(done.success());
+        assert!(apply(&mut nft, |b| b.flush(&filter)).unwrap_err().to_string().contains("has chain FORWARD"));
+        Ok(())
+    });
+}
+
+#[test]
+fn changes_that_nobody_could_undo_are_not_made() {
+    testing::in_namespace(|| -> Result<(), Error> {
+        // This program's main is the harness's, and begins with something else.
+        let mut nft = open();
+        let error = nft.apply_confirmed(&filled(|b| b.add(host())), Duration::from_secs(1)).unwrap_err();
+        let why = std::error::Error::source(&error).unwrap().to_string();
+        assert!(why.contains("main has to begin with oxitables::client::confirm::init()"), "{why}");
+        assert_eq!(nft.tables().snapshot()?, []);
         Ok(())
     });
 }

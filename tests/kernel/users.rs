@@ -5,7 +5,7 @@ use crate::{
     common::is_root,
     ordinary::{all_of_this_as_an_ordinary_user, as_nobody},
 };
-use oxitables::{Client, Error};
+use oxitables::{Client, Error, client::Watch};
 
 #[test]
 fn all_of_this_works_as_an_ordinary_user() {
@@ -28,11 +28,12 @@ fn without_privilege() {
     assert!(!is_root());
     let mut nft = Client::open().unwrap();
     let batch = filled(|b| b.delete(oxitables::Table::new(oxitables::Family::Inet, "oxitables-no-such-table")));
-    let errors: [Error; 4] = [
+    let errors: [Error; 5] = [
         nft.apply(&batch).unwrap_err(),
         nft.check(&batch).unwrap_err(),
         nft.tables().snapshot().unwrap_err(),
         nft.generation().unwrap_err(),
+        Watch::open().unwrap_err(),
     ];
     for error in errors {
         let said = error.to_string();

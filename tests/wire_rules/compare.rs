@@ -146,6 +146,25 @@ fn submit(nft: &Nft, family: Family, cases: &[Case]) -> Seen {
     (Held::of(family), nft.listing())
 }
 
+/// Makes the rules by a plan, and says what the next plan would still do.
+pub fn planned_again(lab: &Sandbox, nft: &Nft, cases: Vec<Case>) -> String {
+    let plans = by_family(cases).into_iter().map(|(family, cases)| {
+        lab.host("plan").unwrap().run(|| {
+            nft.load(&frame(family, &cases)).unwrap();
+            let mut client = Client::open().unwrap();
+            let mut desired = client.ruleset().unwrap();
+            let mut batch = Batch::new();
+            for (i, case) in cases.iter().enumerate() {
+                batch.add(Table::new(family, "t").chain(format!("c{i}")).rule(case.rule.clone()));
+            }
+            desired.change(&batch).unwrap();
+            assert!(client.reconcile(&desired).unwrap().len() >= cases.len());
+            client.plan(&desired).unwrap().to_string()
+        })
+    });
+    plans.collect()
+}
+
 /// What nft makes of the words, and which it does not take.
 fn load(nft: &Nft, family: Family, cases: &[Case]) -> (Seen, BTreeMap<usize, String>) {
     nft.load(&frame(family, cases)).unwrap();

@@ -83,10 +83,15 @@ pub(crate) const INTEGER_KIND: Info = Info {
 /// The number that text is, in decimal or in hex.
 pub(crate) fn number(text: &str) -> Option<u128> {
     match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(digits) if !digits.starts_with('+') => u128::from_str_radix(digits, 16).ok(),
+        Some(digits) => hexadecimal(digits),
         None if text.starts_with(|c: char| c.is_ascii_digit()) => text.parse().ok(),
         _ => None,
     }
+}
+
+/// The number that digits in hex are, and nothing but digits.
+fn hexadecimal(digits: &str) -> Option<u128> {
+    u128::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'))
 }
 
 /// A number of `len` bytes, most significant first; `None` if it has more.
@@ -248,7 +253,7 @@ impl Info {
                 _ => None,
             },
             Look::Link => {
-                let part = |part: &str| u8::from_str_radix(part, 16).ok().filter(|_| part.len() <= 2);
+                let part = |part: &str| u8::try_from(hexadecimal(part)?).ok().filter(|_| part.len() <= 2);
                 let bytes = text.split(':').map(part).collect::<Option<Vec<_>>>()?;
                 (bytes.len() == len || len == 0).then(|| Value::new(&bytes)).flatten()
             }
@@ -275,7 +280,7 @@ impl Info {
                 day.or_else(|| number(text).filter(|n| *n < 7)).and_then(fitted)
             }
             Look::Class => {
-                let hex = |text: &str| if text.is_empty() { Some(0) } else { u16::from_str_radix(text, 16).ok() };
+                let hex = |text: &str| if text.is_empty() { Some(0) } else { u16::try_from(hexadecimal(text)?).ok() };
                 match text.split_once(':') {
                     Some((major, minor)) => fitted(u128::from(hex(major)?) << 16 | u128::from(hex(minor)?)),
                     None => number(text).and_then(fitted),
@@ -318,11 +323,13 @@ impl FieldType {
 
     /// The value that text means: a symbol, a number, an address, whatever nft takes; most significant byte first. Of the
     /// start of a name (`wg*`) it has only the bytes.
+    #[cfg(feature = "json")]
     pub(crate) fn parse(&self, text: &str) -> Option<Value> {
         self.info.parse(text, self.width())
     }
 
     /// The word that `nft list` has for a value instead of a number.
+    #[cfg(feature = "json")]
     pub(crate) fn symbol(&self, bytes: &[u8]) -> Option<&'static str> {
         self.info.symbol(bytes, Style::LISTED)
     }
@@ -396,7 +403,7 @@ pub(crate) fn show_duration(duration: Duration) -> String {
 }
 
 /// The duration that text such as `1h30m` is; a bare number is in seconds.
-pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+fn parse_duration(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut sum = 0u128;
     while !rest.is_empty() {
@@ -509,6 +516,8 @@ mod tests {
         none("tcp_flag", "syn,nonsense");
         none("ct_label", "128");
         none("mark", "0x+5");
+        none("ether_addr", "0:11:22:33:44:+5");
+        none("classid", "1:+2");
     }
 
     #[test]

@@ -187,7 +187,7 @@ impl FromStr for MacAddr {
         let mut octets = [0; 6];
         let mut parts = text.split(':');
         for octet in &mut octets {
-            let part = parts.next().filter(|p| (1..=2).contains(&p.len())).ok_or(ParseMacError)?;
+            let part = parts.next().filter(|p| p.len() <= 2 && !p.starts_with('+')).ok_or(ParseMacError)?;
             *octet = u8::from_str_radix(part, 16).map_err(|_| ParseMacError)?;
         }
         if parts.next().is_some() { Err(ParseMacError) } else { Ok(Self(octets)) }

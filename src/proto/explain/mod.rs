@@ -4,15 +4,18 @@ mod chain;
 mod object;
 mod rule;
 mod set;
+#[cfg(test)]
+mod tests;
 
 use crate::{
     Batch,
     batch::{Fields, Present, Verb},
-    data::{Family, Name},
+    data::{Family, Name, Value},
     error::Failure,
-    model::{Chain, Kind, Set, Table},
+    model::{Chain, Element, Kind, Set, SetFlags, Table, TableFlags},
+    proto::Feature,
     wire::{
-        Path, locate,
+        Attr, Path, attrs, locate,
         message::{ATTRIBUTES, Ack, Message},
     },
 };
@@ -30,6 +33,16 @@ pub(crate) trait World {
     fn set(&mut self, _: &Table, _: &Name) -> Option<Set> {
         None
     }
+    /// Whether the kernel lacks a feature.
+    fn lacks(&mut self, _: Feature) -> bool {
+        false
+    }
+    fn process(&mut self, _port: u32) -> Option<String> {
+        None
+    }
+    fn elements(&mut self, _: &Set) -> Option<Vec<Element>> {
+        None
+    }
     fn present(&mut self, _: &Table) -> Option<Present> {
         None
     }
@@ -42,13 +55,17 @@ impl World for () {}
 pub(crate) struct Witness<'w> {
     world: &'w mut dyn World,
     sets: HashMap<(u8, Name, Name), Option<Set>>,
+    /// Lowest and highest keys of the intervals that the kernel has.
+    intervals: HashMap<(u8, Name, Name), Vec<(Value, Value)>>,
     /// What is wrong with the jumps of a table, by the error number.
     flaws: HashMap<(u8, Name, i32), Option<String>>,
+    /// Whose a table is.
+    owners: HashMap<(u8, Name), String>,
 }
 
 impl<'w> Witness<'w> {
     pub(crate) fn new(world: &'w mut dyn World) -> Self {
-        Self { world, sets: HashMap::new(), flaws: HashMap::new() }
+        Self { world, sets: HashMap::new(), intervals: HashMap::new(), flaws: HashMap::new(), owners: HashMap::new() }
     }
 
     /// A set of the batch, or one that the kernel has.
@@ -58,6 +75,27 @@ impl<'w> Witness<'w> {
         self.sets.entry(key).or_insert_with(ask).clone()
     }
 
+    /// What the kernel has in a set that shares keys with an interval of one field, or with the ends of a concatenated one.
+    fn overlapped(&mut self, set: &Set, lo: &Value, hi: &Value) -> Option<(Value, Value)> {
+        let key = (set.family.into(), set.table.clone(), set.name.clone());
+        let ask = || joined(self.world.elements(set).unwrap_or_default());
+        let all = self.intervals.entry(key).or_insert_with(ask);
+        all.iter()
+            .find(|(l, h)| if set.is_interval() { **l <= **hi && **lo <= **h } else { set.shares((l, h), (lo, hi)) })
+            .copied()
+    }
+
+    /// Who owns a table, in words. To find a process takes a walk through all of them.
+    fn owner(&mut self, table: &Table) -> String {
+        let ask = || {
+            let port = self.world.table(table.family, &table.name).and_then(|table| table.owner);
+            port.map_or("another process".to_owned(), |port| {
+                self.world.process(port).unwrap_or_else(|| format!("the process with netlink port {port}"))
+            })
+        };
+        self.owners.entry((table.family.into(), table.name.clone())).or_insert_with(ask).clone()
+    }
+
     fn flaw(&mut self, batch: &Batch, table: &Table, errno: Errno) -> Option<String> {
         let ask = || {
             let present = self.world.present(table).unwrap_or_default();
@@ -65,6 +103,23 @@ impl<'w> Witness<'w> {
         };
         self.flaws.entry((table.family.into(), table.name.clone(), errno as i32)).or_insert_with(ask).clone()
     }
+}
+
+/// The intervals that elements of an interval set are.
+fn joined(mut elements: Vec<Element>) -> Vec<(Value, Value)> {
+    elements.retain(|e| e.key.is_some());
+    // At one place, the end of what lies before comes first.
+    let order = |e: &Element| (e.key.map(|k| k.to_vec()), !e.is_interval_end());
+    elements.sort_by_cached_key(order);
+    let highest = |len: usize| Value::new(&[0xff; Value::MAX][..len]);
+    let mut joined = Vec::new();
+    for (at, element) in elements.iter().enumerate().filter(|(_, e)| !e.is_interval_end()) {
+        let Some(lo) = element.key else { continue };
+        let next = elements.get(at + 1).and_then(|next| next.key?.before());
+        let hi = element.key_end.or(next).or_else(|| highest(lo.len()));
+        joined.extend(hi.map(|hi| (lo, hi)));
+    }
+    joined
 }
 
 /// Cause and remedy.
@@ -114,7 +169,9 @@ pub(crate) fn explain(batch: &Batch, seq: u32, ack: &Ack, world: &mut Witness<'_
     (failure.verb, failure.object) = batch.operation_text(index);
     failure.operation = Some(index);
     let case = Case { batch, message, verb: failure.verb, errno, path: &failure.path };
+    let lacking = case.needs().into_iter().find(|feature| world.world.lacks(*feature));
     let (cause, remedy) = match kind {
+        _ if lacking.is_some() => lacking.map(too_old).unwrap_or_default(),
         Some(Kind::Table) => case.table(world),
         Some(Kind::Chain) => case.chain(world),
         Some(Kind::Rule) => case.rule(world),
@@ -152,6 +209,10 @@ pub(crate) fn request_cause(errno: i32) -> String {
     }
 }
 
+fn too_old(feature: Feature) -> Why {
+    why(format!("this kernel cannot do that: {feature} came with {}", feature.since()), "")
+}
+
 struct Case<'a> {
     batch: &'a Batch,
     message: Message<'a>,
@@ -178,6 +239,37 @@ impl Case<'_> {
         format!("table {} {}", self.family(), self.name(1))
     }
 
+    /// What a kernel that finds something invalid may be too old for. It points at nothing then, or at the element.
+    fn needs(&self) -> Vec<Feature> {
+        let mut needs = Vec::new();
+        if !matches!(self.errno, Errno::EINVAL | Errno::EOPNOTSUPP) {
+            return needs;
+        }
+        let (family, attributes) = (self.family(), self.message.attributes());
+        match self.message.nft() {
+            Some(26..=32) => needs.push(Feature::Destroy),
+            Some(0) => {
+                let flags = Table::decode_attrs(family, attributes).ok().and_then(|t| t.flags).unwrap_or_default();
+                needs.extend(flags.contains(TableFlags::PERSIST).then_some(Feature::Persist));
+                needs.extend(flags.contains(TableFlags::OWNER).then_some(Feature::Owner));
+            }
+            Some(9) => {
+                let flags = Set::decode_attrs(family, attributes).map(|set| set.flags()).unwrap_or_default();
+                let concat = SetFlags::CONCAT | SetFlags::INTERVAL;
+                needs.extend(flags.contains(concat).then_some(Feature::ConcatIntervals));
+                needs.extend(flags.contains(SetFlags::EXPR).then_some(Feature::ElementExprs));
+            }
+            Some(12 | 14) => {
+                let list = Fields::of(&self.message).get(3).unwrap_or_default();
+                let decode = |entry: Attr<'_>| Element::decode_attrs(entry.payload).ok();
+                let mut elements = attrs(list).flatten().filter_map(decode);
+                needs.extend(elements.any(|element| element.is_catch_all()).then_some(Feature::CatchAll));
+            }
+            _ => {}
+        }
+        needs
+    }
+
     fn makes(&self) -> bool {
         matches!(self.verb, Verb::Add | Verb::Create | Verb::Insert | Verb::Replace | Verb::Refresh)
     }
@@ -190,7 +282,7 @@ impl Case<'_> {
             Some((n, true, false)) => format!("operation {n}, which makes it, failed as well"),
             Some((n, true, true)) => format!("operation {n} makes it, but comes later: put that first"),
             Some((n, false, _)) => format!("operation {n} removed it"),
-            None if self.makes() => format!("add the {noun} first, in the same batch"),
+            None if self.makes() => format!("add the {noun} first, in the same batch, or correct its name"),
             None if self.verb == Verb::Delete && !self.path.ends_at("table") => DESTROY.into(),
             None => String::new(),
         };
@@ -230,20 +322,10 @@ impl Case<'_> {
     /// What may happen to any object.
     fn general(&self, world: &mut Witness<'_>) -> Why {
         match self.errno {
-            Errno::EPERM => {
-                let owner = world.world.table(self.family(), &self.name(1)).and_then(|t| t.owner);
-                let by = owner.map_or("another process".to_owned(), |port| {
-                    let comm = std::fs::read_to_string(format!("/proc/{port}/comm")).unwrap_or_default();
-                    match comm.trim() {
-                        "" => format!("the process with netlink port {port}"),
-                        comm => format!("{comm} (netlink port and, most likely, process {port})"),
-                    }
-                });
-                why(
-                    format!("the {} belongs to {by}", self.place()),
-                    "only its owner may change it; it goes when the owner closes its socket",
-                )
-            }
+            Errno::EPERM => why(
+                format!("the {} belongs to {}", self.place(), world.owner(&self.home())),
+                "only its owner may change it; it goes when the owner closes its socket",
+            ),
             Errno::ENOENT => self.missing("table", Kind::Table, &self.name(1)),
             Errno::EAFNOSUPPORT => why(
                 format!("this kernel has no nf_tables for family {}", self.family()),

@@ -60,6 +60,11 @@ impl Case<'_> {
                 let noun = set.as_ref().and_then(|s| s.object_type).map_or("object".into(), |kind| kind.to_string());
                 self.missing(&noun, Kind::Object, element.object.as_ref().unwrap_or(&name))
             }
+            (Errno::ENOENT, _) if element.is_interval_end() => {
+                let last = element.key.and_then(|end| end.before());
+                let last = last.map_or(key, |last| show(&Element::new(last), None, set.as_ref()));
+                why(format!("set {name} has no interval that ends with {last}"), "delete intervals as they were added")
+            }
             (Errno::ENOENT, _) => {
                 let what = if self.verb == Verb::Flush { "" } else { DESTROY };
                 why(format!("set {name} has no element {key}"), what)
@@ -77,10 +82,18 @@ impl Case<'_> {
                 ),
                 "delete and add it in the same batch",
             ),
-            (Errno::EEXIST, _) if flags.contains(SetFlags::INTERVAL) => why(
-                format!("{key} overlaps an element of set {name}"),
-                "delete what it overlaps first, in the same batch, or merge the two",
-            ),
+            (Errno::EEXIST, _) if flags.contains(SetFlags::INTERVAL) => {
+                let there = set.as_ref().zip(ends(&element, next.as_ref()));
+                let there = there.and_then(|(set, (lo, hi))| Some((set, world.overlapped(set, &lo, &hi)?)));
+                let there = there.map_or("an element".into(), |(set, (lo, hi))| {
+                    let end = Element { key_end: Some(hi), ..Element::new(lo) };
+                    show(&end, None, Some(set))
+                });
+                why(
+                    format!("{key} overlaps {there} of set {name}"),
+                    "delete what it overlaps first, in the same batch, or merge the two",
+                )
+            }
             (Errno::EEXIST, _) => why(format!("set {name} has {key} already"), CREATE),
             (Errno::ENFILE, _) => {
                 let size = set.as_ref().and_then(Set::size).map_or(String::new(), |n| format!(" of {n}"));
@@ -111,7 +124,14 @@ impl Case<'_> {
     fn element(&self) -> Option<(Element, Option<Element>)> {
         let index = self.path.index_in("elements")?;
         let fields = crate::batch::Fields::of(&self.message);
-        let mut entries = attrs(fields.get(3)?).flatten().skip(index).map(|e| Element::decode_attrs(e.payload).ok());
+        let entries = |from| {
+            attrs(fields.get(3).unwrap_or_default()).flatten().skip(from).map(|e| Element::decode_attrs(e.payload).ok())
+        };
+        let mut entries = match entries(index).next()?? {
+            // The end of an interval that overlaps: it is spoken of by its start.
+            end if end.is_interval_end() && self.errno == Errno::EEXIST => entries(index.saturating_sub(1)),
+            _ => entries(index),
+        };
         Some((entries.next()??, entries.next().flatten()))
     }
 }
@@ -210,25 +230,20 @@ fn misfit(element: &Element, set: &Set) -> Option<String> {
     })
 }
 
+/// The lowest and the highest key of an element of an interval set.
+fn ends(element: &Element, next: Option<&Element>) -> Option<(Value, Value)> {
+    let lo = element.key?;
+    let last = next.filter(|n| n.is_interval_end()).and_then(|n| n.key?.before());
+    Some((lo, element.key_end.or(last).unwrap_or(lo)))
+}
+
 /// An element in the words of its set, or in hexadecimal; the end of an interval is the element after it.
 fn show(element: &Element, next: Option<&Element>, set: Option<&Set>) -> String {
     let kind = set.and_then(|s| s.key_type).unwrap_or(DataType::from(0));
-    let last = next.filter(|n| n.is_interval_end()).and_then(|n| before(n.key.as_ref()?));
+    let last = next.filter(|n| n.is_interval_end()).and_then(|n| n.key?.before());
     match (&element.key, element.key_end.or(last)) {
-        (Some(key), Some(end)) if *key != end => format!("{}-{}", kind.show(key), kind.show(&end)),
-        (Some(key), _) => kind.show(key),
+        (Some(key), Some(end)) => kind.show_range(key, &end),
+        (Some(key), None) => kind.show(key),
         (None, _) => "*".into(),
     }
-}
-
-/// The value before this one.
-fn before(value: &Value) -> Option<Value> {
-    let mut bytes = value.to_vec();
-    for byte in bytes.iter_mut().rev() {
-        *byte = byte.wrapping_sub(1);
-        if *byte != 0xff {
-            break;
-        }
-    }
-    Value::new(&bytes)
 }

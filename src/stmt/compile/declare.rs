@@ -7,7 +7,7 @@ use super::{
     sets::{Shape, Values, key_len, key_type, note_intervals, set_values, stateful},
 };
 use crate::{
-    data::{ByteOrder, DataType, FieldType, Userdata},
+    data::{ByteOrder, DataType, FieldType, Userdata, Value},
     expr::ObjectType,
     model::{self, SetFlags},
     stmt::{
@@ -27,11 +27,6 @@ pub(crate) struct NamedSet {
     pub flags: SetFlags,
     pub key: Vec<Slot>,
     pub values: Option<Values>,
-}
-
-fn note(set: &model::Set, kind: u8) -> Option<u32> {
-    let bytes = set.userdata.as_ref()?.entry(kind)?;
-    bytes.try_into().ok().map(u32::from_ne_bytes)
 }
 
 /// Values of types, or of the expressions that they are declared by.
@@ -59,9 +54,12 @@ fn slots(types: &[FieldType], of: Option<&Expression>, len: Option<u32>, order: 
 
 /// What is known of a set.
 pub(super) fn named_set(set: &model::Set) -> Result<NamedSet> {
+    if [set.key_len, set.data_len].iter().flatten().any(|len| *len as usize > 2 * Value::MAX) {
+        return refused("more than registers hold");
+    }
     let declared = lift::declared(set);
     let flags = set.flags();
-    let key = slots(&declared.key, declared.key_of.as_ref(), set.key_len, note(set, model::Set::KEY_BYTEORDER))?;
+    let key = slots(&declared.key, declared.key_of.as_ref(), set.key_len, set.note(model::Set::KEY_BYTEORDER))?;
     let values = if flags.contains(SetFlags::OBJECT) {
         Some(Values::Object(set.object_type.unwrap_or(ObjectType::Unknown(0))))
     } else if !flags.contains(SetFlags::MAP) {
@@ -69,9 +67,9 @@ pub(super) fn named_set(set: &model::Set) -> Result<NamedSet> {
     } else if set.data_type == Some(DataType::VERDICT) {
         Some(Values::Verdict)
     } else {
-        let ranges = note(set, model::Set::DATA_INTERVAL).is_some_and(|n| n != 0);
+        let ranges = set.has_ranges();
         let len = set.data_len.map(|len| if ranges { len / 2 } else { len });
-        let order = note(set, model::Set::DATA_BYTEORDER);
+        let order = set.note(model::Set::DATA_BYTEORDER);
         Some(Values::Slots(slots(&declared.data, declared.data_of.as_ref(), len, order)?, ranges))
     };
     Ok(NamedSet { flags, key, values })
@@ -89,7 +87,7 @@ pub(super) fn shape(set: &model::Set) -> Result<Shape> {
         key: key.iter().map(|slot| (*slot, bytes(slot))).collect(),
         key_of: None,
         interval: flags.contains(SetFlags::INTERVAL),
-        merge: note(set, model::Set::MERGE_ELEMENTS).is_some_and(|n| n != 0) && values.is_none(),
+        merge: set.merges() && values.is_none(),
         values,
         whole: false,
         new: false,

@@ -35,6 +35,8 @@ impl Place {
     }
 }
 
+const CROWDED: &str = "the statement needs more registers than there are";
+
 impl Machine {
     /// Registers of 16 bytes, or as many as several fields take.
     fn take(&mut self, known: &Known) -> Result<Place> {
@@ -45,7 +47,7 @@ impl Machine {
         let place = Place(self.next);
         match u8::try_from(slots).ok().and_then(|slots| self.next.checked_add(slots)) {
             Some(next) if next <= 16 => self.next = next,
-            _ => return refused("the statement needs more registers than there are"),
+            _ => return refused(CROWDED),
         }
         Ok(place)
     }
@@ -101,6 +103,9 @@ impl Machine {
                 // What the key takes beyond its first register is free: the value comes after it is read.
                 let before = self.next;
                 self.next = self.next.max(at.after(key.bytes()).0);
+                if self.next > 16 {
+                    return refused(CROWDED);
+                }
                 self.emit(key, at)?;
                 self.next = before;
                 self.push(lookup(&map.name, map.id, register, Some(register)));

@@ -38,11 +38,6 @@ impl Slot {
     pub fn is_bits(&self) -> bool {
         self.ty.info.base == DataType::BITMASK
     }
-
-    /// Whether it is in the machine's order, and that matters.
-    pub fn is_turned(&self) -> bool {
-        self.order == ByteOrder::Host && self.bytes() > 1
-    }
 }
 
 /// The lowest bits.
@@ -55,7 +50,7 @@ pub(super) fn number_image(n: u128, bytes: usize) -> Value {
     let all = n.to_be_bytes();
     match all.len().checked_sub(bytes) {
         Some(skip) => image(&all[skip..]),
-        None => image(&[&vec![0; bytes - all.len()], &all[..]].concat()),
+        None => image(&[&[0; Value::MAX][..(bytes - all.len()).min(Value::MAX)], &all[..]].concat()),
     }
 }
 
@@ -264,11 +259,6 @@ impl Want {
             Slots::One(slot) => Some(slot),
             _ => None,
         }
-    }
-
-    pub fn set(&mut self, slot: Slot) {
-        self.slots = Slots::One(slot);
-        self.most = None;
     }
 
     /// What is wanted, in words.

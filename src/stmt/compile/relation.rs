@@ -7,7 +7,7 @@ use super::{
     sets::{Entry, Shape, Values},
 };
 use crate::{
-    data::{ByteOrder, CtState, FieldType, Name, Typed, Value, image},
+    data::{ByteOrder, CtState, FieldType, Name, Typed, image},
     expr::{Bitwise, Cmp, CmpOp, FibFlags, LookupFlags, MetaKey, Range, RangeOp},
     model::SetFlags,
     stmt::{
@@ -82,7 +82,7 @@ impl Compiler<'_, '_> {
     }
 
     /// One value, range, prefix or bits.
-    fn compare(&mut self, op: Op, mut left: Known, right: Known) -> Result<()> {
+    fn compare(&mut self, op: Op, mut left: Known, mut right: Known) -> Result<()> {
         if left.is_concat() || right.is_concat() {
             return refused("several fields can be compared with sets only");
         }
@@ -102,16 +102,19 @@ impl Compiler<'_, '_> {
         }
         // What it says of the packet is true behind it.
         let said = match (&left.how, op) {
-            (How::Field(field), Op::Implicit | Op::Eq) => {
-                right.as_number().map(|n| (*field, number_image(n, left.slot.bytes())))
-            }
+            (How::Field(field), Op::Implicit | Op::Eq) => right.as_number().map(|n| (*field, n)),
             _ => None,
         };
         if ordering || matches!(right.how, How::Range(..)) {
             left = left.turn(ByteOrder::Network);
         }
         let any_bit = bits && matches!(op, Op::Implicit | Op::Neg);
-        let (left, right) = transferred(left, right)?;
+        if let Some((op, by)) = transferable(&left)
+            && matches!(right.how, How::Number(_) | How::Range(..))
+        {
+            transfer_constant(op, by, &mut right)?;
+            left = without(left);
+        }
         let len = left.slot.bytes();
         let order = left.slot.order;
         let mut machine = Machine::default();
@@ -166,8 +169,8 @@ impl Compiler<'_, '_> {
         if !machine.exprs.is_empty() {
             self.cx.push_match(machine.exprs);
         }
-        if let Some((field, image)) = said {
-            self.cx.observe(&field, [&image[..]].into_iter());
+        if let Some((field, n)) = said {
+            self.cx.observe(&field, &[n]);
         }
         Ok(())
     }
@@ -285,10 +288,9 @@ impl Compiler<'_, '_> {
     /// What a comparison says of the packet.
     fn note(&mut self, left: &Known, values: &[Known]) {
         let How::Field(field) = &left.how else { return };
-        let images: Vec<Value> =
-            values.iter().filter_map(|value| value.as_number().map(|n| number_image(n, left.slot.bytes()))).collect();
-        if images.len() == values.len() || values.len() > 1 {
-            self.cx.observe(field, images.iter().map(|image| &image[..]));
+        let numbers: Vec<u128> = values.iter().filter_map(Known::as_number).collect();
+        if numbers.len() == values.len() || values.len() > 1 {
+            self.cx.observe(field, &numbers);
         }
     }
 
@@ -300,7 +302,7 @@ impl Compiler<'_, '_> {
                 if let How::Field(field) = &left.how
                     && matches!(field.load(), Load::Meta(_))
                 {
-                    self.cx.observe(field, [&[0u8][..], &[0]].into_iter());
+                    self.cx.observe(field, &[0, 0]);
                 }
             }
             (true, _) => {}
@@ -392,16 +394,5 @@ fn without(left: Known) -> Known {
         }
         How::Binary(_, of, _) => Known { slot: Slot { ty: left.slot.ty, ..of.slot }, how: of.how },
         how => Known { slot: left.slot, how },
-    }
-}
-
-/// A comparison with what can be moved moved.
-fn transferred(left: Known, mut right: Known) -> Result<(Known, Known)> {
-    match transferable(&left) {
-        Some((op, by)) if matches!(right.how, How::Number(_) | How::Range(..)) => {
-            transfer_constant(op, by, &mut right)?;
-            Ok((without(left), right))
-        }
-        _ => Ok((left, right)),
     }
 }

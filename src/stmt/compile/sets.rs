@@ -361,15 +361,7 @@ pub(crate) fn mark_open(userdata: &mut Userdata) {
 
 /// The next value; `None` after the highest.
 pub(crate) fn after(value: &Value) -> Option<Value> {
-    let mut bytes = value.to_vec();
-    for byte in bytes.iter_mut().rev() {
-        let (next, carry) = byte.overflowing_add(1);
-        *byte = next;
-        if !carry {
-            return Value::new(&bytes);
-        }
-    }
-    None
+    value.after()
 }
 
 /// A stateful statement of an element or a set.

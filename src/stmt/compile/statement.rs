@@ -35,14 +35,14 @@ impl Compiler<'_, '_> {
                 // nft says both numbers, the second of one queue, too.
                 let total = Some(queue.total.unwrap_or(1));
                 let flags = queue.flags.filter(|flags| !flags.is_empty());
-                self.cx.push_act(vec![Queue { total, flags, ..queue.clone() }.into()]);
+                self.cx.push_act([Queue { total, flags, ..queue.clone() }.into()]);
                 Ok(())
             }
             Statement::Plain(expr) => {
                 if let Expr::Log(log) = expr {
                     check_log(log)?;
                 }
-                self.cx.push_act(vec![expr.clone()]);
+                self.cx.push_act([expr.clone()]);
                 Ok(())
             }
             Statement::Reject { family, with } => self.reject(*family, with),
@@ -198,7 +198,7 @@ impl Compiler<'_, '_> {
     fn reset(&mut self, field: &Field) -> Result<()> {
         match field.load() {
             Load::Exists(ExthdrOp::TcpOption, kind) | Load::Option(ExthdrOp::TcpOption, kind, _) => {
-                self.cx.push_act(vec![Exthdr::reset(kind).into()]);
+                self.cx.push_act([Exthdr::reset(kind).into()]);
                 Ok(())
             }
             _ => refused(format!("{} is no TCP option, which alone can be made nothing", field.words())),

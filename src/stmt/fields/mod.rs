@@ -10,7 +10,6 @@ mod metadata;
 mod network;
 mod options;
 mod packet_bits;
-#[allow(dead_code, reason = "what lifts rules builds on it")]
 mod registry;
 mod transport;
 mod tunnels;
@@ -24,14 +23,12 @@ pub use link::{arp, ether, vlan};
 pub use metadata::meta;
 pub use network::{addr, ip, ip6};
 pub use packet_bits::raw;
-#[allow(unused_imports, reason = "what lifts rules builds on it")]
 pub(crate) use packet_bits::{RAW, RAW_OPTION};
-#[allow(unused_imports, reason = "what lifts rules builds on it")]
 pub(crate) use registry::*;
 pub use transport::{dccp, sctp, tcp, th, udp, udplite};
 pub use tunnels::{ah, comp, esp, geneve, gre, gretap, vxlan};
 
-use super::field::{As, Field, Load, Object, Param, Side, Spec};
+use super::field::{As, Field, Load, Param, Side, Spec};
 use super::header::{Header, Tunnel};
 use super::select::{Selector, Settable, Target};
 use crate::data::*;

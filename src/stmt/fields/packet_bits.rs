@@ -43,16 +43,7 @@ pub mod raw {
 }
 
 /// The row of raw bits: where they are is a parameter.
-pub(crate) static RAW: Spec = Spec {
-    header: "",
-    field: "",
-    words: "@",
-    load: Load::Packet(Header::RawNetwork, 0),
-    bits: 0,
-    ty: HEX_INTEGER,
-    needs: &[],
-    pseudo: false,
-};
+pub(crate) static RAW: Spec = RAW_ROW;
 
 /// The row of raw bits of a TCP option.
 pub(crate) static RAW_OPTION: Spec =

@@ -1,6 +1,8 @@
 //! All fields: by their words, and by what loads them.
 
 use super::*;
+#[cfg(feature = "json")]
+use crate::stmt::field::Object;
 
 /// All rows, by header.
 static ALL: &[&[&Spec]] = &[
@@ -50,28 +52,25 @@ static ALL: &[&[&Spec]] = &[
 
 /// All fields there are. Raw ones and options by number are not among them.
 pub(crate) fn all() -> impl Iterator<Item = &'static Spec> {
-    ALL.iter().chain(options::all()).flat_map(|rows| rows.iter().copied())
+    those(|_| true)
 }
 
-/// The field that nft calls so: `tcp` `dport`, `meta` `mark`, `ct` `ip saddr`, `frag` `id`; of options and chunks the header
-/// is all that stands before: `tcp option maxseg` `size`. Without a field the existence of an extension header or an option:
-/// `frag` and nothing, `tcp option sack` and nothing.
-pub(crate) fn find(header: &str, field: &str) -> Option<&'static Spec> {
-    let options = [Object::TcpOption, Object::IpOption, Object::SctpChunk, Object::DccpOption];
-    for object in options {
-        if let Some(name) = header.strip_prefix(object.word()) {
-            return find_in(object, name.trim_start(), field);
-        }
-    }
-    all().find(|spec| spec.header == header && named(spec, field) && !options.contains(&spec.object()))
+/// The fields of all headers whose first one is such: the fields of a header are all of one object, and of the packet's all
+/// of that header.
+fn those(first: impl Fn(&Spec) -> bool) -> impl Iterator<Item = &'static Spec> {
+    let rows = ALL.iter().chain(options::all()).filter(move |rows| rows.first().is_some_and(|spec| first(spec)));
+    rows.flat_map(|rows| rows.iter().copied())
 }
 
-/// The field of such an object in nft's JSON: [`Object::TcpOption`] `maxseg` `size`.
+/// The field of such an object in nft's JSON: [`Object::TcpOption`] `maxseg` `size`. Without a field, the existence of an
+/// extension header or an option.
+#[cfg(feature = "json")]
 pub(crate) fn find_in(object: Object, header: &str, field: &str) -> Option<&'static Spec> {
-    all().find(|spec| spec.object() == object && spec.header == header && named(spec, field))
+    those(|first| first.object() == object).find(|spec| spec.header == header && named(spec, field))
 }
 
 /// Whether a field has this name, or had it once.
+#[cfg(feature = "json")]
 fn named(spec: &Spec, field: &str) -> bool {
     let old = match (spec.header, field) {
         ("vlan", "cfi") => "dei",
@@ -94,35 +93,36 @@ pub(crate) fn numbered(op: ExthdrOp) -> Option<&'static Spec> {
     }
 }
 
-/// The field that is loaded so, of so many bits; for lifting. Fields of packets and options have their own ways: [`at`].
+/// The field that is loaded so, of so many bits; for lifting. Fields of packets and options have their own ways: [`of`] and [`option_at`].
 pub(crate) fn loaded(load: Load) -> Option<&'static Spec> {
-    all().find(|spec| spec.load == load)
-}
-
-/// The field of a header at a bit offset and of a length in bits.
-pub(crate) fn at(header: Header, offset: u16, bits: u16) -> Option<&'static Spec> {
-    all().find(|spec| spec.load == Load::Packet(header, offset) && spec.bits == bits)
+    those(|first| first.object() == load.object()).find(|spec| spec.load == load)
 }
 
 /// The field of an extension header, option or chunk at a bit offset and of a length in bits.
 pub(crate) fn option_at(op: ExthdrOp, kind: u8, offset: u16, bits: u16) -> Option<&'static Spec> {
-    all().find(|spec| spec.load == Load::Option(op, kind, offset) && spec.bits == bits)
-}
-
-/// Which of the fields of its header it is: rows stand in nft's order.
-pub(crate) fn index(spec: &'static Spec) -> usize {
-    let same = |other: &&Spec| other.object() == spec.object() && other.header == spec.header;
-    all().filter(same).position(|other| other == spec).unwrap_or_default()
+    let load = Load::Option(op, kind, offset);
+    those(|first| first.object() == load.object()).find(|spec| spec.load == load && spec.bits == bits)
 }
 
 /// All fields of a header.
 pub(crate) fn of(header: Header) -> impl Iterator<Item = &'static Spec> {
-    all().filter(move |spec| matches!(spec.load, Load::Packet(own, _) if own == header))
+    those(move |first| matches!(first.load, Load::Packet(own, _) if own == header))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn headers_are_of_one_kind() {
+        let kind = |spec: &Spec| match spec.load {
+            Load::Packet(header, _) => (spec.object(), Some(header)),
+            _ => (spec.object(), None),
+        };
+        for rows in ALL.iter().chain(options::all()) {
+            assert!(rows.iter().all(|spec| kind(spec) == kind(rows[0])), "{}", rows[0].words);
+        }
+    }
 
     #[test]
     fn rows_are_found_by_what_they_say() {
@@ -134,10 +134,9 @@ mod tests {
             match spec.load {
                 Load::Packet(header, offset) => {
                     // Fields that lie upon each other belong to different types of ICMP.
-                    let found = at(header, offset, spec.bits).unwrap();
-                    assert!(found == spec || !spec.needs.is_empty(), "{}", spec.words);
-                    assert!(of(header).any(|own| own == spec));
-                    assert_eq!(find(spec.header, spec.field), Some(spec));
+                    let mut same =
+                        of(header).filter(|own| (own.load, own.bits) == (Load::Packet(header, offset), spec.bits));
+                    assert!(same.next() == Some(spec) || !spec.needs.is_empty(), "{}", spec.words);
                     assert_eq!(spec.header, header.word());
                 }
                 Load::Option(op, kind, offset) => {
@@ -147,25 +146,25 @@ mod tests {
                 Load::Exists(..) => assert_eq!((spec.field, spec.bits), ("", 8)),
                 load => assert!(loaded(load).is_some()),
             }
-            assert!(spec.bits <= u16::from(spec.ty.len) * 8, "{}", spec.words);
+            assert!((1..=u16::from(spec.ty.len) * 8).contains(&spec.bits), "{}", spec.words);
         }
         assert!(words.len() > 250, "{} fields", words.len());
     }
 
     #[test]
     fn fields_by_name() {
-        let words = |header, field| find(header, field).map(|spec| spec.words);
-        assert_eq!(words("tcp", "dport"), Some("tcp dport"));
-        assert_eq!(words("meta", "iif"), Some("iif"));
-        assert_eq!(words("ct", "ip saddr"), Some("ct ip saddr"));
-        assert_eq!(words("frag", ""), Some("exthdr frag"));
-        assert_eq!(words("rt", "mtu"), Some("rt mtu"));
-        assert_eq!(words("rt", "seg-left"), Some("rt seg-left"));
-        assert_eq!(words("tcp option maxseg", "size"), Some("tcp option maxseg size"));
-        assert_eq!(words("ip option ra", ""), Some("ip option ra"));
-        assert_eq!(words("sctp chunk data", "tsn"), Some("sctp chunk data tsn"));
-        assert_eq!(words("icmpv6", "parameter-problem"), Some("icmpv6 param-problem"));
-        assert_eq!(words("vlan", "cfi"), Some("vlan dei"));
-        assert_eq!(words("tcp", "nonsense"), None);
+        let words = |object, header, field| find_in(object, header, field).map(|spec| spec.words);
+        assert_eq!(words(Object::Payload, "tcp", "dport"), Some("tcp dport"));
+        assert_eq!(words(Object::Meta, "meta", "iif"), Some("iif"));
+        assert_eq!(words(Object::Ct, "ct", "ip saddr"), Some("ct ip saddr"));
+        assert_eq!(words(Object::Exthdr, "frag", ""), Some("exthdr frag"));
+        assert_eq!(words(Object::Rt, "rt", "mtu"), Some("rt mtu"));
+        assert_eq!(words(Object::Exthdr, "rt", "seg-left"), Some("rt seg-left"));
+        assert_eq!(words(Object::TcpOption, "maxseg", "size"), Some("tcp option maxseg size"));
+        assert_eq!(words(Object::IpOption, "ra", ""), Some("ip option ra"));
+        assert_eq!(words(Object::SctpChunk, "data", "tsn"), Some("sctp chunk data tsn"));
+        assert_eq!(words(Object::Payload, "icmpv6", "parameter-problem"), Some("icmpv6 param-problem"));
+        assert_eq!(words(Object::Payload, "vlan", "cfi"), Some("vlan dei"));
+        assert_eq!(words(Object::Payload, "tcp", "nonsense"), None);
     }
 }

@@ -1,7 +1,7 @@
 //! What rules do with packets, connections and sets.
 
 use super::{
-    declared, items,
+    items,
     layers::{Layer, Layers},
     node::{Held, Node},
     run::Lifter,
@@ -10,12 +10,9 @@ use super::{
 use crate::{
     data::{Family, IfIndex, Port, Register, Typed},
     expr::{self, Dynset, DynsetFlags, Fwd, Masq, NatFlags, NatType, Objref, Queue, Redir, Reject, RejectType, Tproxy},
-    stmt::tree::{Expression, Nat, NatKind, NatShape, Statement, Update},
+    stmt::tree::{Expression, IPV4, IPV6, Nat, NatKind, NatShape, Statement, Update},
 };
 use std::net::{Ipv4Addr, Ipv6Addr};
-
-const IPV4: u32 = 2;
-const IPV6: u32 = 10;
 
 /// What nft has words for; the rest is the kernel's own note.
 const SAID: NatFlags = NatFlags::RANDOM.union(NatFlags::PERSISTENT).union(NatFlags::FULLY_RANDOM);
@@ -105,7 +102,7 @@ impl<'a> Lifter<'a> {
         let slot = |words: u32| Some(Register::slot(start.checked_add(u8::try_from(words).ok()?)?));
         let (words, len) = (address / 4, set.data_len?);
         let same = |at: Option<Register>, to: Option<Register>| to.is_none_or(|to| Some(to) == at);
-        let interval = declared::has_ranges(set);
+        let interval = set.has_ranges();
         let fits = match (interval, len.checked_sub(address)?) {
             (false, 4) => same(e.addr_min, e.addr_max) && e.port_min == slot(words) && same(e.port_min, e.port_max),
             (true, rest) if rest == address => e.addr_max == slot(words) && (e.port_min, e.port_max) == (None, None),

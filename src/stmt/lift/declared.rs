@@ -3,23 +3,12 @@
 use super::{Declared, typeof_of, value::Part};
 use crate::{
     data::{ByteOrder, DataType, FieldType, INTEGER},
-    model::{self, Set, SetFlags},
+    model::{Set, SetFlags},
     stmt::tree::Expression,
 };
 
-const KEY_TYPEOF: u8 = 3;
-const DATA_TYPEOF: u8 = 4;
 const HOST: u32 = 1;
 const NETWORK: u32 = 2;
-
-fn note(set: &Set, kind: u8) -> Option<u32> {
-    Some(u32::from_ne_bytes(set.userdata.as_ref()?.entry(kind)?.try_into().ok()?))
-}
-
-/// Whether the values of a map are ranges.
-pub(super) fn has_ranges(set: &Set) -> bool {
-    note(set, model::Set::DATA_INTERVAL).is_some_and(|note| note != 0)
-}
 
 /// What the keys and the values of a set are.
 pub(super) fn of(set: &Set) -> Declared {
@@ -34,9 +23,9 @@ fn expressions(set: &Set) -> (Option<Expression>, Option<Expression>) {
         let (expression, parts) = typeof_of::parse(set.userdata.as_ref()?.entry(kind)?)?;
         (length(&parts) == len).then_some(expression)
     };
-    let key = of(KEY_TYPEOF, set.key_len.unwrap_or_default());
+    let key = of(Set::KEY_TYPEOF, set.key_len.unwrap_or_default());
     let data_len = set.data_len.unwrap_or_default();
-    let data = of(DATA_TYPEOF, if has_ranges(set) { data_len / 2 } else { data_len });
+    let data = of(Set::DATA_TYPEOF, if set.has_ranges() { data_len / 2 } else { data_len });
     let datamap = set.flags().contains(SetFlags::MAP) && set.data_type != Some(DataType::VERDICT);
     (key.filter(|_| !datamap || data.is_some()), data)
 }
@@ -53,8 +42,8 @@ pub(super) fn key(set: &Set) -> Vec<Part> {
     let len = set.key_len.unwrap_or_default();
     let lens: Vec<_> = set.desc.iter().flat_map(|desc| desc.concat.iter().flatten()).map(|field| field.len).collect();
     let ty = set.key_type.unwrap_or(DataType::INTEGER);
-    let order = note(set, model::Set::KEY_BYTEORDER);
-    let parts = parts(set, KEY_TYPEOF, ty, len, &lens, order);
+    let order = set.note(Set::KEY_BYTEORDER);
+    let parts = parts(set, Set::KEY_TYPEOF, ty, len, &lens, order);
     if !set.flags().contains(SetFlags::INTERVAL) {
         return parts;
     }
@@ -72,8 +61,8 @@ pub(super) fn data(set: &Set) -> Vec<Part> {
         return Vec::new();
     };
     let len = set.data_len.unwrap_or_default();
-    let len = if has_ranges(set) { len / 2 } else { len };
-    parts(set, DATA_TYPEOF, ty, len, &[], note(set, model::Set::DATA_BYTEORDER))
+    let len = if set.has_ranges() { len / 2 } else { len };
+    parts(set, Set::DATA_TYPEOF, ty, len, &[], set.note(Set::DATA_BYTEORDER))
 }
 
 fn parts(set: &Set, kind: u8, ty: DataType, len: u32, lens: &[u32], order: Option<u32>) -> Vec<Part> {

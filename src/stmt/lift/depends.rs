@@ -8,6 +8,7 @@ use crate::{
         field::{Field, Load, Side},
         fields::specs,
         header::Header,
+        tree::{IPV4, IPV6},
     },
 };
 
@@ -50,10 +51,10 @@ impl Layers {
     /// A connection's address of the packet's family, if it is one of either.
     pub fn typed(&self, field: Field) -> Field {
         let spec = match (field.spec.load, self.ip()) {
-            (Load::CtAddress(Side::Source), Some(2)) => &specs::CT_IP_SADDR,
-            (Load::CtAddress(Side::Source), Some(10)) => &specs::CT_IP6_SADDR,
-            (Load::CtAddress(Side::Destination), Some(2)) => &specs::CT_IP_DADDR,
-            (Load::CtAddress(Side::Destination), Some(10)) => &specs::CT_IP6_DADDR,
+            (Load::CtAddress(Side::Source), Some(IPV4)) => &specs::CT_IP_SADDR,
+            (Load::CtAddress(Side::Source), Some(IPV6)) => &specs::CT_IP6_SADDR,
+            (Load::CtAddress(Side::Destination), Some(IPV4)) => &specs::CT_IP_DADDR,
+            (Load::CtAddress(Side::Destination), Some(IPV6)) => &specs::CT_IP6_DADDR,
             _ => field.spec,
         };
         Field { spec, ..field }

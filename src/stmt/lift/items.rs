@@ -114,7 +114,7 @@ pub(super) fn plain(expr: &Expr) -> Statement {
 
 /// The value of a map.
 fn value_of(set: &model::Set, value: &Value, parts: &[Part]) -> Option<Expression> {
-    let interval = declared::has_ranges(set);
+    let interval = set.has_ranges();
     match parts {
         [part] if interval => {
             let (from, to) = value.split_at_checked(value.len() / 2)?;

@@ -6,6 +6,7 @@ use crate::{
     stmt::{
         field::Field,
         header::{Below, HEADERS, Header, HeaderRow},
+        tree::{IPV4, IPV6},
     },
 };
 
@@ -245,11 +246,11 @@ impl Layers {
         needs.is_empty() || self.icmp == 0 || needs.contains(&self.icmp)
     }
 
-    /// The IP family, as `NFPROTO_*`, if it is known.
+    /// The IP family, [`IPV4`] or [`IPV6`], if it is known.
     pub fn ip(&self) -> Option<u32> {
         match self.known(Layer::Network)?.header()? {
-            Header::Ip => Some(2),
-            Header::Ip6 => Some(10),
+            Header::Ip => Some(IPV4),
+            Header::Ip6 => Some(IPV6),
             _ => None,
         }
     }

@@ -33,7 +33,7 @@ pub(crate) fn rule(rule: &model::Rule, sets: &Sets<'_>) -> Vec<Statement> {
 }
 
 /// The elements of a set in the order in which nft lists them.
-pub(crate) fn items(set: &model::Set, elements: &[model::Element], _: &Sets<'_>) -> Vec<Item> {
+pub(crate) fn items(set: &model::Set, elements: &[model::Element]) -> Vec<Item> {
     items::of(set, elements)
 }
 

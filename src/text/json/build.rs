@@ -9,9 +9,10 @@ use crate::{
     batch::{Batch, Place, Verb},
     data::{Family, Name},
     expr::Expr,
-    model::{Chain, Element, Rule, Ruleset, Set, Table},
+    model::{Chain, Element, Rule, Ruleset, Set},
     stmt::{
         compile::{self, Context, Declaration},
+        lift::Sets,
         tree::Item,
     },
 };
@@ -34,6 +35,7 @@ pub(super) fn build(commands: &[Command], known: &Ruleset) -> (Result<Batch>, bo
     let mut builder = Builder {
         batch: Batch::new(),
         known,
+        known_sets: known.sets.iter().map(|filled| (&filled.set, &filled.elements[..])).collect(),
         sets: HashMap::new(),
         gone: HashSet::new(),
         counts: commands.iter().any(counts),
@@ -53,6 +55,7 @@ struct Builder<'a> {
     batch: Batch,
     /// What the kernel holds, as far as it was read.
     known: &'a Ruleset,
+    known_sets: Sets<'a>,
     /// The sets that the commands so far made, or removed.
     sets: HashMap<Key, Option<Set>>,
     /// The tables that the commands so far removed, by name.
@@ -80,10 +83,14 @@ impl Context for Builder<'_> {
         if self.is_gone(family, table) {
             return None;
         }
-        let found = self.known.set(&Table::new(family, table.clone()), name);
+        let found = self.known_sets.find(family, table, name);
         self.missed.set(self.missed.get() || found.is_none());
-        found.map(|found| Cow::Borrowed(&found.set))
+        found.map(|(set, _)| Cow::Borrowed(set))
     }
+}
+
+fn key(chain: &Chain) -> Key {
+    (chain.family, chain.table.clone(), chain.name.clone())
 }
 
 fn fault<T>(why: impl Into<String>) -> Result<T> {
@@ -122,7 +129,7 @@ impl Builder<'_> {
                 self.batch.flush(table);
             }
             Action::FlushChain(chain) => {
-                self.slots(chain).clear();
+                self.rules.insert(key(chain), Vec::new());
                 self.batch.flush(chain);
             }
             Action::FlushSet(named) => drop(self.batch.flush(set_named(named))),
@@ -208,9 +215,8 @@ impl Builder<'_> {
 
     /// The rules of a chain so far.
     fn slots(&mut self, chain: &Chain) -> &mut Vec<Slot> {
-        let key = (chain.family, chain.table.clone(), chain.name.clone());
         let (known, gone) = (self.known, self.is_gone(chain.family, &chain.table));
-        self.rules.entry(key).or_insert_with(|| {
+        self.rules.entry(key(chain)).or_insert_with(|| {
             let rules = known.rules_of(chain).filter(|_| !gone);
             rules.filter_map(|rule| rule.handle.map(Slot::Handle)).collect()
         })

@@ -22,7 +22,7 @@ use std::str::FromStr;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
-    commands: Vec<Command>,
+    pub(super) commands: Vec<Command>,
 }
 
 impl From<Fault> for Error {

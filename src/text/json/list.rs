@@ -10,8 +10,8 @@ use crate::{
     data::{Family, Name},
     error::{Error, Result},
     model::{Chain, FilledSet, Object, Rule, Ruleset, Set, SetFlags, Table},
-    stmt::{compile, lift::Sets},
-    text::{Options, Part, Text},
+    stmt::compile,
+    text::{Options, Part, Text, nft::Index},
 };
 use serde_json::{Value, json, ser::Formatter};
 use std::{borrow::Cow, fmt, io};
@@ -42,13 +42,12 @@ impl Text<'_> {
     pub fn to_json(&self) -> Value {
         let whole = if let Part::Ruleset(all) = self.part { Some(all) } else { self.ruleset };
         let lister = Lister::new(whole, self.options);
-        let Lister { sets, terse, cx, .. } = &lister;
         document(match self.part {
             Part::Ruleset(ruleset) => ruleset.tables.iter().flat_map(|table| lister.table(table)).collect(),
             Part::Table(table) => lister.table(table),
             Part::Chain(chain) => lister.chain(chain),
-            Part::Rule(rule) => vec![write::rule(rule, sets, *cx)],
-            Part::Set(filled) => vec![write::set(filled, sets, *terse, *cx)],
+            Part::Rule(rule) => vec![lister.rule(rule)],
+            Part::Set(filled) => vec![lister.set(filled)],
             Part::Object(one) => vec![object(one)],
             Part::Flowtable(flowtable) => vec![write::flowtable(flowtable)],
         })
@@ -57,8 +56,7 @@ impl Text<'_> {
 
 /// What listings are made with.
 struct Lister<'r> {
-    ruleset: Option<&'r Ruleset>,
-    sets: Sets<'r>,
+    index: Index<'r>,
     /// Without elements.
     terse: bool,
     cx: Cx,
@@ -66,32 +64,32 @@ struct Lister<'r> {
 
 impl<'r> Lister<'r> {
     fn new(ruleset: Option<&'r Ruleset>, options: Options) -> Self {
-        let sets = ruleset.map(|all| all.sets.iter().map(|one| (&one.set, &one.elements[..])).collect());
+        let index = ruleset.map(Index::new).unwrap_or_default();
         let cx = Cx { words: Cx::LISTED.words | options.words, bare: options.stateless, ..Cx::LISTED };
-        Self { ruleset, sets: sets.unwrap_or_default(), terse: options.terse, cx }
+        Self { index, terse: options.terse, cx }
     }
 
     fn rule(&self, rule: &Rule) -> Value {
-        write::rule(rule, &self.sets, self.cx)
+        write::rule(rule, &self.index.sets, self.cx)
     }
 
     fn set(&self, filled: &FilledSet) -> Value {
-        write::set(filled, &self.sets, self.terse, self.cx)
+        write::set(filled, self.terse, self.cx)
     }
 
-    fn rules(&self, chain: &Chain) -> Vec<Value> {
-        self.ruleset.iter().flat_map(|all| all.rules_of(chain)).map(|rule| self.rule(rule)).collect()
+    fn rules<'i>(&'i self, chain: &'i Chain) -> impl Iterator<Item = Value> {
+        self.index.rules(chain.family, &chain.table, &chain.name).iter().map(|rule| self.rule(rule))
     }
 
     /// A chain and its rules.
     fn chain(&self, chain: &Chain) -> Vec<Value> {
-        [vec![write::chain(chain)], self.rules(chain)].concat()
+        std::iter::once(write::chain(chain)).chain(self.rules(chain)).collect()
     }
 
     /// A table and all that is in it, in nft's order.
     fn table(&self, table: &Table) -> Vec<Value> {
         let mut all = vec![write::table(table)];
-        let Some(ruleset) = self.ruleset else {
+        let Some(ruleset) = self.index.ruleset else {
             return all;
         };
         let here = |family: Family, name: &Name| (family, name) == (table.family, &table.name);

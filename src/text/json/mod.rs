@@ -37,6 +37,7 @@
 
 mod build;
 mod command;
+mod desired;
 mod document;
 mod field;
 mod list;

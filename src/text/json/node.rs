@@ -40,6 +40,11 @@ impl<'a> Node<'a> {
         if child.depth > DEEPEST { child.fault("nested too deeply") } else { Ok(child) }
     }
 
+    /// The same where what is read of it will stand so many levels deeper than it does itself.
+    pub fn deeper(self, levels: usize) -> Self {
+        Self { depth: self.depth.saturating_add(u8::try_from(levels).unwrap_or(u8::MAX)), ..self }
+    }
+
     pub fn value(&self) -> &'a Value {
         self.value
     }

@@ -5,14 +5,10 @@
 
 use super::node::{Node, Result};
 use crate::{
-    data::Name,
+    data::{Name, hex},
     expr::{Expr, XtMatch, XtTarget},
 };
 use serde_json::{Value, json};
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// The bytes that pairs of digits are.
 pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {

@@ -1,22 +1,15 @@
 //! Expressions.
 
-use super::Printer;
+use super::{
+    super::words::{BINARY, word},
+    Printer,
+};
 use crate::{
     data::{Form, Verdict, VerdictCode},
     stmt::tree::{BinaryOp, Constant, Expression, Item},
 };
 
 impl BinaryOp {
-    fn symbol(self) -> &'static str {
-        match self {
-            Self::And => "&",
-            Self::Or => "|",
-            Self::Xor => "^",
-            Self::Lshift => "<<",
-            Self::Rshift => ">>",
-        }
-    }
-
     /// How loosely it binds.
     fn precedence(self) -> u8 {
         match self {
@@ -76,7 +69,7 @@ impl Printer<'_> {
             }
             Expression::Binary { op, left, right } => {
                 self.operand(*op, left);
-                self.print(format_args!(" {} ", op.symbol()));
+                self.print(format_args!(" {} ", word(BINARY, op).unwrap_or_default()));
                 self.operand(*op, right);
             }
             Expression::Map { key, of } => self.map(key, "map", of),

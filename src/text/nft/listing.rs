@@ -1,25 +1,29 @@
 //! The ruleset, its tables, chains and rules.
 
-use super::{Printer, owner, priority::priority};
+use super::{
+    super::words::{POLICIES, TABLE_FLAGS, names, word},
+    Printer, owner,
+    priority::priority,
+};
 use crate::{
-    data::{Family, Name, Policy},
+    data::{Family, Name},
     model::{Chain, ChainFlags, Device, Rule, Ruleset, Table, TableFlags},
     stmt::lift,
 };
 use std::collections::{HashMap, HashSet};
 
-/// What an object belongs to: a table, or a chain in it, by family and names.
-type Place = (Family, Name, Option<Name>);
+/// A chain, by family, table and name.
+type Place<'a> = (Family, &'a Name, &'a Name);
 
 /// Where things of a ruleset are found.
 #[derive(Debug, Default)]
 pub(crate) struct Index<'a> {
     pub ruleset: Option<&'a Ruleset>,
     pub sets: lift::Sets<'a>,
-    rules: HashMap<Place, Vec<&'a Rule>>,
-    chains: HashMap<Place, Vec<&'a Chain>>,
+    rules: HashMap<Place<'a>, Vec<&'a Rule>>,
+    chains: HashMap<(Family, &'a Name), Vec<&'a Chain>>,
     /// Chains that stand in the one rule that jumps to them.
-    bound: HashSet<Place>,
+    bound: HashSet<Place<'a>>,
 }
 
 impl<'a> Index<'a> {
@@ -27,24 +31,25 @@ impl<'a> Index<'a> {
         let mut index = Self { ruleset: Some(ruleset), ..Self::default() };
         index.sets = ruleset.sets.iter().map(|filled| (&filled.set, &filled.elements[..])).collect();
         for rule in &ruleset.rules {
-            index.rules.entry((rule.family, rule.table.clone(), Some(rule.chain.clone()))).or_default().push(rule);
+            index.rules.entry((rule.family, &rule.table, &rule.chain)).or_default().push(rule);
         }
         for chain in &ruleset.chains {
             if chain.flags.unwrap_or_default().contains(ChainFlags::BINDING) {
-                index.bound.insert((chain.family, chain.table.clone(), Some(chain.name.clone())));
+                index.bound.insert((chain.family, &chain.table, &chain.name));
             } else {
-                index.chains.entry((chain.family, chain.table.clone(), None)).or_default().push(chain);
+                index.chains.entry((chain.family, &chain.table)).or_default().push(chain);
             }
         }
         index
     }
 
-    fn rules(&self, family: Family, table: &Name, chain: &Name) -> &[&'a Rule] {
-        self.rules.get(&(family, table.clone(), Some(chain.clone()))).map_or(&[], Vec::as_slice)
+    /// The rules of a chain, in order.
+    pub fn rules<'i>(&'i self, family: Family, table: &'i Name, chain: &'i Name) -> &'i [&'a Rule] {
+        self.rules.get(&(family, table, chain)).map_or(&[], Vec::as_slice)
     }
 
-    fn chains(&self, table: &Table) -> &[&'a Chain] {
-        self.chains.get(&(table.family, table.name.clone(), None)).map_or(&[], Vec::as_slice)
+    fn chains<'i>(&'i self, table: &'i Table) -> &'i [&'a Chain] {
+        self.chains.get(&(table.family, &table.name)).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -74,8 +79,7 @@ impl<'a> Printer<'a> {
             self.push(&super::harmless(&owner::program(table.owner.unwrap_or_default()), false));
         }
         self.push("\n");
-        let words = [(TableFlags::DORMANT, "dormant"), (TableFlags::OWNER, "owner"), (TableFlags::PERSIST, "persist")];
-        self.words("\tflags ", words.into_iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, word)| word), "\n");
+        self.words("\tflags ", names(TABLE_FLAGS, |flag| flags.contains(flag)), "\n");
         if let Some(comment) = table.comment() {
             self.push("\tcomment ");
             self.quoted(&comment);
@@ -181,11 +185,8 @@ impl<'a> Printer<'a> {
                 let named = !self.options.numeric_priority;
                 self.print(format_args!(" priority {};", priority(chain.family, number, n, named)));
             }
-            match chain.policy {
-                None => {}
-                Some(Policy::Drop) => self.push(" policy drop;"),
-                Some(Policy::Accept) => self.push(" policy accept;"),
-                Some(Policy::Unknown(_)) => self.push(" policy unknown;"),
+            if let Some(policy) = &chain.policy {
+                self.print(format_args!(" policy {};", word(POLICIES, policy).unwrap_or("unknown")));
             }
             if chain.flags.unwrap_or_default().contains(ChainFlags::HW_OFFLOAD) {
                 self.push(" flags offload;");
@@ -239,7 +240,10 @@ impl<'a> Printer<'a> {
     /// The rules of a chain that only this rule jumps to, between braces; `false` if it is no such chain.
     pub fn inlined(&mut self, chain: &Name) -> bool {
         let (Some(family), Some(table)) = (self.family, self.table) else { return false };
-        if self.depth >= DEPTH || !self.index.bound.contains(&(family, table.clone(), Some(chain.clone()))) {
+        if self.depth >= DEPTH
+            || !self.index.bound.contains(&(family, table, chain))
+            || !self.inlined.insert((family, table, chain.clone()))
+        {
             return false;
         }
         self.depth += 1;

@@ -18,7 +18,7 @@ pub(super) use object::timeout_states;
 
 use super::Options;
 use crate::data::{Family, Name, Style, Words, show_duration};
-use std::{fmt::Write, time::Duration};
+use std::{collections::HashSet, fmt::Write, time::Duration};
 
 /// Text in the making.
 pub(super) struct Printer<'a> {
@@ -33,13 +33,25 @@ pub(super) struct Printer<'a> {
     style: Style,
     /// How many rules deep it is in the rules of chains.
     depth: u8,
+    /// The chains that were printed in a rule: each stands in one only.
+    inlined: HashSet<(Family, &'a Name, Name)>,
 }
 
 impl<'a> Printer<'a> {
     pub fn new(options: &'a Options, index: &'a Index<'a>) -> Self {
         let style = Style { words: Style::LISTED.words | options.words, ..Style::LISTED };
         let stateless = options.stateless;
-        Self { out: String::new(), options, index, family: None, table: None, stateless, style, depth: 0 }
+        Self {
+            out: String::new(),
+            options,
+            index,
+            family: None,
+            table: None,
+            stateless,
+            style,
+            depth: 0,
+            inlined: HashSet::new(),
+        }
     }
 
     pub fn push(&mut self, text: &str) {
@@ -91,15 +103,4 @@ fn harmless(text: &str, quoted: bool) -> String {
         c => c,
     };
     text.chars().map(one).collect()
-}
-
-/// A number of bytes in the largest unit of nft's that it is a multiple of.
-pub(super) fn bytes(n: u64) -> String {
-    const K: u64 = 1 << 10;
-    const M: u64 = 1 << 20;
-    match n {
-        n if n > 0 && n % M == 0 => format!("{} mbytes", n / M),
-        n if n > 0 && n % K == 0 => format!("{} kbytes", n / K),
-        n => format!("{n} bytes"),
-    }
 }

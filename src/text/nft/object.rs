@@ -2,7 +2,7 @@
 
 use super::{Printer, priority::priority, statement::object_word};
 use crate::{
-    data::{Family, Protocol},
+    data::{Family, Protocol, hex},
     expr::SynproxyFlags,
     model::{CtTimeout, ErspanOption, Flowtable, FlowtableFlags, Object, ObjectData, TunnelOption, TunnelTemplate},
 };
@@ -164,9 +164,12 @@ impl Printer<'_> {
             TunnelOption::Geneve(all) => {
                 self.line("geneve {");
                 for one in all {
-                    self.line(format_args!("\tclass {:#x} opt-type {:#x} data \"0x", one.class, one.kind));
-                    one.data.iter().for_each(|byte| self.print(format_args!("{byte:02x}")));
-                    self.push("\"");
+                    self.line(format_args!(
+                        "\tclass {:#x} opt-type {:#x} data \"0x{}\"",
+                        one.class,
+                        one.kind,
+                        hex(&one.data)
+                    ));
                 }
             }
             other => self.line(format_args!("[ {other:?} ] {{")),

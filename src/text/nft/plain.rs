@@ -1,11 +1,18 @@
 //! What one expression says alone.
 
-use super::{Printer, bytes};
+use super::{
+    super::words::{LOG_LEVELS, QUEUE_FLAGS, SYNPROXY_FLAGS, names, word},
+    Printer,
+};
 use crate::{
     data::{IcmpCode, Icmpv6Code, IcmpxCode, Words},
     expr::{
         ConnlimitFlags, Expr, Limit, LimitFlags, LimitType, Log, LogFlags, LogLevel, Queue, QueueFlags, Quota,
         QuotaFlags, Reject, RejectType, Synproxy, SynproxyFlags,
+    },
+    stmt::{
+        limit::{bytes_text, unit_word},
+        tree::{IPV4, IPV6},
     },
 };
 
@@ -63,19 +70,12 @@ impl Printer<'_> {
     /// A limit behind its first word. An object says nothing of the usual burst.
     pub fn rate(&mut self, limit: &Limit, rule: bool) {
         let over = if limit.flags.unwrap_or_default().contains(LimitFlags::INV) { "over " } else { "" };
-        let unit = match limit.unit {
-            1 => "second",
-            60 => "minute",
-            3600 => "hour",
-            86_400 => "day",
-            604_800 => "week",
-            _ => "error",
-        };
+        let unit = unit_word(limit.unit).unwrap_or("error");
         let burst = limit.burst.unwrap_or_default();
         if limit.kind == Some(LimitType::Bytes) {
-            self.print(format_args!("rate {over}{}/{unit}", bytes(limit.rate)));
+            self.print(format_args!("rate {over}{}/{unit}", bytes_text(limit.rate)));
             if burst > 0 {
-                self.print(format_args!(" burst {}", bytes(burst.into())));
+                self.print(format_args!(" burst {}", bytes_text(burst.into())));
             }
         } else {
             self.print(format_args!("rate {over}{}/{unit}", limit.rate));
@@ -88,9 +88,9 @@ impl Printer<'_> {
     /// A quota behind its first word.
     pub fn quota(&mut self, quota: &Quota) {
         let over = if quota.flags.unwrap_or_default().contains(QuotaFlags::INV) { "over " } else { "" };
-        self.print(format_args!("{over}{}", bytes(quota.bytes)));
+        self.print(format_args!("{over}{}", bytes_text(quota.bytes)));
         if let Some(used) = quota.consumed.filter(|used| *used > 0 && !self.stateless) {
-            self.print(format_args!(" used {}", bytes(used)));
+            self.print(format_args!(" used {}", bytes_text(used)));
         }
     }
 
@@ -109,20 +109,8 @@ impl Printer<'_> {
         if let Some(threshold) = log.queue_threshold {
             self.print(format_args!(" queue-threshold {threshold}"));
         }
-        let level = match log.level {
-            None | Some(LogLevel::Warning) => None,
-            Some(LogLevel::Emerg) => Some("emerg"),
-            Some(LogLevel::Alert) => Some("alert"),
-            Some(LogLevel::Crit) => Some("crit"),
-            Some(LogLevel::Err) => Some("err"),
-            Some(LogLevel::Notice) => Some("notice"),
-            Some(LogLevel::Info) => Some("info"),
-            Some(LogLevel::Debug) => Some("debug"),
-            Some(LogLevel::Audit) => Some("audit"),
-            Some(LogLevel::Unknown(_)) => Some("unknown"),
-        };
-        if let Some(level) = level {
-            self.print(format_args!(" level {level}"));
+        if let Some(level) = log.level.as_ref().filter(|level| **level != LogLevel::Warning) {
+            self.print(format_args!(" level {}", word(LOG_LEVELS, level).unwrap_or("unknown")));
         }
         let flags = log.flags.unwrap_or_default();
         let tcp = LogFlags::TCP_SEQUENCE | LogFlags::TCP_OPTIONS;
@@ -154,11 +142,11 @@ impl Printer<'_> {
         self.push("reject");
         let code = reject.code.unwrap_or_default();
         // The table says whose codes they are, or the rule does; then a plain `reject` would mean both families'.
-        let table = self.family.map(u8::from).map(u32::from).filter(|table| matches!(table, 2 | 10));
+        let table = self.family.map(u8::from).map(u32::from).filter(|table| matches!(*table, IPV4 | IPV6));
         let (kind, word, usual) = match (reject.kind, table.or(family)) {
             (RejectType::TcpReset, _) => return self.push(" with tcp reset"),
             (RejectType::Icmpx, _) => ("icmpx", IcmpxCode::from(code).to_string(), 1),
-            (RejectType::Icmp, Some(10)) => ("icmpv6", Icmpv6Code::from(code).to_string(), 4),
+            (RejectType::Icmp, Some(IPV6)) => ("icmpv6", Icmpv6Code::from(code).to_string(), 4),
             (RejectType::Icmp, _) => ("icmp", IcmpCode::from(code).to_string(), 3),
             (RejectType::Unknown(kind), _) => return self.print(format_args!(" with [ {kind} {code} ]")),
         };
@@ -172,12 +160,7 @@ impl Printer<'_> {
     pub fn queue_flags(&mut self, flags: u16) {
         self.push("queue");
         let flags = QueueFlags::from(flags);
-        let words = [(QueueFlags::BYPASS, "bypass"), (QueueFlags::CPU_FANOUT, "fanout")];
-        let mut words = words.into_iter().filter(|(flag, _)| flags.contains(*flag)).peekable();
-        if words.peek().is_some() {
-            self.push(" flags ");
-        }
-        self.join(words, ",", |this, (_, word)| this.push(word));
+        self.words(" flags ", names(QUEUE_FLAGS, |flag| flags.contains(flag)), "");
     }
 
     fn queue(&mut self, queue: &Queue) {
@@ -196,11 +179,8 @@ impl Printer<'_> {
             let (mss, wscale) = (synproxy.mss.unwrap_or_default(), synproxy.wscale.unwrap_or_default());
             self.print(format_args!(" mss {mss} wscale {wscale}"));
         }
-        if flags.contains(SynproxyFlags::TIMESTAMP) {
-            self.push(" timestamp");
-        }
-        if flags.contains(SynproxyFlags::SACK_PERM) {
-            self.push(" sack-perm");
+        for word in names(SYNPROXY_FLAGS, |flag| flags.contains(flag)) {
+            self.print(format_args!(" {word}"));
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::Printer;
 use crate::{
-    data::{Data, Register},
+    data::{Data, Register, hex},
     expr::*,
 };
 
@@ -43,7 +43,7 @@ impl Printer<'_> {
                     self.print(format_args!(" {:#x}", flags.bits()));
                 }
             }
-            Expr::Unknown(e) => self.print(format_args!(" {}", hex(e.data()))),
+            Expr::Unknown(e) => self.print(format_args!(" 0x{}", hex(e.data()))),
             other => {
                 // The variant's name is the expression's, which is there already.
                 let debug = format!("{other:?}");
@@ -92,10 +92,6 @@ impl Printer<'_> {
             _ => self.print(format_args!(" {e:?}")),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold("0x".into(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// The name of an operation, key or header.

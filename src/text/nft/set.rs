@@ -1,6 +1,10 @@
 //! Sets and maps.
 
-use super::{Printer, statement::object_word};
+use super::{
+    super::words::{SET_POLICIES, word},
+    Printer,
+    statement::object_word,
+};
 use crate::{
     data::DataType,
     model::{FilledSet, Set, SetFlags, SetPolicy},
@@ -37,7 +41,7 @@ impl<'a> Printer<'a> {
         self.push("\n");
         self.set_limits(set, flags);
         if !self.options.terse {
-            let items = lift::items(set, &filled.elements, &self.index.sets);
+            let items = lift::items(set, &filled.elements);
             if !items.is_empty() {
                 self.set_elements(set, flags, &items);
             }
@@ -46,7 +50,7 @@ impl<'a> Printer<'a> {
     }
 
     pub fn each_element(&mut self, filled: &'a FilledSet) -> Vec<String> {
-        let items = lift::items(&filled.set, &filled.elements, &self.index.sets);
+        let items = lift::items(&filled.set, &filled.elements);
         items.iter().map(|item| self.taken(|this| this.item(item))).collect()
     }
 
@@ -67,7 +71,7 @@ impl<'a> Printer<'a> {
             self.print(format_args!(" : {}", set.object_type.map_or("unknown", object_word)));
         } else if flags.contains(SetFlags::MAP) {
             self.push(" : ");
-            if set.userdata.as_ref().is_some_and(|notes| notes.entry(Set::DATA_INTERVAL).is_some_and(|n| n != [0; 4])) {
+            if set.has_ranges() {
                 self.push("interval ");
             }
             match (&declared.data_of, set.data_type) {
@@ -81,10 +85,8 @@ impl<'a> Printer<'a> {
     /// What stands between the types and the elements.
     fn set_limits(&mut self, set: &Set, flags: SetFlags) {
         if !flags.contains(SetFlags::CONSTANT) {
-            match set.policy {
-                None | Some(SetPolicy::Performance) => {}
-                Some(SetPolicy::Memory) => self.push("\t\tpolicy memory\n"),
-                Some(SetPolicy::Unknown(_)) => self.push("\t\tpolicy unknown\n"),
+            if let Some(policy) = set.policy.filter(|policy| *policy != SetPolicy::Performance) {
+                self.print(format_args!("\t\tpolicy {}\n", word(SET_POLICIES, &policy).unwrap_or("unknown")));
             }
             if let Some(size @ 1..) = set.size() {
                 self.print(format_args!("\t\tsize {size}"));
@@ -115,8 +117,7 @@ impl<'a> Printer<'a> {
             self.push("\n");
             self.stateless = stateless;
         }
-        let merges = |notes: &crate::data::Userdata| notes.entry(Set::MERGE_ELEMENTS).is_some_and(|n| n != [0; 4]);
-        if set.userdata.as_ref().is_some_and(merges) {
+        if set.merges() {
             self.push("\t\tauto-merge\n");
         }
         if let Some(timeout) = timeout {

@@ -1,17 +1,20 @@
 //! Statements.
 
-use super::Printer;
+use super::{
+    super::words::{NAT, NAT_FLAGS, OBJECTS, OPS, UPDATES, names, word},
+    Printer,
+};
 use crate::{
     data::Family,
-    expr::{DynsetOp, NatFlags, ObjectType},
-    stmt::tree::{Expression, Nat, NatKind, Op, Statement, Update},
+    expr::ObjectType,
+    stmt::tree::{Expression, IPV4, IPV6, Nat, Op, Statement, Update},
 };
 
 /// `NFPROTO_IPV4` and `NFPROTO_IPV6` as nft writes them.
 fn family_word(family: u32) -> &'static str {
     match family {
-        2 => "ip",
-        10 => "ip6",
+        IPV4 => "ip",
+        IPV6 => "ip6",
         _ => "unknown",
     }
 }
@@ -19,17 +22,9 @@ fn family_word(family: u32) -> &'static str {
 /// What objects of a type are called.
 pub(super) fn object_word(kind: ObjectType) -> &'static str {
     match kind {
-        ObjectType::Counter => "counter",
-        ObjectType::Quota => "quota",
-        ObjectType::CtHelper => "ct helper",
-        ObjectType::Limit => "limit",
+        // Of which nft knows nothing.
         ObjectType::Connlimit => "connlimit",
-        ObjectType::Tunnel => "tunnel",
-        ObjectType::CtTimeout => "ct timeout",
-        ObjectType::Secmark => "secmark",
-        ObjectType::CtExpect => "ct expectation",
-        ObjectType::Synproxy => "synproxy",
-        ObjectType::Unknown(_) => "unknown",
+        kind => word(OBJECTS, &kind).unwrap_or("unknown"),
     }
 }
 
@@ -43,16 +38,10 @@ impl Printer<'_> {
         match statement {
             Statement::Match { op, left, right } => {
                 self.expression(left);
-                self.push(match op {
-                    Op::Implicit => " ",
-                    Op::Eq => " == ",
-                    Op::Ne => " != ",
-                    Op::Lt => " < ",
-                    Op::Gt => " > ",
-                    Op::Le => " <= ",
-                    Op::Ge => " >= ",
-                    Op::Neg => " ! ",
-                });
+                self.push(" ");
+                if let Some(sign) = word(OPS, op).filter(|_| *op != Op::Implicit) {
+                    self.print(format_args!("{sign} "));
+                }
                 self.expression(right);
             }
             Statement::Verdict(Expression::Map { key, of }) => self.map(key, "vmap", of),
@@ -145,14 +134,9 @@ impl Printer<'_> {
     }
 
     fn nat(&mut self, nat: &Nat) {
-        self.push(match nat.kind {
-            NatKind::Snat => "snat",
-            NatKind::Dnat => "dnat",
-            NatKind::Masquerade => "masquerade",
-            NatKind::Redirect => "redirect",
-        });
+        self.push(word(NAT, &nat.kind).unwrap_or_default());
         if nat.addr.is_some() || nat.port.is_some() {
-            if let Some(family @ (2 | 10)) = nat.family {
+            if let Some(family @ (IPV4 | IPV6)) = nat.family {
                 self.print(format_args!(" {}", family_word(family)));
             }
             if nat.shape.prefix {
@@ -161,25 +145,11 @@ impl Printer<'_> {
             self.push(" to");
             self.endpoint(nat.addr.as_ref(), nat.port.as_ref(), false);
         }
-        let words = [
-            (NatFlags::RANDOM, "random"),
-            (NatFlags::FULLY_RANDOM, "fully-random"),
-            (NatFlags::PERSISTENT, "persistent"),
-        ];
-        let mut words = words.into_iter().filter(|(flag, _)| nat.flags.contains(*flag)).peekable();
-        if words.peek().is_some() {
-            self.push(" ");
-        }
-        self.join(words, ",", |this, (_, word)| this.push(word));
+        self.words(" ", names(NAT_FLAGS, |flag| nat.flags.contains(flag)), "");
     }
 
     fn update(&mut self, update: &Update) {
-        self.push(match update.op {
-            DynsetOp::Add => "add @",
-            DynsetOp::Update => "update @",
-            DynsetOp::Delete => "delete @",
-            DynsetOp::Unknown(_) => "unknown @",
-        });
+        self.print(format_args!("{} @", word(UPDATES, &update.op).unwrap_or("unknown")));
         self.name(&update.set);
         self.push(" { ");
         self.expression(&update.key);

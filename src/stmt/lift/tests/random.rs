@@ -123,7 +123,7 @@ proptest! {
             _ => set,
         };
         let _ = declared(&set);
-        let items = items(&set, &elements, &Sets::default());
+        let items = items(&set, &elements);
         // Of elements without intervals each is an item.
         if !set.flags().contains(model::SetFlags::INTERVAL) {
             prop_assert!(items.len() == elements.len() || items.is_empty());

@@ -98,9 +98,9 @@ fn binary(op: BinaryOp, node: &Node<'_>) -> Result<Expression> {
     if !(2..=OPERANDS).contains(&operands.len()) {
         return node.fault(format!("expected 2 to {OPERANDS} operands, found {}", operands.len()));
     }
-    let mut all: Option<Expression> = None;
+    let (levels, mut all) = (operands.len(), None);
     for operand in operands {
-        let right = expression(&operand?)?;
+        let right = expression(&operand?.deeper(levels))?;
         all = Some(match all {
             Some(left) => Expression::Binary { op, left: Box::new(left), right: Box::new(right) },
             None => right,

@@ -182,7 +182,9 @@ fn log(node: &Node<'_>) -> Result<Expr> {
 fn reject(node: &Node<'_>) -> Result<Statement> {
     fn code<T: Typed>(node: &Node<'_>) -> Result<u8> {
         let code = node.maybe("expr", |code| {
-            let text = code.value().as_str().map_or_else(|| code.value().to_string(), str::to_owned);
+            let Expression::Word(text) = expression(code)? else {
+                return code.fault("expected the code of a message");
+            };
             match T::FIELD.parse(&text).as_deref() {
                 Some([number]) => Ok(*number),
                 _ => code.fault(format!("`{text}` is no code of a message")),

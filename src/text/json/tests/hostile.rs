@@ -64,6 +64,16 @@ fn depth_is_bounded() {
     let error = Document::from_value(&document).unwrap_err().to_string();
     assert!(error.ends_with("nested too deeply"), "{error}");
 
+    // Chains of operands are as deep as they are long.
+    let mut long = json!(1);
+    for _ in 0..20 {
+        let mut operands = vec![json!(1); 90];
+        operands[0] = long;
+        long = json!({"|": operands});
+    }
+    let error = statements(&json!([matches(json!({"meta": {"key": "mark"}}), long)])).unwrap_err();
+    assert!(error.ends_with("nested too deeply"), "{error}");
+
     let wide: Vec<_> = (0..5000).map(Value::from).collect();
     let error = statements(&json!([matches(json!({"meta": {"key": "mark"}}), json!({"|": wide}))])).unwrap_err();
     assert!(error.ends_with("expected 2 to 100 operands, found 5000"), "{error}");

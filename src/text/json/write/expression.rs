@@ -8,7 +8,7 @@ use super::{
     one, statement, word,
 };
 use crate::{
-    data::{Look, Style, Value as Image, Verdict, VerdictCode, Words, be},
+    data::{Look, Style, Value as Image, Verdict, VerdictCode, Words, be, hex},
     stmt::tree::{BinaryOp, Constant, Expression, Item},
 };
 use serde_json::{Map, Value, json};
@@ -168,8 +168,7 @@ fn number(image: &[u8]) -> Value {
     if digits.len() <= 8 {
         return Value::from(be(digits) as u64);
     }
-    let hex: String = digits.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("0x{}", hex.trim_start_matches('0')).into()
+    format!("0x{}", hex(digits).trim_start_matches('0')).into()
 }
 
 /// The name of a bit. Several at once are an operation on each of them, or else a number.

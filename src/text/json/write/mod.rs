@@ -6,6 +6,7 @@ mod object;
 mod stateful;
 mod statement;
 
+use super::words::{names, word};
 pub(super) use expression::Cx;
 pub(super) use object::object;
 use serde_json::{Map, Value};
@@ -27,14 +28,4 @@ fn add_words(properties: &mut Map<String, Value>, key: &str, words: Vec<&str>) {
     if !words.is_empty() {
         properties.insert(key.into(), words.into());
     }
-}
-
-/// The names of the bits that are set.
-fn names<'w, T: Copy>(words: &[(&'w str, T)], has: impl Fn(T) -> bool) -> Vec<&'w str> {
-    words.iter().filter(|(_, flag)| has(*flag)).map(|(name, _)| *name).collect()
-}
-
-/// The word for a value.
-fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> Option<&'static str> {
-    words.iter().find(|(_, known)| known == value).map(|(name, _)| *name)
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     data::{DataType, Family, FieldType, Hook, Name, Policy},
-    model::{Chain, Device, FilledSet, Flowtable, Rule, Set, SetFlags, SetPolicy, Table},
+    model::{Chain, Device, FilledSet, Flowtable, Rule, SetFlags, SetPolicy, Table},
     stmt::lift::{self, Sets},
 };
 use serde_json::{Map, Value};
@@ -127,7 +127,7 @@ fn types(fields: &[FieldType]) -> Value {
     }
 }
 
-pub(in super::super) fn set(filled: &FilledSet, sets: &Sets<'_>, terse: bool, cx: Cx) -> Value {
+pub(in super::super) fn set(filled: &FilledSet, terse: bool, cx: Cx) -> Value {
     let FilledSet { set, elements } = filled;
     let flags = set.flags();
     let declared = lift::declared(set);
@@ -162,11 +162,11 @@ pub(in super::super) fn set(filled: &FilledSet, sets: &Sets<'_>, terse: bool, cx
             properties.insert(key.into(), time.as_secs().into());
         }
     }
-    if merges(set) {
+    if set.merges() {
         properties.insert("auto-merge".into(), true.into());
     }
     if !elements.is_empty() && !terse {
-        let items = lift::items(set, elements, sets);
+        let items = lift::items(set, elements);
         properties.insert("elem".into(), items.iter().map(|one| item(one, cx)).collect());
     }
     let statements: Vec<_> = set
@@ -179,10 +179,4 @@ pub(in super::super) fn set(filled: &FilledSet, sets: &Sets<'_>, terse: bool, cx
         properties.insert("stmt".into(), statements.into());
     }
     one(if is_map { "map" } else { "set" }, properties)
-}
-
-/// Whether nft joins the intervals that touch.
-fn merges(set: &Set) -> bool {
-    let entry = set.userdata.as_ref().and_then(|notes| notes.entry(Set::MERGE_ELEMENTS));
-    entry.is_some_and(|value| value.iter().any(|byte| *byte != 0))
 }

@@ -1,10 +1,7 @@
 //! Named objects.
 
 use super::{
-    super::{
-        registers::hex,
-        words::{FAMILIES, OBJECTS},
-    },
+    super::words::{FAMILIES, OBJECTS},
     model::{comment, handled},
     one,
     stateful::limit_object,
@@ -12,7 +9,7 @@ use super::{
     word,
 };
 use crate::{
-    data::{Protocol, Typed},
+    data::{Protocol, Typed, hex},
     expr::QuotaFlags,
     model::{CtTimeout, Object, ObjectData, TunnelOption, TunnelTemplate},
     text::nft::timeout_states,

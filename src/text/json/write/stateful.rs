@@ -1,17 +1,11 @@
 //! Statements that remember something.
 
-use super::{
-    super::words::{BYTES, UNITS},
-    one, word,
+use super::one;
+use crate::{
+    expr::{Connlimit, ConnlimitFlags, Counter, Last, Limit, LimitFlags, LimitType, Quota, QuotaFlags},
+    stmt::limit::{scaled, unit_word},
 };
-use crate::expr::{Connlimit, ConnlimitFlags, Counter, Last, Limit, LimitFlags, LimitType, Quota, QuotaFlags};
 use serde_json::{Map, Value, json};
-
-/// The largest unit that an amount is a whole multiple of, and how many of these it is.
-fn scaled(bytes: u64) -> (u64, &'static str) {
-    let unit = BYTES.iter().rev().find(|(_, size)| bytes > 0 && bytes.is_multiple_of(*size));
-    unit.map_or((bytes, "bytes"), |(name, size)| (bytes / size, *name))
-}
 
 /// What has changed since a rule was made is left out if `bare`.
 pub(super) fn counter(counter: &Counter, bare: bool) -> Value {
@@ -51,7 +45,7 @@ pub(super) fn quota(quota: &Quota, bare: bool) -> Value {
 fn rate(limit: &Limit) -> (u64, Value, u64, Option<(&'static str, &'static str)>) {
     let burst = limit.burst.unwrap_or_default().into();
     // Times without a word are seconds.
-    let per = word(UNITS, &limit.unit).map_or_else(|| limit.unit.into(), Value::from);
+    let per = unit_word(limit.unit).map_or_else(|| limit.unit.into(), Value::from);
     if limit.kind == Some(LimitType::Bytes) {
         let ((rate, rate_unit), (burst, burst_unit)) = (scaled(limit.rate), scaled(burst));
         (rate, per, burst, Some((rate_unit, burst_unit)))
