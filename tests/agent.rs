@@ -7,14 +7,14 @@ mod common;
 mod ordinary;
 #[path = "../examples/agent.rs"]
 mod program;
+#[path = "common/sandboxed.rs"]
+mod sandboxed;
 
-use common::is_root;
 use nix::{sys::signal, unistd::Pid};
-use oxitables::{client::confirm, model::Ruleset, testing::Sandbox, *};
+use oxitables::{client::confirm, model::Ruleset, *};
+use sandboxed::{Outcome, Test};
 use std::{
-    env,
-    error::Error,
-    fs,
+    env, fs,
     io::{BufRead, BufReader},
     net::{Ipv4Addr, TcpListener},
     path::PathBuf,
@@ -26,8 +26,6 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-
-type Outcome = std::result::Result<(), Box<dyn Error>>;
 
 /// Makes this program the agent.
 const AGENT: &str = "OXITABLES_TEST_AGENT";
@@ -282,13 +280,7 @@ fn elements_do_not_run_out() -> Outcome {
     Ok(())
 }
 
-type Test = (&'static str, fn() -> Outcome);
-
-macro_rules! tests {
-    ($($name:ident),* $(,)?) => { &[$((stringify!($name), $name)),*] };
-}
-
-const TESTS: &[Test] = tests![
+const TESTS: &[Test] = sandboxed::tests![
     it_follows_its_file_and_keeps_counters,
     what_others_change_it_puts_back_and_names_them,
     a_bad_file_leaves_the_last_good_state,
@@ -303,31 +295,9 @@ fn main() -> std::process::ExitCode {
     if env::var_os(AGENT).is_some() {
         return program::main();
     }
-    // An ordinary user is root of the namespace that the first sandbox makes.
-    let root = is_root();
-    let wanted: Vec<String> = env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     // Somebody else is nft.
-    if testing::program("nft").is_none() {
-        return std::process::ExitCode::SUCCESS;
-    }
-    for (name, test) in
-        TESTS.iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|w| name.contains(w.as_str())))
-    {
-        // Each in a namespace of its own.
-        let sandbox = match Sandbox::new() {
-            Ok(sandbox) => sandbox,
-            Err(error) => {
-                testing::skip(&format!("{name}: no sandbox can be made here: {error}"));
-                break;
-            }
-        };
-        let host = sandbox.host("host").unwrap();
-        host.run(|| test().unwrap_or_else(|error| panic!("{name}: {error}")));
-        println!("test {name} ... ok");
-    }
-    if root && wanted.is_empty() {
-        ordinary::as_nobody(&[]);
-        println!("test as an ordinary user ... ok");
+    if testing::program("nft").is_some() {
+        sandboxed::run(TESTS);
     }
     std::process::ExitCode::SUCCESS
 }

@@ -5,8 +5,9 @@
 mod common;
 #[path = "common/ordinary.rs"]
 mod ordinary;
+#[path = "common/sandboxed.rs"]
+mod sandboxed;
 
-use common::is_root;
 use nix::{sys::signal, unistd::Pid};
 use oxitables::{
     client::confirm,
@@ -15,6 +16,7 @@ use oxitables::{
     testing::{Sandbox, program},
     *,
 };
+use sandboxed::{Outcome, Test};
 use std::{
     env,
     error::Error as _,
@@ -25,8 +27,6 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-
-type Outcome = std::result::Result<(), Box<dyn std::error::Error>>;
 
 const LONG: Duration = Duration::from_secs(600);
 const SHORT: Duration = Duration::from_millis(300);
@@ -450,13 +450,7 @@ fn agent(step: &str) -> Result<()> {
     pending.confirm(&mut nft)
 }
 
-type Test = (&'static str, fn() -> Outcome);
-
-macro_rules! tests {
-    ($($name:ident),* $(,)?) => { &[$((stringify!($name), $name)),*] };
-}
-
-const TESTS: &[Test] = tests![
+const TESTS: &[Test] = sandboxed::tests![
     confirmed_it_stays,
     unconfirmed_everything_comes_back,
     what_packets_add_meanwhile_stays,
@@ -476,23 +470,5 @@ fn main() {
     if let Ok(step) = env::var(AGENT) {
         return agent(&step).unwrap();
     }
-    // An ordinary user is root of the namespace that the first sandbox makes.
-    let root = is_root();
-    let wanted: Vec<String> = env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    for (name, test) in
-        TESTS.iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|w| name.contains(w.as_str())))
-    {
-        // Each in a namespace of its own.
-        let sandbox = match Sandbox::new() {
-            Ok(sandbox) => sandbox,
-            Err(error) => return testing::skip(&format!("{name}: no sandbox can be made here: {error}")),
-        };
-        let host = sandbox.host("host").unwrap();
-        host.run(|| test().unwrap_or_else(|error| panic!("{name}: {error}")));
-        println!("test {name} ... ok");
-    }
-    if root && wanted.is_empty() {
-        ordinary::as_nobody(&[]);
-        println!("test as an ordinary user ... ok");
-    }
+    sandboxed::run(TESTS);
 }

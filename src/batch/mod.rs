@@ -72,7 +72,7 @@ pub(crate) struct Touched {
     pub(crate) tables: Vec<Table>,
     /// The sets whose elements it changes.
     pub(crate) sets: Vec<(Family, Name, Name)>,
-    /// The families of which it removes all tables; `None` is all of them.
+    /// The families of which it removes tables without naming them: all, or one by its handle. `None` is every family.
     pub(crate) flushed: Vec<Option<Family>>,
 }
 

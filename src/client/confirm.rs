@@ -29,7 +29,7 @@ use super::{ATTEMPTS, Client, watchdog};
 use crate::{
     Batch,
     batch::Touched,
-    data::{Family, Name},
+    data::{Family, hex},
     error::{Error, Result},
     model::{Generation, Table, TableFlags},
 };
@@ -214,11 +214,6 @@ impl Drop for Watchdog {
     }
 }
 
-/// Bytes as two hexadecimal digits each.
-pub(super) fn hex(name: &Name) -> String {
-    name.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 impl Client {
     /// Makes all changes of `batch`, or none, and undoes them after `deadline` unless they are [confirmed](Pending::confirm), or at once
     /// if this process ends before: returns, panics, is killed. For changes that might lock out whoever makes them.
@@ -262,12 +257,12 @@ impl Client {
         let marker = marker();
         let mut batch = batch.clone();
         batch.create(&marker);
-        let mut orders = format!("deadline {}\nmarker {}\n", deadline.as_millis(), hex(&marker.name));
+        let mut orders = format!("deadline {}\nmarker {}\n", deadline.as_millis(), hex(marker.name.as_bytes()));
         for Table { family, name, .. } in &tables {
-            orders += &format!("table {} {}\n", u8::from(*family), hex(name));
+            orders += &format!("table {} {}\n", u8::from(*family), hex(name.as_bytes()));
         }
         for (family, table, name) in &sets {
-            orders += &format!("set {} {} {}\n", u8::from(*family), hex(table), hex(name));
+            orders += &format!("set {} {} {}\n", u8::from(*family), hex(table.as_bytes()), hex(name.as_bytes()));
         }
         for family in &flushed {
             orders += &format!("all {}\n", family.map_or(0, u8::from));

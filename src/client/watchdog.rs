@@ -3,7 +3,7 @@
 use super::{Client, confirm::PENDING};
 use crate::{
     Batch,
-    data::{Family, Name},
+    data::{Family, Name, unhex},
     error::{Error, Result},
     model::{Chain, FilledSet, Object, Ruleset, Set, SetFlags, Table, TableFlags},
     reconcile::{Wanted, diff},
@@ -79,12 +79,10 @@ pub(super) fn run() -> i32 {
         match order.split(' ').collect::<Vec<_>>()[..] {
             ["deadline", ms] => watch.deadline = ms.parse().map_or(Duration::MAX, Duration::from_millis),
             // Who may start this program is not to delete other tables by it.
-            ["marker", name] if unhex(name).as_bytes().starts_with(PENDING.as_bytes()) => {
-                watch.marker.name = unhex(name)
-            }
+            ["marker", told] if name(told).as_bytes().starts_with(PENDING.as_bytes()) => watch.marker.name = name(told),
             ["all", family] => watch.flushed.push(family.parse().unwrap_or_default()),
-            ["table", family, name] => watch.tables.push(Table::new(number(family), unhex(name))),
-            ["set", family, table, name] => watch.sets.push((number(family), unhex(table), unhex(name))),
+            ["table", family, told] => watch.tables.push(Table::new(number(family), name(told))),
+            ["set", family, table, set] => watch.sets.push((number(family), name(table), name(set))),
             ["snapshot"] => match watch.snapshot(&mut nft) {
                 Ok(before) => {
                     let generation = before.generation;
@@ -118,9 +116,9 @@ pub(super) fn run() -> i32 {
     }
 }
 
-fn unhex(text: &str) -> Name {
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap_or_default(), 16).unwrap_or_default();
-    Name::from(&text.as_bytes().chunks(2).map(byte).collect::<Vec<_>>()[..])
+/// The name that was told; no digits are no name.
+fn name(told: &str) -> Name {
+    Name::from(&unhex(told).unwrap_or_default()[..])
 }
 
 fn number(text: &str) -> Family {

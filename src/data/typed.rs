@@ -212,6 +212,14 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// The bytes that pairs of digits are.
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let bytes = pairs.iter().map(|[high, low]| u8::try_from(digit(high)? << 4 | digit(low)?).ok()).collect();
+    if rest.is_empty() { bytes } else { None }
+}
+
 /// Bytes that are known to fit.
 pub(crate) fn image(bytes: &[u8]) -> Value {
     Value::new(bytes).unwrap_or_default()

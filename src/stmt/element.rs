@@ -1,11 +1,11 @@
 //! Elements of named sets and maps.
 
 use super::{
-    compile::{after, interval_end, mark_open, stretched},
+    compile::{interval_end, mark_open, stretched},
     field::Twin,
     key::{Key, MapValue, SetKey, swapped},
     limit::Stateful,
-    lookup::{before, len_in, twin_name},
+    lookup::{len_in, twin_name},
     lower::refused,
     pattern::{FieldPattern, Pattern, Shape},
     set::SetRef,
@@ -202,7 +202,7 @@ impl<K: Key> Element<K> {
         match (self.interval, concat) {
             (false, _) => {}
             (true, true) => element.key_end = Some(hi),
-            (true, false) => match after(&hi) {
+            (true, false) => match hi.after() {
                 Some(end) => second = Some((name(twin), interval_end(end))),
                 None => mark_open(element.userdata.get_or_insert_default()),
             },
@@ -216,7 +216,7 @@ impl<K: Key> Element<K> {
         let Some(lo) = element.key else { return refused("the catch-all element has no key") };
         let hi = match (element.key_end, second.and_then(|(_, end)| end.key)) {
             (Some(hi), _) => hi,
-            (None, Some(end)) => before(&end).unwrap_or(lo),
+            (None, Some(end)) => end.before().unwrap_or(lo),
             (None, None) if self.interval => stretched(&[], 0xff, lo.len()),
             (None, None) => lo,
         };
@@ -287,7 +287,7 @@ impl<K: SetKey> SetRef<K> {
         let mut open: Option<(&Value, &model::Element)> = None;
         for (key, element) in keyed {
             if let Some((start, first)) = open.take()
-                && let Some(last) = before(key)
+                && let Some(last) = key.before()
             {
                 all.extend(Element::read(self, first, start, &last));
             }
@@ -335,7 +335,7 @@ impl<K: SetKey> SetRef<K> {
                 && (&*name, &*same) == (&set, &dress)
             {
                 let twice = (lo, hi) == (*first, *last);
-                let joins = self.interval && single && after(last).is_none_or(|next| *lo <= *next);
+                let joins = self.interval && single && last.after().is_none_or(|next| *lo <= *next);
                 let longer = *hi > **last;
                 match Pattern::from_registers(first, if longer { &hi } else { last }, self.interval) {
                     _ if twice => continue,

@@ -315,11 +315,6 @@ pub(crate) fn icmp_types(header: Header, types: &[u8], id: u32) -> AnonymousSet 
     set
 }
 
-/// The value before; `None` before the lowest.
-pub(crate) fn before(value: &Value) -> Option<Value> {
-    value.before()
-}
-
 /// Bytes of a field in a family.
 pub(crate) fn len_in(field: &FieldType, dual: bool, twin: Option<Twin>) -> usize {
     field_len(field, dual, twin.is_some_and(Twin::is_v4))

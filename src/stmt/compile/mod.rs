@@ -26,7 +26,7 @@ pub(super) use assign::store;
 pub(super) use declare::NamedSet;
 use known::Want;
 pub(super) use known::{Slot, stretched};
-pub(super) use sets::{Values as MapValues, after, blank_set, interval_end, mark_open};
+pub(super) use sets::{Values as MapValues, blank_set, interval_end, mark_open};
 use std::{borrow::Cow, fmt, time::Duration};
 
 /// What rules and elements refer to.

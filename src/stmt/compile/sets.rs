@@ -180,7 +180,7 @@ impl Shape {
             return self.intervals(entries);
         }
         let mut elements: Vec<model::Element> = Vec::with_capacity(entries.len());
-        let mut seen = HashMap::with_capacity(if self.whole { entries.len() } else { 0 });
+        let mut seen = HashMap::new();
         for entry in entries {
             let element = if matches!(entry.key.how, How::Any) {
                 self.element(None, entry)?
@@ -189,9 +189,13 @@ impl Shape {
                 let element = self.element(Some(lo), entry)?;
                 model::Element { key_end: self.interval.then_some(hi), ..element }
             };
+            if !self.whole {
+                elements.push(element);
+                continue;
+            }
             // What is said twice is said once.
             match seen.entry((element.key, element.key_end)).or_insert(elements.len()) {
-                at if !self.whole || *at == elements.len() => elements.push(element),
+                at if *at == elements.len() => elements.push(element),
                 at if elements.get(*at).is_some_and(|before| before.data == element.data) => {}
                 _ => return refused("a map with two values for one key"),
             }
@@ -215,7 +219,7 @@ impl Shape {
         let mut ranges: Vec<(Value, Value, &Entry)> = Vec::with_capacity(all.len());
         for (lo, hi, entry) in all {
             match ranges.last_mut() {
-                Some(last) if self.merge && (*lo <= *last.1 || after(&last.1) == Some(lo)) => {
+                Some(last) if self.merge && (*lo <= *last.1 || last.1.after() == Some(lo)) => {
                     if *hi > *last.1 {
                         last.1 = hi;
                     }
@@ -236,7 +240,7 @@ impl Shape {
         }
         for (i, (lo, hi, entry)) in ranges.iter().enumerate() {
             let mut start = self.element(Some(*lo), entry)?;
-            let end = after(hi);
+            let end = hi.after();
             if end.is_none() {
                 let mut userdata = start.userdata.take().unwrap_or_default();
                 mark_open(&mut userdata);
@@ -357,11 +361,6 @@ pub(crate) fn mark_open(userdata: &mut Userdata) {
     const FLAGS: u8 = 1;
     const OPEN: u32 = 1;
     userdata.set(FLAGS, &OPEN.to_ne_bytes());
-}
-
-/// The next value; `None` after the highest.
-pub(crate) fn after(value: &Value) -> Option<Value> {
-    value.after()
 }
 
 /// A stateful statement of an element or a set.

@@ -235,7 +235,7 @@ fn intervals(set: &model::Set, mut elements: Vec<&Element>, part: &Part, data: &
     let mut open: Option<&Element> = None;
     for element in elements {
         if let Some(start) = open.take() {
-            let last = crate::stmt::lookup::before(&element.key?)?;
+            let last = element.key?.before()?;
             items.push(item(set, start, between(part, &start.key?, &last, part.is_address())?, data)?);
         }
         if !element.is_interval_end() {

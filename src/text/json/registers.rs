@@ -5,18 +5,10 @@
 
 use super::node::{Node, Result};
 use crate::{
-    data::{Name, hex},
+    data::{Name, hex, unhex},
     expr::{Expr, XtMatch, XtTarget},
 };
 use serde_json::{Value, json};
-
-/// The bytes that pairs of digits are.
-pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16);
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let bytes = pairs.iter().map(|[high, low]| u8::try_from(digit(high)? << 4 | digit(low)?).ok()).collect();
-    if rest.is_empty() { bytes } else { None }
-}
 
 pub(super) fn write(exprs: &[Expr]) -> Vec<Value> {
     exprs.iter().map(|expr| json!({"name": expr.name(), "data": hex(&expr.to_bytes())})).collect()

@@ -3,7 +3,6 @@
 use super::{
     super::{
         node::{Node, Result},
-        registers::unhex,
         words::FAMILIES,
     },
     declare::{Named, Wanted, named},
@@ -11,7 +10,7 @@ use super::{
     statement::synproxy_of,
 };
 use crate::{
-    data::Family,
+    data::{Family, unhex},
     expr::{Counter, Expr, ObjectType, Quota},
     model::{
         CtExpectation, CtHelper, CtTimeout, ErspanOption, GeneveOption, Object, ObjectData, Secmark, TunnelOption,
