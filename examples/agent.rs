@@ -230,7 +230,7 @@ impl Agent {
             self.told.drain(..known);
             return Ok(());
         }
-        let others = self.told.iter().filter(|change| change.generation != self.own);
+        let others = self.told.iter().filter(|change| Some(change.generation) != self.own);
         match others.map(ToString::to_string).collect::<Vec<_>>().join("; ").as_str() {
             "" => info!("it was time"),
             others => warn!("{others}: put back"),

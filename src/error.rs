@@ -2,6 +2,7 @@
 
 use crate::{
     batch::Verb,
+    data::{MarkError, Missing},
     model::Generation,
     wire::{DecodeError, Path},
 };
@@ -36,6 +37,16 @@ or leave that to Client::reconcile"
         /// What happened.
         why: String,
     },
+    /// Nothing was done: first what came of an earlier change, whose future was dropped while it was on its way (see
+    /// `oxitables::client::tokio`).
+    #[error("nothing was done: an earlier change whose future was dropped {}", match outcome {
+        Ok(()) => "has been made; now it is told, go on".into(),
+        Err(error) => format!("failed: {error}"),
+    })]
+    Abandoned {
+        /// Of the earlier change.
+        outcome: Result<(), Box<Error>>,
+    },
     /// It was not confirmed in time: everything is as it was before.
     #[error("it was not confirmed in time, and has been undone")]
     Undone,
@@ -53,7 +64,13 @@ or leave that to Client::reconcile"
         /// What `net.core.wmem_max` would have to be.
         sysctl: usize,
     },
-    /// A request that changes nothing was refused.
+    /// Nothing was changed: a user, a group, a control group or an interface that was named is not there.
+    #[error(transparent)]
+    Missing(#[from] Missing),
+    /// Nothing was changed: bits of a mark that somebody else has, or a number that does not fit them.
+    #[error(transparent)]
+    Marks(#[from] MarkError),
+    /// A single request was refused; it changed nothing.
     #[error("{what}: {}: {}", errno_name(*errno), cause)]
     Request {
         /// What was asked for.
@@ -184,6 +201,7 @@ impl Error {
         match self {
             Self::Rejected(r) => r.failures.iter().map(|f| f.errno.map(Errno::from_raw)).collect(),
             Self::Request { errno, .. } => vec![Some(Errno::from_raw(*errno))],
+            Self::Missing(_) => vec![Some(Errno::ENOENT)],
             Self::Io { source, .. } => vec![source.raw_os_error().map(Errno::from_raw)],
             _ => Vec::new(),
         }

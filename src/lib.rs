@@ -46,10 +46,13 @@
 //! * [`client::Writer`] gathers thousands of small changes, [`client::Owned`] is a table that goes with its owner, and
 //!   [`Client::apply_confirmed`] makes changes that undo themselves unless they are confirmed.
 //! * [`Recent`] keeps lists of recently seen addresses as iptables' `recent` match does.
+//! * [`data::MarkRegistry`] hands out bits of marks; `route` (a feature) has packets with a mark leave by another router.
 //! * [`Client::reconcile`] makes the kernel's tables what a [`Ruleset`](model::Ruleset) says, with as little as it takes; see
 //!   [`reconcile`].
 //! * [`model`] and [`expr`] are what the kernel holds, and what listings return. What this version does not know is kept byte for
 //!   byte.
+//! * [`client::Monitor`] tells every commit as typed events, [`client::Tracer`] follows packets from rule to rule, [`client::NflogReader`] reads
+//!   what rules log. `client::tokio` (a feature) has these and the client for tokio.
 //! * [`proto`] is the protocol without a socket, [`wire`] the bytes.
 //! * `testing` (a feature) makes network namespaces for tests, as root or not.
 //!
@@ -69,6 +72,10 @@ pub struct Readme;
 #[doc = include_str!("../docs/guide/agents.md")]
 pub struct Agents;
 
+#[cfg(all(doctest, feature = "route"))]
+#[doc = include_str!("../docs/guide/marks.md")]
+pub struct Marks;
+
 #[macro_use]
 pub mod wire;
 pub mod batch;
@@ -79,6 +86,10 @@ pub mod expr;
 pub mod model;
 pub mod proto;
 pub mod reconcile;
+#[cfg(feature = "route")]
+pub mod route;
+#[cfg(any(feature = "route", feature = "testing"))]
+mod rtnetlink;
 pub mod stmt;
 #[cfg(feature = "testing")]
 pub mod testing;

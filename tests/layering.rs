@@ -18,8 +18,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("eval", &["data", "expr", "model"]),
     ("reconcile", &["wire", "data", "expr", "model", "batch", "error"]),
     ("client", &["wire", "data", "expr", "model", "stmt", "batch", "error", "proto", "reconcile"]),
-    // Depends on nothing but the system: what tests the library must not stand on it.
-    ("testing", &[]),
+    // A socket and its acknowledgements.
+    ("rtnetlink", &[]),
+    ("route", &["data", "error", "rtnetlink"]),
+    // Depends on nothing else but the system: what tests the library must not stand on it.
+    ("testing", &["rtnetlink"]),
     ("uapi", &["wire", "data", "expr", "model"]),
 ];
 

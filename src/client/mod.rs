@@ -3,6 +3,8 @@
 mod background;
 pub mod confirm;
 mod list;
+mod listen;
+mod mark;
 mod objects;
 mod owned;
 mod recent;
@@ -11,6 +13,8 @@ mod snapshot;
 mod socket;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod typed;
 mod watch;
 mod watchdog;
@@ -19,6 +23,8 @@ mod writer;
 pub use background::WriterThread;
 pub use confirm::Pending;
 pub use list::Listing;
+pub use listen::{Listen, Monitor, NflogReader, Tracer};
+pub use mark::{mark_socket, socket_mark};
 pub use owned::Owned;
 pub use recent::{RecentAdmin, RecentEntry};
 pub use watch::{Change, Drift, Watch};

@@ -124,18 +124,6 @@ impl Socket {
         self.inner.add_membership(group).map_err(refused)
     }
 
-    /// Waits until something is queued; false if nothing was after `timeout`, which has no end if `None`.
-    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<bool> {
-        let ms = timeout.map(|timeout| i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX));
-        let timeout = ms.and_then(|ms| PollTimeout::try_from(ms).ok()).unwrap_or(PollTimeout::NONE);
-        match poll(&mut [PollFd::new(self.inner.as_fd(), PollFlags::POLLIN)], timeout) {
-            Ok(ready) => Ok(ready > 0),
-            // Somebody looks whether there is something, and waits again.
-            Err(Errno::EINTR) => Ok(true),
-            Err(errno) => Err(io("waiting")(errno)),
-        }
-    }
-
     /// Takes one datagram that is queued already.
     pub(crate) fn try_receive(&mut self) -> Result<Received<'_>> {
         self.receive_with(MsgFlags::MSG_DONTWAIT)
@@ -161,6 +149,19 @@ impl Socket {
 
 /// What fits every send buffer that a sane system has; asking costs a system call.
 const DEFAULT_ROOM: usize = 4096;
+
+/// Waits until something is queued; false if nothing was after `timeout`, which has no end if `None`.
+pub(crate) fn wait(socket: BorrowedFd<'_>, timeout: Option<Duration>) -> Result<bool> {
+    // Rounded up: nobody is told too early that nothing came.
+    let ms = timeout.map(|timeout| i32::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(i32::MAX));
+    let timeout = ms.and_then(|ms| PollTimeout::try_from(ms).ok()).unwrap_or(PollTimeout::NONE);
+    match poll(&mut [PollFd::new(socket, PollFlags::POLLIN)], timeout) {
+        Ok(ready) => Ok(ready > 0),
+        // Somebody looks whether there is something, and waits again.
+        Err(Errno::EINTR) => Ok(true),
+        Err(errno) => Err(io("waiting")(errno)),
+    }
+}
 
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {

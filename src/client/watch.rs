@@ -1,30 +1,25 @@
 //! Who changed what.
 
-use super::{Client, Received, Socket};
+use super::{Client, Listen, Monitor};
 use crate::{
-    batch::describe,
     data::Name,
-    error::{Error, Result},
-    model::{Generation, GenerationInfo, Ruleset},
+    error::Result,
+    model::{Generation, Ruleset, Transaction},
+    proto::News,
     reconcile::Plan,
-    wire::message::messages,
 };
 use std::{
-    collections::BTreeSet,
     ops::ControlFlow,
     time::{Duration, Instant},
 };
 
-/// `NFNLGRP_NFTABLES`
-const GROUP: u32 = 7;
-const NEWGEN: u8 = 15;
 /// How many objects of a change are named.
 const SHOWN: usize = 8;
 
-/// Hears of every commit in a network namespace, whoever makes it.
+/// Hears of every commit that changes desired tables, whoever makes it, and tells it in words.
 ///
-/// Changes that packets make, elements that expire and tables that go with their owner are not told by the kernel.
-/// [`Client::keep`] does what most agents need of it.
+/// It is a [`Monitor`], which has the changes as values and says what the kernel does not tell. [`Client::keep`] does what most agents
+/// need of it.
 ///
 /// ```no_run
 /// # use oxitables::{client::Watch, model::Ruleset};
@@ -38,29 +33,21 @@ const SHOWN: usize = 8;
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Watch {
-    socket: Socket,
-    /// What the messages of a commit that is not complete yet are about.
-    seen: BTreeSet<What>,
-    missed: bool,
-}
-
-/// A table, and what of it, in words.
-type What = (u8, Name, String);
+pub struct Watch(Monitor);
 
 /// A commit.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Change {
-    /// The generation that it left; `None` if its own message got lost.
-    pub generation: Option<Generation>,
+    /// The generation that it left.
+    pub generation: Generation,
     /// The process that made it; of one with several threads the thread. Since 4.6.
     pub process: Option<u32>,
     /// The name of that process or thread, up to 15 bytes. Since 4.6.
     pub program: Option<Name>,
     /// What was made, changed or removed: `rule inet host input handle 7`; each once.
     pub objects: Vec<String>,
-    /// Messages got lost before this one, because nobody read them in time or a commit was too large: more may have changed.
+    /// This is no commit: messages got lost, because nobody read them in time, and anything may have changed up to the generation.
     pub missed: bool,
 }
 
@@ -70,11 +57,13 @@ impl std::fmt::Display for Change {
             (Some(program), Some(process)) => write!(f, "{program} (process {process})")?,
             _ => f.write_str("somebody")?,
         }
+        if self.missed {
+            return f.write_str(" changed what nobody listened to in time");
+        }
         let shown = self.objects.len().min(SHOWN);
         write!(f, " changed {}", self.objects[..shown].join(", "))?;
         match self.objects.len() - shown {
-            0 if !self.missed => Ok(()),
-            0 => f.write_str(if shown == 0 { "what got lost" } else { " and more" }),
+            0 => Ok(()),
             more => write!(f, " and {more} more"),
         }
     }
@@ -136,16 +125,13 @@ impl Client {
         let mut told: Vec<Change> = Vec::new();
         let mut own = None;
         loop {
-            let known = told.len();
             let plan = self.plan(desired)?;
             // All that the plan has seen has been told by now, and maybe more.
             while let Some(change) = watch.next_of(desired, Duration::ZERO)? {
                 told.push(change);
             }
-            told.retain(|change| change.generation != own || change.missed);
-            let seen =
-                |change: &Change| plan.expected().zip(change.generation).is_some_and(|(of, is)| !is.is_after(of));
-            let seen = told.partition_point(seen).max(known);
+            told.retain(|change| Some(change.generation) != own || change.missed);
+            let seen = told.partition_point(|change| plan.expected().is_none_or(|of| !change.generation.is_after(of)));
             if look(&Drift { plan: &plan, changes: &told[..seen] }).is_break() {
                 return Ok(());
             }
@@ -160,7 +146,7 @@ impl Client {
             while told.is_empty()
                 && let Some(change) = watch.next_of(desired, wait)?
             {
-                if change.generation != own || change.missed {
+                if Some(change.generation) != own || change.missed {
                     told.push(change);
                 }
             }
@@ -172,81 +158,45 @@ impl Watch {
     /// Begins to listen in the network namespace of the calling thread.
     ///
     /// # Errors
-    /// [`Error::Request`] without privilege.
+    /// [`Error::Request`](crate::Error::Request) without privilege.
     pub fn open() -> Result<Self> {
-        let mut socket = Socket::open()?;
-        socket.join(GROUP)?;
-        Ok(Self { socket, seen: BTreeSet::new(), missed: false })
+        Monitor::open().map(Self)
     }
 
     /// The next commit that changes a table of `desired`, one's own too; `None` if there is none in `timeout`.
     ///
     /// # Errors
-    /// [`Error::Malformed`] if the kernel's message does not decode; [`Error::Io`].
+    /// [`Error::Io`](crate::Error::Io).
     pub fn next_of(&mut self, desired: &Ruleset, timeout: Duration) -> Result<Option<Change>> {
         let deadline = Instant::now().checked_add(timeout);
         loop {
-            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
-            let Some(change) = self.next(left)? else { return Ok(None) };
-            let owned = |family: u8, table: &Name| {
-                desired.tables.iter().any(|owned| u8::from(owned.family) == family && owned.name == *table)
+            let left = deadline.map_or(timeout, |end| end.saturating_duration_since(Instant::now()));
+            let change = match self.0.next(left)? {
+                None => return Ok(None),
+                Some(News::Commit(commit)) => Change::of(commit, desired),
+                Some(News::Gap(generation)) => {
+                    let (process, program, objects) = (None, None, Vec::new());
+                    Change { generation, process, program, objects, missed: true }
+                }
+                Some(News::Packet(_)) => continue,
             };
-            let objects: Vec<String> = change
-                .1
-                .into_iter()
-                .filter(|(family, table, _)| owned(*family, table))
-                .map(|(.., what)| what)
-                .collect();
-            if !objects.is_empty() || change.0.missed {
-                return Ok(Some(Change { objects, ..change.0 }));
+            if change.missed || !change.objects.is_empty() {
+                return Ok(Some(change));
             }
         }
     }
+}
 
-    /// The next commit.
-    fn next(&mut self, timeout: Option<Duration>) -> Result<Option<(Change, BTreeSet<What>)>> {
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        loop {
-            // What was lost may have been the end of the last commit.
-            let left = if self.missed {
-                Some(Duration::ZERO)
-            } else {
-                deadline.map(|end| end.saturating_duration_since(Instant::now()))
-            };
-            let ready = self.socket.wait(left)?;
-            let datagram = match self.socket.try_receive()? {
-                Received::Datagram(datagram) => datagram,
-                Received::Overrun => {
-                    self.missed = true;
-                    continue;
-                }
-                Received::Empty if std::mem::take(&mut self.missed) => {
-                    let lost =
-                        Change { generation: None, process: None, program: None, objects: Vec::new(), missed: true };
-                    return Ok(Some((lost, std::mem::take(&mut self.seen))));
-                }
-                Received::Empty if ready || left.is_none_or(|left| !left.is_zero()) => continue,
-                Received::Empty => return Ok(None),
-            };
-            for message in messages(datagram).flatten() {
-                match message.nft() {
-                    Some(NEWGEN) => {
-                        let info = GenerationInfo::decode_attrs(message.attributes())
-                            .map_err(|source| Error::Malformed { what: "watch".into(), source })?;
-                        let (GenerationInfo { id, process, program, .. }, missed) =
-                            (info, std::mem::take(&mut self.missed));
-                        let change = Change { generation: Some(id), process, program, objects: Vec::new(), missed };
-                        // A commit ends with this message, and a datagram with a commit.
-                        return Ok(Some((change, std::mem::take(&mut self.seen))));
-                    }
-                    Some(_) => {
-                        let fields = crate::batch::Fields::of(&message);
-                        let table = fields.name(1).unwrap_or_else(|| Name::from(""));
-                        self.seen.insert((message.family(), table, describe(&message)));
-                    }
-                    None => {}
-                }
-            }
-        }
+impl Change {
+    fn of(commit: Transaction, desired: &Ruleset) -> Self {
+        let Transaction { generation, process, program, events, .. } = commit;
+        // What cannot be read may be of these tables.
+        let ours = events
+            .iter()
+            .filter(|event| event.item().place().is_none() || desired.tables.iter().any(|table| event.is_of(table)));
+        let mut objects: Vec<String> = ours.map(|event| event.item().to_string()).collect();
+        objects.sort_unstable();
+        objects.dedup();
+        Self { generation, process, program, objects, missed: false }
     }
 }

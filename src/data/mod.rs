@@ -1,7 +1,9 @@
 //! The small nouns: names, registers, values, verdicts, hooks, types.
 
 mod hook;
+mod marks;
 mod name;
+mod named;
 mod register;
 mod typed;
 mod userdata;
@@ -9,7 +11,9 @@ mod value;
 mod verdict;
 
 pub use hook::{ChainType, Family, Hook, ParseFamilyError, Policy, Priority};
+pub use marks::{MarkBits, MarkError, MarkRegistry};
 pub use name::Name;
+pub use named::{Cgroup, Missing};
 pub use register::Register;
 pub use typed::*;
 pub use userdata::Userdata;

@@ -3,7 +3,7 @@
 use super::Generation;
 use crate::{
     data::{Family, Name, Verdict},
-    wire::{Be16, Be32, Be64, Blob, Ne32, Nest, Text, U8},
+    wire::{Be16, Be32, Be64, Blob, Nest, Text, U8},
 };
 
 attributes! {
@@ -34,8 +34,8 @@ attributes! {
         opt nfproto: u32 = 15 "NFTA_TRACE_NFPROTO" as Be32,
         /// Kind of the step.
         req kind: TraceType = 4 "NFTA_TRACE_TYPE" as Be32,
-        /// Number of the packet: the same in all of its steps.
-        opt id: u32 = 6 "NFTA_TRACE_ID" as Ne32,
+        /// Number of the packet: the same in all of its steps. The kernel has it in its own order; this is as nft prints it.
+        opt id: u32 = 6 "NFTA_TRACE_ID" as Be32,
         /// Chain.
         opt chain: Name = 2 "NFTA_TRACE_CHAIN" as Text<255>,
         /// Table.

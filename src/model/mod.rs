@@ -31,6 +31,7 @@ mod rule;
 mod ruleset;
 mod set;
 mod table;
+mod transaction;
 
 pub use chain::{Chain, ChainFlags, ChainHook, Device};
 pub use element::{Element, ElementFlags};
@@ -45,6 +46,7 @@ pub use rule::{Rule, RuleCompat, RuleCompatFlags};
 pub use ruleset::{FilledSet, Ruleset};
 pub use set::{Set, SetDesc, SetField, SetFlags, SetPolicy};
 pub use table::{Table, TableFlags};
+pub use transaction::{Event, Item, SetElement, Transaction};
 
 use crate::wire::{Scope, Spec, attrs};
 

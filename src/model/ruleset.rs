@@ -1,4 +1,5 @@
 use super::{Chain, Element, Flowtable, Generation, Object, Rule, Set, Table};
+use crate::data::{Family, Name};
 
 /// Everything that the kernel holds, of one generation: what [`Client::ruleset`](crate::Client::ruleset) reads.
 ///
@@ -56,8 +57,14 @@ impl Ruleset {
         self.rules.iter().filter(|r| r.family == chain.family && r.table == chain.table && r.chain == chain.name)
     }
 
+    /// The rule of a table with this handle.
+    pub fn rule(&self, family: Family, table: &Name, handle: u64) -> Option<&Rule> {
+        let mut rules = self.rules.iter().filter(|rule| rule.handle == Some(handle));
+        rules.find(|rule| rule.family == family && rule.table == *table)
+    }
+
     /// The set or map of a table with this name.
-    pub fn set(&self, table: &Table, name: &crate::data::Name) -> Option<&FilledSet> {
+    pub fn set(&self, table: &Table, name: &Name) -> Option<&FilledSet> {
         self.sets.iter().find(|s| s.set.family == table.family && s.set.table == table.name && s.set.name == *name)
     }
 }

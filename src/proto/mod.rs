@@ -1,12 +1,16 @@
 //! The protocol without its socket: what to send, and what the answers mean.
 //!
 //! [`Commit`] and [`Dump`] hold no file descriptor and no clock. A driver sends what they ask for, feeds them every datagram
-//! that arrives, tells them of overruns, and asks what came of it; the blocking [`Client`](crate::Client) is one.
+//! that arrives, tells them of overruns, and asks what came of it; the blocking [`Client`](crate::Client) is one. [`Monitor`],
+//! [`Tracer`] and [`Nflog`] do the same with what the kernel tells by itself.
 
 mod commit;
 mod dump;
 mod explain;
+mod monitor;
+mod nflog;
 mod probe;
+mod tracer;
 
 pub(crate) use commit::Acks;
 pub use commit::{Commit, Outcome};
@@ -14,4 +18,7 @@ pub use dump::{Dump, DumpEvent};
 pub(crate) use dump::{Get, refusal};
 use explain::request_cause;
 pub(crate) use explain::{Witness, World, explain};
+pub use monitor::{Monitor, News};
+pub use nflog::{Flow, LogGroup, LogRecord, Logged, Nflog};
 pub use probe::{Capabilities, Feature, Probe};
+pub use tracer::{Traced, Tracer};

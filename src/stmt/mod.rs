@@ -23,6 +23,7 @@ pub(crate) mod limit;
 mod load;
 mod lookup;
 mod lower;
+mod marks;
 mod merge;
 mod nat;
 mod need;

@@ -158,13 +158,15 @@ impl Host {
     /// # });
     /// ```
     pub fn address(&self, interface: &str, address: IpNetwork) -> Result<(), SandboxError> {
-        self.ask(
-            || format!("give {interface} on {} the address {address}", self.name),
-            |route| {
-                let index = route.link(interface)?.header.index;
-                route.address(index, address)
-            },
-        )
+        let attempted = || format!("give {interface} on {} the address {address}", self.name);
+        self.ask(attempted, |route| {
+            let index = route.link(interface)?.header.index;
+            route.address(index, address)
+        })?;
+        match address.ip() {
+            IpAddr::V4(_) => Ok(()),
+            IpAddr::V6(address) => self.wait_until(attempted, |route| route.is_local(address)),
+        }
     }
 
     /// Sends packets for a network by way of a gateway.

@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Host, SandboxError, rtnetlink::is_ready};
+use super::{
+    Host, SandboxError,
+    rtnetlink::{Refusal, Rtnetlink, is_ready},
+};
 
 /// How long a link may take to come up. It takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -103,9 +106,18 @@ impl Host {
 
     /// Waits until an end of a link passes traffic of both families.
     pub(super) fn wait_until_ready(&self, interface: &str) -> Result<(), SandboxError> {
-        let give_up = Instant::now() + PATIENCE;
         let attempted = || format!("wait for {interface} on {} to come up", self.name());
-        while !self.ask(attempted, |route| Ok(is_ready(&route.link(interface)?)))? {
+        self.wait_until(attempted, |route| Ok(is_ready(&route.link(interface)?)))
+    }
+
+    /// Waits for what the kernel does in a work queue.
+    pub(super) fn wait_until(
+        &self,
+        attempted: impl Fn() -> String,
+        done: impl Fn(&mut Rtnetlink) -> Result<bool, Refusal>,
+    ) -> Result<(), SandboxError> {
+        let give_up = Instant::now() + PATIENCE;
+        while !self.ask(&attempted, &done)? {
             if Instant::now() > give_up {
                 return Err(SandboxError::system(attempted(), io::ErrorKind::TimedOut));
             }

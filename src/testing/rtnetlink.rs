@@ -1,15 +1,13 @@
-//! The few rtnetlink requests that a lab needs, over one socket that stays in the host's namespace.
+//! The few rtnetlink requests that a lab needs.
 
 use std::{
     io,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     os::fd::{AsRawFd, BorrowedFd},
 };
 
 use ipnetwork::IpNetwork;
-use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload, NlasIterator,
-};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressHeaderFlags, AddressMessage},
@@ -19,38 +17,11 @@ use netlink_packet_route::{
     },
     route::{RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteType},
 };
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
-/// The kernel's refusal: its errno, and its explanation where it gave one.
-pub(super) struct Refusal {
-    pub(super) cause: io::Error,
-    pub(super) reason: Option<String>,
-}
-
-impl From<io::Error> for Refusal {
-    fn from(cause: io::Error) -> Self {
-        Self { cause, reason: None }
-    }
-}
-
-/// A route socket; requests go one at a time.
-pub(super) struct Rtnetlink {
-    socket: Socket,
-    sequence: u32,
-}
+use crate::rtnetlink::family;
+pub(super) use crate::rtnetlink::{Refusal, Rtnetlink};
 
 impl Rtnetlink {
-    /// Opens the socket in the calling thread's network namespace, to which it belongs for good.
-    pub(super) fn open() -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
-        socket.bind_auto()?;
-        socket.connect(&SocketAddr::new(0, 0))?;
-        // Explanations arrive only when asked for; without the capped ack they would follow a copy of the request.
-        socket.set_ext_ack(true)?;
-        socket.set_cap_ack(true)?;
-        Ok(Self { socket, sequence: 0 })
-    }
-
     /// Brings an interface up.
     pub(super) fn up(&mut self, index: u32) -> Result<(), Refusal> {
         let mut link = up_link();
@@ -98,16 +69,6 @@ impl Rtnetlink {
         self.change(RouteNetlinkMessage::NewLink(link), NLM_F_CREATE | NLM_F_EXCL)
     }
 
-    /// Looks an interface up by name.
-    pub(super) fn link(&mut self, name: &str) -> Result<LinkMessage, Refusal> {
-        let mut link = LinkMessage::default();
-        link.attributes.push(LinkAttribute::IfName(name.into()));
-        match self.request(RouteNetlinkMessage::GetLink(link), 0)? {
-            Some(RouteNetlinkMessage::NewLink(link)) => Ok(link),
-            other => Err(io::Error::other(format!("the kernel answered a question for a link with {other:?}")).into()),
-        }
-    }
-
     /// Adds an address.
     pub(super) fn address(&mut self, index: u32, network: IpNetwork) -> Result<(), Refusal> {
         let mut message = AddressMessage::default();
@@ -123,6 +84,20 @@ impl Rtnetlink {
         self.change(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL)
     }
 
+    /// Whether packets to an address are for this host. The kernel makes the route to a new IPv6 address in a work queue
+    /// (`addrconf_dad_work`), whatever is said of duplicates; until then such packets are refused, though sockets may be bound to it.
+    pub(super) fn is_local(&mut self, address: Ipv6Addr) -> Result<bool, Refusal> {
+        let mut message = RouteMessage::default();
+        message.header.address_family = AddressFamily::Inet6;
+        message.header.destination_prefix_length = 128;
+        message.attributes.push(RouteAttribute::Destination(address.into()));
+        match self.request(RouteNetlinkMessage::GetRoute(message), 0) {
+            Ok(Some(RouteNetlinkMessage::NewRoute(route))) => Ok(route.header.kind == RouteType::Local),
+            Err(Refusal { cause, .. }) if cause.kind() == io::ErrorKind::NetworkUnreachable => Ok(false),
+            other => other.map(|_| false),
+        }
+    }
+
     /// Adds a route.
     pub(super) fn route(&mut self, network: IpNetwork, gateway: IpAddr) -> Result<(), Refusal> {
         let mut message = RouteMessage::default();
@@ -134,37 +109,6 @@ impl Rtnetlink {
         message.attributes.push(RouteAttribute::Destination(network.network().into()));
         message.attributes.push(RouteAttribute::Gateway(gateway.into()));
         self.change(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_EXCL)
-    }
-
-    fn change(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<(), Refusal> {
-        self.request(message, flags | NLM_F_ACK).map(drop)
-    }
-
-    /// Sends one request and waits for its answer or acknowledgement.
-    fn request(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<Option<RouteNetlinkMessage>, Refusal> {
-        self.sequence += 1;
-        let mut request = NetlinkMessage::from(message);
-        request.header.flags = NLM_F_REQUEST | flags;
-        request.header.sequence_number = self.sequence;
-        request.finalize();
-        let mut bytes = vec![0; request.buffer_len()];
-        request.serialize(&mut bytes);
-        self.socket.send(&bytes, 0)?;
-        loop {
-            let (bytes, _) = self.socket.recv_from_full()?;
-            let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&bytes).map_err(io::Error::other)?;
-            if answer.header.sequence_number != self.sequence {
-                continue;
-            }
-            return match answer.payload {
-                NetlinkPayload::InnerMessage(message) => Ok(Some(message)),
-                NetlinkPayload::Error(error) if error.code.is_none() => Ok(None),
-                NetlinkPayload::Error(error) => {
-                    Err(Refusal { cause: error.to_io(), reason: explanation(&error.header) })
-                }
-                other => Err(io::Error::other(format!("unexpected netlink message {other:?}")).into()),
-            };
-        }
     }
 }
 
@@ -194,21 +138,4 @@ fn up_link() -> LinkMessage {
     link.header.flags = LinkFlags::Up;
     link.header.change_mask = LinkFlags::Up;
     link
-}
-
-fn family(address: IpAddr) -> AddressFamily {
-    match address {
-        IpAddr::V4(_) => AddressFamily::Inet,
-        IpAddr::V6(_) => AddressFamily::Inet6,
-    }
-}
-
-/// The text of an extended ack: attribute 1 after the header of the refused request.
-fn explanation(payload: &[u8]) -> Option<String> {
-    const HEADER: usize = 16;
-    const NLMSGERR_ATTR_MSG: u16 = 1;
-    NlasIterator::new(payload.get(HEADER..)?)
-        .map_while(Result::ok)
-        .find(|attribute| attribute.kind() == NLMSGERR_ATTR_MSG)
-        .map(|attribute| String::from_utf8_lossy(attribute.value()).trim_end_matches('\0').to_owned())
 }

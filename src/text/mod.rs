@@ -38,6 +38,7 @@ mod nft;
 mod plan;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod words;
 
 use crate::{
@@ -46,6 +47,7 @@ use crate::{
 };
 use nft::{Index, Printer};
 use std::fmt;
+pub use trace::TraceText;
 
 /// What a listing shows, and how. The default is that of `nft list ruleset`.
 #[derive(Clone, Copy, Debug, Default)]

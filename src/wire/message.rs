@@ -59,6 +59,8 @@ pub(crate) struct Message<'a> {
     pub(crate) kind: u16,
     pub(crate) flags: u16,
     pub(crate) seq: u32,
+    /// Of who caused it; 0 is the kernel by itself.
+    pub(crate) port: u32,
     /// What follows `nlmsghdr`.
     pub(crate) body: &'a [u8],
 }
@@ -66,8 +68,13 @@ pub(crate) struct Message<'a> {
 impl<'a> Message<'a> {
     /// The `NFT_MSG_*` number, if it belongs to nf_tables.
     pub(crate) fn nft(&self) -> Option<u8> {
+        self.of(SUBSYSTEM)
+    }
+
+    /// The number that it has in a subsystem, if it belongs to that.
+    pub(crate) fn of(&self, subsystem: u16) -> Option<u8> {
         let [low, high] = self.kind.to_le_bytes();
-        (u16::from(high) == SUBSYSTEM).then_some(low)
+        (u16::from(high) == subsystem).then_some(low)
     }
 
     pub(crate) fn family(&self) -> u8 {
@@ -132,7 +139,7 @@ pub(crate) fn messages(buf: &[u8]) -> impl Iterator<Item = Result<Message<'_>, M
             let word = |i: usize| u32::from_ne_bytes([head[i], head[i + 1], head[i + 2], head[i + 3]]);
             let len = usize::try_from(word(0)).ok()?;
             let body = rest.get(HEADER..len)?;
-            Some((len, Message { kind: half(4), flags: half(6), seq: word(8), body }))
+            Some((len, Message { kind: half(4), flags: half(6), seq: word(8), port: word(12), body }))
         })();
         rest = match message {
             Some((len, _)) => rest.get(len.next_multiple_of(4)..).unwrap_or_default(),

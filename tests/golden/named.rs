@@ -220,7 +220,7 @@ pub(crate) fn all() -> Vec<Golden> {
              ad7b400040118f4e7f0000017f0000011100090012342345000dfe2068656c6c6f000000080015000000000805001300\
              0000000008001200abc32768",
             |step| {
-                step.id = Some(u32::from_ne_bytes([0x99, 0x03, 0xf7, 0x12]));
+                step.id = Some(u32::from_be_bytes([0x99, 0x03, 0xf7, 0x12]));
                 (step.chain, step.rule, step.verdict) = (Some("ou".into()), Some(11), Some(Verdict::continue_()));
                 (step.oif, step.oiftype) = (Some(1), Some(772));
                 step.mark = Some(0x8765_4321);
@@ -252,7 +252,7 @@ fn generation() -> GenerationInfo {
 fn traced(words: &'static str, bytes: &str, change: impl Fn(&mut Trace)) -> Golden {
     let mut step = Trace::from_attributes(Family::Inet, &unhex("0800040000000003")).unwrap();
     (step.nfproto, step.table) = (Some(2), Some("t".into()));
-    step.id = Some(u32::from_ne_bytes([0x07, 0x1f, 0x56, 0xfc]));
+    step.id = Some(u32::from_be_bytes([0x07, 0x1f, 0x56, 0xfc]));
     change(&mut step);
     object(words, bytes, step, |b| Trace::from_attributes(Family::Inet, b), Trace::to_attributes, Trace::TABLE)
 }

@@ -287,7 +287,7 @@ fn who_changed_what_and_back_again() {
 
         let change = watch.next_of(&desired, HOUR).unwrap().unwrap();
         assert_eq!(change.objects, [format!("rule inet host input handle {}", rule.handle.unwrap())]);
-        assert_eq!(change.generation, Some(nft.generation().unwrap()));
+        assert_eq!(change.generation, nft.generation().unwrap());
         // The kernel speaks of threads.
         let thread = std::fs::read_link("/proc/thread-self").unwrap();
         assert_eq!(change.process.unwrap().to_string(), thread.file_name().unwrap().to_string_lossy());

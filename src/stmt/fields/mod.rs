@@ -28,6 +28,7 @@ pub(crate) use registry::*;
 pub use transport::{dccp, sctp, tcp, th, udp, udplite};
 pub use tunnels::{ah, comp, esp, geneve, gre, gretap, vxlan};
 
+use super::condition::Match;
 use super::field::{As, Field, Load, Param, Side, Spec};
 use super::header::{Header, Tunnel};
 use super::select::{Selector, Settable, Target};

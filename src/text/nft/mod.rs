@@ -96,7 +96,7 @@ impl<'a> Printer<'a> {
 }
 
 /// Text without what would end it: nft has no way to write a quote inside quotes, nor a line break anywhere.
-fn harmless(text: &str, quoted: bool) -> String {
+pub(super) fn harmless(text: &str, quoted: bool) -> String {
     let one = |c: char| match c {
         '"' if quoted => '\'',
         c if c.is_control() => char::REPLACEMENT_CHARACTER,
