@@ -143,7 +143,11 @@ impl fmt::Display for Rejection {
             }
             let Failure { verb, object, path, errno, cause, remedy, .. } = failure;
             match failure.operation {
-                Some(n) => write!(f, "{verb} {object} (operation {} of {})", n + 1, self.operations)?,
+                // What has no name or no message is told by its number alone.
+                Some(n) => {
+                    let what = format!("{verb} {object}");
+                    write!(f, "{} (operation {} of {})", what.trim_end(), n + 1, self.operations)?;
+                }
                 None => write!(f, "batch of {} operations", self.operations)?,
             }
             if let Some(errno) = errno {

@@ -54,6 +54,8 @@
 //! * [`client::Monitor`] tells every commit as typed events, [`client::Tracer`] follows packets from rule to rule, [`client::NflogReader`] reads
 //!   what rules log. `client::tokio` (a feature) has these and the client for tokio.
 //! * [`proto`] is the protocol without a socket, [`wire`] the bytes.
+//! * [`Batch::from_bytes`] takes over what another library has encoded; `rustables` (a feature, off by default: that crate is GPL-3.0) takes
+//!   that crate's values.
 //! * `testing` (a feature) makes network namespaces for tests, as root or not.
 //!
 //! # What it promises
@@ -72,6 +74,14 @@ pub struct Readme;
 #[doc = include_str!("../docs/guide/agents.md")]
 pub struct Agents;
 
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../docs/guide/events.md")]
+pub struct EventsGuide;
+
+#[cfg(all(doctest, feature = "json"))]
+#[doc = include_str!("../docs/guide/migrating.md")]
+pub struct Migrating;
+
 #[cfg(all(doctest, feature = "route"))]
 #[doc = include_str!("../docs/guide/marks.md")]
 pub struct Marks;
@@ -83,8 +93,10 @@ pub mod client;
 pub mod data;
 pub mod error;
 pub mod expr;
+mod interop;
 pub mod model;
 pub mod proto;
+pub mod recipes;
 pub mod reconcile;
 #[cfg(feature = "route")]
 pub mod route;
@@ -109,6 +121,9 @@ pub use data::{
 pub use error::{Error, Result};
 #[doc(inline)]
 pub use expr::LogLevel;
+#[cfg(feature = "rustables")]
+#[doc(inline)]
+pub use interop::rustables;
 #[doc(inline)]
 pub use model::{Chain, Table};
 #[doc(inline)]

@@ -112,36 +112,94 @@ mod listing {
         /// `None` if a change has torn it.
         fn dump_once(&mut self, message: RouteNetlinkMessage) -> Result<Option<Vec<RouteNetlinkMessage>>, Refusal> {
             self.send(message, NLM_F_DUMP)?;
-            let (mut all, mut torn) = (Vec::new(), false);
-            loop {
-                let (bytes, _) = self.socket.recv_from_full()?;
-                let mut rest = &bytes[..];
-                while let Some(head) = rest.first_chunk().map(|head| u32::from_ne_bytes(*head) as usize) {
-                    let Some(one) = rest.get(..head).filter(|one| one.len() >= HEADER) else {
-                        return Err(io::Error::from(io::ErrorKind::InvalidData).into());
-                    };
-                    rest = rest.get(head.next_multiple_of(4)..).unwrap_or_default();
-                    let answer = match NetlinkMessage::<RouteNetlinkMessage>::deserialize(one) {
-                        Ok(answer) if answer.header.sequence_number == self.sequence => answer,
-                        Ok(_) => continue,
-                        Err(error) => {
-                            log::warn!("left out of a listing of routes, rules or links: {error}");
-                            continue;
-                        }
-                    };
-                    torn |= answer.header.flags & NLM_F_DUMP_INTR != 0;
-                    match answer.payload {
-                        NetlinkPayload::InnerMessage(message) => all.push(message),
-                        NetlinkPayload::Done(done) if done.code < 0 => {
-                            return Err(io::Error::from_raw_os_error(done.code.saturating_neg()).into());
-                        }
-                        NetlinkPayload::Done(_) => return Ok((!torn).then_some(all)),
-                        NetlinkPayload::Error(error) => {
-                            return Err(Refusal { cause: error.to_io(), reason: explanation(&error.header) });
-                        }
-                        _ => {}
+            let mut listing = Listing { sequence: self.sequence, all: Vec::new(), torn: false };
+            while !listing.take(&self.socket.recv_from_full()?.0)? {}
+            Ok((!listing.torn).then_some(listing.all))
+        }
+    }
+
+    /// What has come of a listing.
+    struct Listing {
+        sequence: u32,
+        all: Vec<RouteNetlinkMessage>,
+        torn: bool,
+    }
+
+    impl Listing {
+        /// Takes a datagram; true if it was the last.
+        fn take(&mut self, mut rest: &[u8]) -> Result<bool, Refusal> {
+            while let Some(head) = rest.first_chunk().map(|head| u32::from_ne_bytes(*head) as usize) {
+                let Some(one) = rest.get(..head).filter(|one| one.len() >= HEADER) else {
+                    return Err(io::Error::from(io::ErrorKind::InvalidData).into());
+                };
+                rest = rest.get(head.next_multiple_of(4)..).unwrap_or_default();
+                let answer = match NetlinkMessage::<RouteNetlinkMessage>::deserialize(one) {
+                    Ok(answer) if answer.header.sequence_number == self.sequence => answer,
+                    Ok(_) => continue,
+                    Err(error) => {
+                        log::warn!("left out of a listing of routes, rules or links: {error}");
+                        continue;
                     }
+                };
+                self.torn |= answer.header.flags & NLM_F_DUMP_INTR != 0;
+                match answer.payload {
+                    NetlinkPayload::InnerMessage(message) => self.all.push(message),
+                    NetlinkPayload::Done(done) if done.code < 0 => {
+                        return Err(io::Error::from_raw_os_error(done.code.saturating_neg()).into());
+                    }
+                    NetlinkPayload::Done(_) => return Ok(true),
+                    NetlinkPayload::Error(error) => {
+                        return Err(Refusal { cause: error.to_io(), reason: explanation(&error.header) });
+                    }
+                    _ => {}
                 }
+            }
+            Ok(false)
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+        use proptest::{prelude::*, sample::Index};
+
+        /// Kinds of messages, and lengths of their headers: links, addresses, routes, rules, errors, ends.
+        const KINDS: [(u16, usize); 6] = [(16, 16), (20, 8), (24, 12), (32, 12), (2, 20), (3, 4)];
+
+        fn message(kind: Index, head: [u8; 20], attributes: Vec<(u16, Vec<u8>)>) -> Vec<u8> {
+            let (kind, length) = *kind.get(&KINDS);
+            let mut bytes =
+                [&[0; 4][..], &kind.to_ne_bytes(), &[2, 0, 1, 0, 0, 0, 0, 0, 0, 0], &head[..length]].concat();
+            for (kind, payload) in attributes {
+                bytes.extend((4 + payload.len() as u16).to_ne_bytes());
+                bytes.extend(kind.to_ne_bytes());
+                bytes.extend(payload);
+                bytes.resize(bytes.len().next_multiple_of(4), 0);
+            }
+            let length = bytes.len() as u32;
+            bytes[..4].copy_from_slice(&length.to_ne_bytes());
+            bytes
+        }
+
+        fn any_message() -> impl Strategy<Value = Vec<u8>> {
+            let attribute = (0u16..60, prop::collection::vec(any::<u8>(), 0..40));
+            (any::<Index>(), any::<[u8; 20]>(), prop::collection::vec(attribute, 0..6))
+                .prop_map(|(kind, head, attributes)| message(kind, head, attributes))
+        }
+
+        proptest! {
+            #![proptest_config(ProptestConfig::with_cases(3000))]
+
+            #[test]
+            fn no_answer_makes_it_panic(
+                messages in prop::collection::vec(any_message(), 1..4),
+                bends in prop::collection::vec((any::<Index>(), any::<u8>()), 0..4),
+            ) {
+                let mut bytes = messages.concat();
+                bends.iter().for_each(|(at, byte)| *at.get_mut(&mut bytes) = *byte);
+                let mut listing = Listing { sequence: 1, all: Vec::new(), torn: false };
+                let _ = listing.take(&bytes);
+                prop_assert!(listing.all.len() * HEADER <= bytes.len());
             }
         }
     }

@@ -15,9 +15,13 @@ const LAYERS: &[(&str, &[&str])] = &[
     // Failures name the verb that failed.
     ("error", &["wire", "data", "model", "batch"]),
     ("proto", &["wire", "data", "expr", "model", "batch", "error"]),
+    // Other libraries' batches: their bytes become ours, what is wrong with them is told as of our own.
+    ("interop", &["wire", "data", "model", "batch", "error"]),
     ("eval", &["data", "expr", "model"]),
     ("reconcile", &["wire", "data", "expr", "model", "batch", "error"]),
     ("client", &["wire", "data", "expr", "model", "stmt", "batch", "error", "proto", "reconcile"]),
+    // `*` is the front door. That it is the public interface only is what tests/recipes.rs shows.
+    ("recipes", &["*", "data", "model", "stmt", "batch", "error", "client", "expr", "proto", "route"]),
     // A socket and its acknowledgements.
     ("rtnetlink", &[]),
     ("route", &["data", "error", "rtnetlink"]),
@@ -74,6 +78,9 @@ fn uses(source: &str) -> BTreeSet<String> {
 }
 
 fn word(text: &str) -> String {
+    if text.starts_with('*') {
+        return "*".into();
+    }
     text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn describe(message: &Message<'_>) -> String {
             (if fields.get(2).is_some() { "chain" } else { "table" }, &[2])
         }
         Some(Kind::Elements) if message.nft() == Some(14) && fields.get(3).is_none() => ("set", &[2]),
-        Some(Kind::Table) if fields.get(1).is_none() && fields.get(4).is_none() => ("ruleset", &[]),
+        Some(Kind::Table) if message.nft() != Some(0) && fields.get(1).or(fields.get(4)).is_none() => ("ruleset", &[]),
         Some(Kind::Table) => ("table", &[]),
         Some(Kind::Chain) => ("chain", &[3]),
         Some(Kind::Rule) => ("rule", &[2]),

@@ -435,8 +435,13 @@ impl Batch {
 
     /// A number for a set of this batch that has no name yet.
     pub(crate) fn new_id(&mut self) -> u32 {
-        self.ids += 1;
+        self.ids = self.ids.wrapping_add(1);
         self.ids
+    }
+
+    /// Leaves out a number that somebody else has given.
+    pub(crate) fn reserve_id(&mut self, id: Option<u32>) {
+        self.ids = self.ids.max(id.unwrap_or(0));
     }
 
     /// Whether a chain that rules bring along is not in this batch yet.
@@ -622,7 +627,9 @@ impl Batch {
         let Some(op) = self.operations.get(index) else {
             return (Verb::Add, "nothing".into());
         };
-        let object = message::messages(&self.out[op.offset..]).flatten().next().map(|m| describe(&m));
+        // What was refused may have no message at all.
+        let end = self.operations.get(index + 1).map_or(self.out.len(), |next| next.offset);
+        let object = message::messages(&self.out[op.offset..end]).flatten().next().map(|m| describe(&m));
         (op.verb, object.unwrap_or_default())
     }
 

@@ -6,6 +6,7 @@ use crate::{
     model::{Generation, Ruleset},
     proto::{self, LogGroup, Logged, News, Traced, refusal},
 };
+use nix::errno::Errno;
 use std::{
     io::{self, IoSlice},
     os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
@@ -117,7 +118,7 @@ impl Monitor {
     /// [`Error::Request`] without privilege (`CAP_NET_ADMIN` in the namespace).
     pub fn open() -> Result<Self> {
         let mut socket = Socket::open()?;
-        socket.join(COMMITS)?;
+        socket.join(COMMITS, "listen to commits")?;
         let mut nft = Client::open()?;
         let machine = proto::Monitor::new(nft.generation()?);
         Ok(Self { socket, nft, machine })
@@ -137,14 +138,6 @@ impl Monitor {
     /// a gap.
     pub fn skip_to(&mut self, generation: Generation) {
         self.machine.skip_to(generation);
-    }
-
-    /// Gives it room for so many bytes of messages that wait to be read; see [`Client::set_receive_buffer`].
-    ///
-    /// # Errors
-    /// [`Error::Io`] if the kernel refuses the size.
-    pub fn set_receive_buffer(&mut self, bytes: usize) -> Result<()> {
-        self.socket.set_receive_buffer(bytes)
     }
 }
 
@@ -170,7 +163,7 @@ impl Listen for Monitor {
 
 /// Follows packets that a rule marked with `meta nftrace set 1` through chains and rules.
 ///
-/// [`Ruleset::trace`] says what a step is in the words of `nft monitor trace`, [`Ruleset::rule`] finds its rule.
+/// [`Ruleset::trace`] says what a step is in the words of `nft monitor trace`, [`Ruleset::traced_rule`] finds its rule.
 ///
 /// ```
 /// use oxitables::{client::{Listen, Tracer}, proto::Traced, *};
@@ -209,16 +202,8 @@ impl Tracer {
     /// [`Error::Request`] without privilege (`CAP_NET_ADMIN` in the namespace).
     pub fn open() -> Result<Self> {
         let mut socket = Socket::open()?;
-        socket.join(TRACES)?;
+        socket.join(TRACES, "listen to traced packets")?;
         Ok(Self { socket, machine: proto::Tracer::new() })
-    }
-
-    /// Gives it room for so many bytes of messages that wait to be read; see [`Client::set_receive_buffer`].
-    ///
-    /// # Errors
-    /// [`Error::Io`] if the kernel refuses the size.
-    pub fn set_receive_buffer(&mut self, bytes: usize) -> Result<()> {
-        self.socket.set_receive_buffer(bytes)
     }
 }
 
@@ -291,21 +276,17 @@ impl NflogReader {
         }
         let Some(Err(errno)) = machine.bound() else { return Ok(Self { socket, machine }) };
         let what = format!("log group {}", group.number());
-        // The kernel has one number for both; who may ask for the generation has the privilege.
-        Err(match Client::open()?.generation() {
-            Ok(_) if errno == nix::errno::Errno::EPERM as i32 => {
-                Error::Request { what, errno, cause: "another socket reads this group, and it has one reader".into() }
+        let cause = match Errno::from_raw(errno) {
+            // Or without privilege; but who may ask for the generation has that.
+            Errno::EPERM if Client::open()?.generation().is_ok() => {
+                "another socket reads this group, and it has one reader"
             }
-            _ => refusal(what, errno),
-        })
-    }
-
-    /// Gives it room for so many bytes of packets that wait to be read; see [`Client::set_receive_buffer`].
-    ///
-    /// # Errors
-    /// [`Error::Io`] if the kernel refuses the size.
-    pub fn set_receive_buffer(&mut self, bytes: usize) -> Result<()> {
-        self.socket.set_receive_buffer(bytes)
+            Errno::EINVAL => {
+                "the kernel has no nfnetlink_log: load that module, or build it with CONFIG_NETFILTER_NETLINK_LOG"
+            }
+            _ => return Err(refusal(what, errno)),
+        };
+        Err(Error::Request { what, errno, cause: cause.into() })
     }
 }
 
@@ -326,8 +307,18 @@ impl Listen for NflogReader {
     }
 }
 
-macro_rules! descriptors {
+macro_rules! sockets {
     ($($listener:ident)*) => { $(
+        impl $listener {
+            /// Gives it room for so many bytes that wait to be read; see [`Client::set_receive_buffer`].
+            ///
+            /// # Errors
+            /// [`Error::Io`] if the kernel refuses the size.
+            pub fn set_receive_buffer(&mut self, bytes: usize) -> Result<()> {
+                self.socket.set_receive_buffer(bytes)
+            }
+        }
+
         impl AsFd for $listener {
             fn as_fd(&self) -> BorrowedFd<'_> {
                 self.socket.as_fd()
@@ -342,4 +333,4 @@ macro_rules! descriptors {
     )* };
 }
 
-descriptors! { Monitor Tracer NflogReader }
+sockets! { Monitor Tracer NflogReader }

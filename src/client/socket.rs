@@ -118,9 +118,9 @@ impl Socket {
         Error::TooLarge { needed, limit, sysctl: (needed + SEND_OVERHEAD).div_ceil(2) }
     }
 
-    /// Hears what is told to a multicast group.
-    pub(crate) fn join(&mut self, group: u32) -> Result<()> {
-        let refused = |error: io::Error| refusal("changes".into(), error.raw_os_error().unwrap_or_default());
+    /// Hears what is told to a multicast group, of what.
+    pub(crate) fn join(&mut self, group: u32, what: &str) -> Result<()> {
+        let refused = |error: io::Error| refusal(what.into(), error.raw_os_error().unwrap_or_default());
         self.inner.add_membership(group).map_err(refused)
     }
 

@@ -5,7 +5,7 @@
 //! [`Client`] therefore does all of it on tokio's blocking pool. Listeners wait for the world: [`Events`] drives them by tokio's
 //! reactor, on the same socket.
 //!
-//! No other runtime is shut out: [`Listen`](super::Listen) says what it takes, [`proto`](crate::proto) needs no socket at all, and the
+//! No other runtime is shut out: [`Listen`] says what it takes, [`proto`](crate::proto) needs no socket at all, and the
 //! blocking client may be moved to any thread.
 //!
 //! ```
@@ -134,6 +134,8 @@ impl Client {
     }
 
     /// Does anything that the blocking client can, and may change something: `nft.run(move |nft| nft.reconcile(&desired))`.
+    ///
+    /// It runs on a thread of the pool: a socket that `work` opens (as `keep` does) is in that thread's network namespace.
     ///
     /// # Errors
     /// Those of `work`; [`Error::Abandoned`]; [`Error::Io`] if `work` panicked, now or in an earlier call, or the runtime was shut down.

@@ -126,12 +126,16 @@ impl Client {
         let mut own = None;
         loop {
             let plan = self.plan(desired)?;
-            // All that the plan has seen has been told by now, and maybe more.
-            while let Some(change) = watch.next_of(desired, Duration::ZERO)? {
+            let is_seen = |change: &Change| plan.expected().is_none_or(|of| !change.generation.is_after(of));
+            // All that the plan has seen has been told by now. What is later counts the next time: it may come faster than it is read.
+            while told.last().is_none_or(is_seen)
+                && let Some(change) = watch.read(desired, Duration::ZERO)?
+            {
                 told.push(change);
             }
-            told.retain(|change| Some(change.generation) != own || change.missed);
-            let seen = told.partition_point(|change| plan.expected().is_none_or(|of| !change.generation.is_after(of)));
+            // A loss up to the own change is of nothing else: what was before it had been told.
+            told.retain(|change| Some(change.generation) != own && change.counts());
+            let seen = told.partition_point(is_seen);
             if look(&Drift { plan: &plan, changes: &told[..seen] }).is_break() {
                 return Ok(());
             }
@@ -146,9 +150,7 @@ impl Client {
             while told.is_empty()
                 && let Some(change) = watch.next_of(desired, wait)?
             {
-                if Some(change.generation) != own || change.missed {
-                    told.push(change);
-                }
+                told.extend((Some(change.generation) != own).then_some(change));
             }
         }
     }
@@ -171,23 +173,37 @@ impl Watch {
         let deadline = Instant::now().checked_add(timeout);
         loop {
             let left = deadline.map_or(timeout, |end| end.saturating_duration_since(Instant::now()));
-            let change = match self.0.next(left)? {
-                None => return Ok(None),
-                Some(News::Commit(commit)) => Change::of(commit, desired),
+            match self.read(desired, left)? {
+                Some(change) if change.counts() => return Ok(Some(change)),
+                // Others may go on for ever. Without a timeout it is asked for all that is there.
+                Some(_) if timeout.is_zero() || !left.is_zero() => {}
+                _ => return Ok(None),
+            }
+        }
+    }
+
+    /// The next commit, whatever it changes.
+    fn read(&mut self, desired: &Ruleset, timeout: Duration) -> Result<Option<Change>> {
+        Ok(loop {
+            break match self.0.next(timeout)? {
+                None => None,
+                Some(News::Commit(commit)) => Some(Change::of(commit, desired)),
                 Some(News::Gap(generation)) => {
                     let (process, program, objects) = (None, None, Vec::new());
-                    Change { generation, process, program, objects, missed: true }
+                    Some(Change { generation, process, program, objects, missed: true })
                 }
                 Some(News::Packet(_)) => continue,
             };
-            if change.missed || !change.objects.is_empty() {
-                return Ok(Some(change));
-            }
-        }
+        })
     }
 }
 
 impl Change {
+    /// Whether it changes desired tables, or may.
+    fn counts(&self) -> bool {
+        self.missed || !self.objects.is_empty()
+    }
+
     fn of(commit: Transaction, desired: &Ruleset) -> Self {
         let Transaction { generation, process, program, events, .. } = commit;
         // What cannot be read may be of these tables.

@@ -264,19 +264,15 @@ impl MarkRegistry {
     /// # Errors
     /// [`MarkError::Full`] if there are none; [`MarkError::Renamed`] if the name has another number of bits.
     pub fn allot(&mut self, name: &str, width: u32) -> Result<MarkBits, MarkError> {
-        let Some(mask) = u32::MAX.checked_shr(u32::BITS.saturating_sub(width)) else {
-            return Err(MarkError::Nothing { name: name.into() });
-        };
+        let (free, full) = (self.free(), |free| MarkError::Full { name: name.into(), width, free });
+        let spare = u32::BITS.checked_sub(width).ok_or_else(|| full(free))?;
+        let mask = u32::MAX.checked_shr(spare).ok_or_else(|| MarkError::Nothing { name: name.into() })?;
         if let Some(bits) = self.get(name) {
             let same = bits.max() == mask;
             return if same { Ok(bits) } else { Err(MarkError::Renamed { name: name.into(), mask, taken: bits.0 }) };
         }
-        let free = self.free();
-        let places = (0..=u32::BITS.saturating_sub(width)).map(|by| mask << by);
-        match places.into_iter().find(|place| width <= u32::BITS && place & !free == 0) {
-            Some(place) => self.claim(name, place),
-            None => Err(MarkError::Full { name: name.into(), width, free }),
-        }
+        let mut places = (0..=spare).map(|by| mask << by);
+        self.claim(name, places.find(|place| place & !free == 0).ok_or_else(|| full(free))?)
     }
 
     /// The bits that were handed out under a name.
@@ -354,6 +350,7 @@ mod tests {
         assert!(matches!(marks.claim("router", 0xff), Err(MarkError::Renamed { .. })));
         assert!(matches!(marks.allot("router", 5), Err(MarkError::Renamed { .. })));
         assert!(matches!(marks.allot("wide", 29), Err(MarkError::Full { free: 0xffff_fff0, .. })));
+        assert!(matches!(marks.allot("wider", 33), Err(MarkError::Full { width: 33, .. })));
         assert!(matches!(marks.claim("none", 0), Err(MarkError::Nothing { .. })));
         assert!(matches!(marks.allot("none", 0), Err(MarkError::Nothing { .. })));
         assert!(

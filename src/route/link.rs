@@ -102,7 +102,19 @@ impl Routing {
     /// # Errors
     /// [`Error::Missing`](crate::Error::Missing) if there is no such interface; [`Error::Io`](crate::Error::Io) if they kept changing.
     pub fn addresses(&self, name: &str) -> Result<Vec<IpNetwork>> {
-        let index = self.link(name)?.index.number();
+        self.addresses_of(&self.link(name)?)
+    }
+
+    /// The addresses of the interface with a number.
+    ///
+    /// # Errors
+    /// As of [`addresses`](Self::addresses).
+    pub fn addresses_at(&self, index: IfIndex) -> Result<Vec<IpNetwork>> {
+        self.addresses_of(&self.link_at(index)?)
+    }
+
+    fn addresses_of(&self, link: &Link) -> Result<Vec<IpNetwork>> {
+        let index = link.index.number();
         let all = self.lock().dump(&RouteNetlinkMessage::GetAddress(AddressMessage::default()));
         let read = |message| match message {
             RouteNetlinkMessage::NewAddress(message) if message.header.index == index => network(&message),

@@ -23,7 +23,7 @@ use super::{
 ///
 /// The kernel copies the machine's IPv4 settings into a new namespace: on a router or a container host it would forward,
 /// and filter by reverse path. The IPv6 ones keep a lab quiet, and link-local addresses usable at once.
-const SETTINGS: [(&str, &str); 7] = [
+const SETTINGS: [(&str, &str); 8] = [
     ("net/ipv4/ip_forward", "0"),
     ("net/ipv4/conf/all/rp_filter", "0"),
     ("net/ipv4/conf/default/rp_filter", "0"),
@@ -31,6 +31,7 @@ const SETTINGS: [(&str, &str); 7] = [
     ("net/ipv6/conf/default/accept_dad", "0"),
     ("net/ipv6/conf/all/accept_ra", "0"),
     ("net/ipv6/conf/default/accept_ra", "0"),
+    ("net/ipv4/ping_group_range", "0 0"),
 ];
 
 /// One host of a [`Sandbox`](super::Sandbox): a network namespace of its own, with its loopback interface up.

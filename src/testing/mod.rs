@@ -39,6 +39,7 @@ mod error;
 mod harness;
 mod host;
 mod link;
+pub mod packets;
 mod rerun;
 mod rtnetlink;
 mod sandbox;

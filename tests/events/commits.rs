@@ -1,6 +1,7 @@
 //! Commits as typed values.
 
 use super::lab::*;
+use crate::{common::is_root, ordinary::as_nobody};
 use oxitables::{
     client::{Listen, Monitor},
     expr::{Counter, Quota},
@@ -22,7 +23,7 @@ fn everything_is_told_as_the_value_that_a_listing_has() {
         let blocked = Set::<Ipv4Addr>::new(&host(), "blocked").timeouts();
         let quota = Object::new(&host(), "guests", Quota::until(1 << 20));
         let mut batch = Batch::new();
-        batch.add(&host()).add(&input()).add(&blocked).add(&quota);
+        batch.add(host()).add(input()).add(&blocked).add(&quota);
         batch.add(blocked.elements([blocked.element([192, 0, 2, 1]), blocked.element([192, 0, 2, 2])]));
         batch.add(input().rule(Rule::new().when(tcp::dport().is(22)).comment("ssh").accept()));
         batch.expect(nft.generation().unwrap());
@@ -81,7 +82,7 @@ fn everything_is_told_as_the_value_that_a_listing_has() {
         let told = commit(&mut monitor);
         let [Event::Deleted(Item::Rule(rule))] = &told.events[..] else { panic!("{:?}", told.events) };
         assert_eq!(rule.handle, all.rules[0].handle);
-        nft.apply(&filled(|batch| batch.delete(&host()))).unwrap();
+        nft.apply(&filled(|batch| batch.delete(host()))).unwrap();
         let mut words: Vec<_> = commit(&mut monitor).events.iter().map(ToString::to_string).collect();
         words.sort();
         let gone = ["chain inet host input", "quota inet host guests", "set inet host blocked", "table inet host"];
@@ -111,13 +112,13 @@ fn other_programs_have_names() {
 fn a_refused_batch_and_one_that_changes_nothing_are_not_told() {
     testing::in_namespace(|| {
         let mut nft = Client::open().unwrap();
-        nft.apply(&filled(|batch| batch.add(&host()))).unwrap();
+        nft.apply(&filled(|batch| batch.add(host()))).unwrap();
         let mut monitor = Monitor::open().unwrap();
-        nft.apply(&filled(|batch| batch.add(&host()))).unwrap();
-        nft.apply(&filled(|batch| batch.add(&input()).delete(Table::new(Family::Ip, "none")))).unwrap_err();
-        nft.check(&filled(|batch| batch.add(&input()))).unwrap();
+        nft.apply(&filled(|batch| batch.add(host()))).unwrap();
+        nft.apply(&filled(|batch| batch.add(input()).delete(Table::new(Family::Ip, "none")))).unwrap_err();
+        nft.check(&filled(|batch| batch.add(input()))).unwrap();
         assert_eq!(monitor.next(Duration::ZERO).unwrap(), None);
-        nft.apply(&filled(|batch| batch.add(&input()))).unwrap();
+        nft.apply(&filled(|batch| batch.add(input()))).unwrap();
         assert_eq!(commit(&mut monitor).events.len(), 1);
     });
 }
@@ -127,7 +128,7 @@ fn what_packets_use_up_is_told_without_a_commit() {
     testing::in_namespace(|| {
         let mut nft = Client::open().unwrap();
         let mut batch = Batch::new();
-        batch.add(&host()).add(&input()).add(Object::new(&host(), "guests", Quota::until(100)));
+        batch.add(host()).add(input()).add(Object::new(&host(), "guests", Quota::until(100)));
         batch.add(Object::new(&host(), "seen", Counter::new()));
         batch.add(
             input().rule(Rule::new().when(udp::dport().is(7)).when(quota_named("guests")).then(counter_named("seen"))),
@@ -141,4 +142,33 @@ fn what_packets_use_up_is_told_without_a_commit() {
         assert_eq!(quota.name, "guests");
         assert_eq!(monitor.next(Duration::ZERO).unwrap(), None, "once");
     });
+}
+
+#[test]
+fn an_ordinary_user_is_told_what_he_lacks() {
+    if is_root() {
+        as_nobody(&["--exact", "events::commits::without_privilege", "--ignored", "--nocapture"]);
+    } else {
+        without_privilege();
+    }
+}
+
+/// Outside of any sandbox, as somebody who may not listen.
+#[test]
+#[ignore = "for an ordinary user"]
+fn without_privilege() {
+    if is_root() {
+        return;
+    }
+    let refused = [
+        Monitor::open().map(drop),
+        client::Tracer::open().map(drop),
+        client::NflogReader::bind(proto::LogGroup::new(5)).map(drop),
+    ]
+    .map(Result::unwrap_err);
+    for (error, what) in refused.iter().zip(["listen to commits", "listen to traced packets", "log group 5"]) {
+        assert!(error.is_permission(), "{error}");
+        assert!(error.to_string().starts_with(&format!("{what}: EPERM: ")), "{error}");
+        println!("{error}");
+    }
 }

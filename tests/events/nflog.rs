@@ -11,7 +11,7 @@ use std::{os::fd::AsRawFd, time::Duration};
 /// Logs datagrams to port 7 with a mark, to a group.
 fn logging(group: u16) -> Batch {
     let mut batch = Batch::new();
-    batch.add(&host()).add(&input());
+    batch.add(host()).add(input());
     let marked = Rule::new().when(udp::dport().is(7)).then(meta::mark().set(0xabcd));
     batch.add(input().rule(marked.then(log().with_prefix("echo: ").to_group(group)).accept()));
     batch
@@ -61,7 +61,7 @@ fn who_sent_it_and_by_which_device() {
         let mac = client.run(|| std::fs::read_to_string("/sys/class/net/eth0/address"));
         let output = host().chain("output").with_hook(Hook::Output, Priority::FILTER);
         let mut out = Batch::new();
-        out.add(&host()).add(&output);
+        out.add(host()).add(&output);
         out.add(output.rule(Rule::new().when(udp::dport().is(7)).then(log().to_group(6))));
         let mut sent = client.run(|| {
             Client::open()?.apply(&out)?;

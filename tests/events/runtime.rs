@@ -13,6 +13,7 @@ use oxitables::{
 use std::{
     future::Future,
     pin::pin,
+    sync::mpsc,
     task::{Context, Poll, Waker},
 };
 
@@ -28,6 +29,13 @@ fn chain(n: u32) -> Batch {
     filled(|batch| batch.add(host().chain(format!("c{n}"))))
 }
 
+/// Keeps the only thread of the pool from whatever is called until it is dropped.
+fn busy() -> mpsc::Sender<()> {
+    let (hold, released) = mpsc::channel();
+    drop(::tokio::task::spawn_blocking(move || released.recv()));
+    hold
+}
+
 /// Begins a call and gives it up.
 fn drop_after_one_poll<T>(call: impl Future<Output = T>) -> Option<T> {
     match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
@@ -41,10 +49,10 @@ fn the_same_calls_and_the_same_errors() {
     on_tokio(4, async || {
         let mut nft = Client::open().unwrap();
         assert!(nft.apply(chain(1)).await.unwrap_err().is_not_found());
-        nft.apply(filled(|batch| batch.add(&host()))).await.unwrap();
+        nft.apply(filled(|batch| batch.add(host()))).await.unwrap();
         nft.apply(chain(1)).await.unwrap();
         assert_eq!(nft.ruleset().await.unwrap().chains.len(), 1);
-        let desired = model::Ruleset::made_by(&filled(|batch| batch.add(&host()).add(&input()))).unwrap();
+        let desired = model::Ruleset::made_by(&filled(|batch| batch.add(host()).add(input()))).unwrap();
         let plan = nft.read(move |nft| nft.plan(&desired)).await.unwrap();
         assert_eq!(plan.len(), 2);
         nft.apply(plan).await.unwrap();
@@ -56,16 +64,17 @@ fn the_same_calls_and_the_same_errors() {
 fn a_dropped_change_is_reported_by_the_next_call() {
     on_tokio(1, async || {
         let mut nft = Client::open().unwrap();
-        nft.apply(filled(|batch| batch.add(&host()))).await.unwrap();
+        nft.apply(filled(|batch| batch.add(host()))).await.unwrap();
         let mut made = 0;
         for n in 0..60 {
             match n % 3 {
                 // Never polled: never sent.
                 0 => drop(nft.apply(chain(n))),
-                1 => match drop_after_one_poll(nft.apply(chain(n))) {
-                    Some(done) => panic!("{done:?}: it takes a thread of its own"),
-                    None => made += 1,
-                },
+                1 => {
+                    let _later = busy();
+                    assert!(drop_after_one_poll(nft.apply(chain(n))).is_none());
+                    made += 1;
+                }
                 _ => {
                     // In time or not: one of the two says what came of it.
                     match timeout(std::time::Duration::from_micros(u64::from(n) * 5), nft.apply(chain(n))).await {
@@ -89,7 +98,9 @@ fn a_dropped_change_is_reported_by_the_next_call() {
 fn a_dropped_change_that_is_refused_is_reported_as_refused() {
     on_tokio(1, async || {
         let mut nft = Client::open().unwrap();
+        let later = busy();
         assert!(drop_after_one_poll(nft.apply(chain(1))).is_none());
+        drop(later);
         let error = nft.ruleset().await.unwrap_err();
         let Error::Abandoned { outcome: Err(refused) } = &error else { panic!("{error}") };
         assert!(refused.is_not_found(), "{refused}");
@@ -97,13 +108,36 @@ fn a_dropped_change_that_is_refused_is_reported_as_refused() {
         // Once, and then it goes on.
         assert!(nft.ruleset().await.unwrap().tables.is_empty());
         // What changes nothing has nothing to report, and keeps nobody from going on.
+        let later = busy();
         assert!(drop_after_one_poll(nft.ruleset()).is_none());
-        nft.apply(filled(|batch| batch.add(&host()))).await.unwrap();
+        drop(later);
+        nft.apply(filled(|batch| batch.add(host()))).await.unwrap();
         // A call that waits for an earlier one can be dropped as well: the report stays.
+        let later = busy();
         assert!(drop_after_one_poll(nft.apply(chain(2))).is_none());
         assert!(drop_after_one_poll(nft.apply(chain(3))).is_none());
+        drop(later);
         assert!(nft.settle().await.unwrap().is_ok());
         assert_eq!(nft.ruleset().await.unwrap().chains.len(), 1);
+    });
+}
+
+#[test]
+fn a_call_that_panics_is_an_error_whoever_waits_for_it() {
+    on_tokio(1, async || {
+        let panics = |_: &mut oxitables::Client| -> Result<()> { std::panic::resume_unwind(Box::new("at work")) };
+        let ended = "running a call: it panicked, or the runtime was shut down";
+        let mut nft = Client::open().unwrap();
+        assert_eq!(nft.run(panics).await.unwrap_err().to_string(), ended);
+        // It may have been in the middle of anything: the connection has gone with it.
+        assert_eq!(nft.ruleset().await.unwrap_err().to_string(), ended);
+        assert!(nft.settle().await.is_none());
+        let mut nft = Client::open().unwrap();
+        let later = busy();
+        assert!(drop_after_one_poll(nft.run(panics)).is_none());
+        drop(later);
+        let error = nft.ruleset().await.unwrap_err();
+        assert!(matches!(error, Error::Abandoned { outcome: Err(_) }), "{error}");
     });
 }
 
@@ -114,7 +148,7 @@ fn commits_come_as_they_are_made() {
         let mut events = Events::new(Monitor::open().unwrap()).unwrap();
         let waker = Waker::noop();
         assert!(matches!(events.poll_next(&mut Context::from_waker(waker)), Poll::Pending));
-        nft.apply(filled(|batch| batch.add(&host()))).await.unwrap();
+        nft.apply(filled(|batch| batch.add(host()))).await.unwrap();
         let mut told = Vec::new();
         let mut take = |news| {
             let Ok(News::Commit(commit)) = news else { panic!("{news:?}") };
@@ -146,7 +180,7 @@ fn commits_come_as_they_are_made() {
 fn waiting_wakes_up_and_gaps_are_filled() {
     on_tokio(4, async || {
         let mut nft = Client::open().unwrap();
-        nft.apply(filled(|batch| batch.add(&host()))).await.unwrap();
+        nft.apply(filled(|batch| batch.add(host()))).await.unwrap();
         let mut monitor = Monitor::open().unwrap();
         monitor.set_receive_buffer(0).unwrap();
         let mut events = Events::new(monitor).unwrap();
@@ -198,7 +232,7 @@ fn traces_and_logged_packets_come_as_well() {
     on_tokio(2, async || {
         let mut nft = Client::open().unwrap();
         let mut batch = Batch::new();
-        batch.add(&host()).add(&input());
+        batch.add(host()).add(input());
         let traced = Rule::new().when(udp::dport().is(7)).then(meta::nftrace().set(true));
         batch.add(input().rule(traced.then(log().with_prefix("here").to_group(5)).drop()));
         nft.apply(batch).await.unwrap();

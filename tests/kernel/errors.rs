@@ -553,7 +553,7 @@ fn what_has_no_form_on_the_wire_is_refused_before_it_is_sent() {
     let cases: Vec<(Batch, &str)> = vec![
         (
             filled(|b| b.add(Table::new(Family::Inet, ""))),
-            "add table inet  (operation 1 of 1) at name: the name is empty",
+            "add table inet (operation 1 of 1) at name: the name is empty",
         ),
         (filled(|b| b.add(Table::new(Family::Inet, long.as_str()))), "at name: 256 bytes, at most 255 fit"),
         (filled(|b| b.add(Table::new(Family::Inet, "a\0b"))), "at name: NUL byte inside a text"),

@@ -158,6 +158,8 @@ fn links_and_addresses_by_name_and_number() {
         for address in ["10.1.0.2/24", "fd00:1::2/64"] {
             assert!(addresses.contains(&address.parse()?), "{addresses:?}");
         }
+        assert_eq!(net.addresses_at(wan.index)?, addresses);
+        assert!(net.addresses_at(9999.into()).unwrap_err().is_not_found());
         assert!(net.link_at(9999.into()).unwrap_err().is_not_found());
         assert!(net.addresses("wan7").unwrap_err().is_not_found());
         Ok(())

@@ -104,6 +104,39 @@ fn saved_and_restored_is_the_same() {
     });
 }
 
+/// All bits at once: one statement each way.
+#[test]
+fn whole_marks_are_saved_and_restored() {
+    testing::isolated(|lab| -> Outcome {
+        for address in ["127.0.0.1", "::1"] {
+            let host = lab.host("host")?;
+            let table = Table::new(Family::Inet, "marks");
+            let output = table.chain("output").with_hook(Hook::Output, Priority::MANGLE);
+            let input = table.chain("input").with_hook(Hook::Input, Priority::MANGLE);
+            let mut batch = Batch::new();
+            batch.add(&table).add(&output).add(&input);
+            let new = Rule::new().when(ct::state().any(CtState::NEW));
+            batch.add(output.rule(new.then(ct::mark().set(meta::mark()))));
+            // Over loopback a packet keeps its mark.
+            batch.add(input.rule(Rule::new().then(meta::mark().set(0))));
+            batch.add(input.rule(Rule::new().then(meta::mark().set(ct::mark()))));
+            host.run(Client::open)?.apply(&batch)?;
+            let restored = [meta::mark().is(0xfedc_ba98), meta::mark().is(0)].map(|mark| Rule::new().when(mark));
+            let mut meter = Meter::new(&host, Hook::Input, Priority::FILTER, restored);
+            let (from, to) = pair(&host, address);
+            mark_socket(&from, Mark::from(0xfedc_ba98))?;
+            deliver(&from, &to);
+            // Answers get it, too, and what follows them.
+            to.connect(from.local_addr()?)?;
+            deliver(&to, &from);
+            mark_socket(&from, Mark::from(0))?;
+            deliver(&from, &to);
+            assert_eq!(meter.packets(), [3, 0]);
+        }
+        Ok(())
+    });
+}
+
 fn program(name: &str) -> Option<std::path::PathBuf> {
     let path = std::path::PathBuf::from(name);
     if path.is_absolute() { path.exists().then_some(path) } else { testing::program(name) }

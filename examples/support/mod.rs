@@ -1,0 +1,263 @@
+//! What the examples of the recipes share: a command line, hosts with addresses of both families, and a table of what was tried.
+
+// Each example uses a part of it.
+#![allow(dead_code)]
+
+use oxitables::{
+    Batch, Client,
+    model::Ruleset,
+    testing::{
+        Host, Sandbox,
+        packets::{self, Answer},
+    },
+};
+use std::{
+    error::Error,
+    fmt::Display,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    process::ExitCode,
+    str::FromStr,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+pub type Done<T = ()> = Result<T, Box<dyn Error>>;
+
+/// How long to wait for an answer that is expected, and for one that is not.
+const PATIENCE: Duration = Duration::from_secs(4);
+const NO_PATIENCE: Duration = Duration::from_millis(300);
+
+/// The whole of an example: without arguments it tells its story in a lab; `apply` installs the recipe in the network namespace
+/// where it is started, `show` prints it; options are for both.
+pub fn main(options: &str, tell: fn(&Sandbox) -> Done, recipe: impl FnOnce(&mut Options) -> Done<Batch>) -> ExitCode {
+    let name = std::env::args().next().unwrap_or_default();
+    let name = name.rsplit('/').next().unwrap_or_default();
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let verb = if arguments.is_empty() { String::new() } else { arguments.remove(0) };
+    let mut given = Options(arguments);
+    let made = || -> Done<Batch> {
+        let batch = recipe(&mut given)?;
+        given.all_known()?;
+        Ok(batch)
+    };
+    let done = match verb.as_str() {
+        "" => Sandbox::new().map_err(Into::into).and_then(|lab| tell(&lab)),
+        "apply" => made().and_then(|batch| Ok(Client::open()?.apply(&batch).map(drop)?)),
+        "show" => made().and_then(|batch| {
+            print!("{}", Ruleset::made_by(&batch)?);
+            Ok(())
+        }),
+        _ => Err(format!("usage: {name} [apply|show {options}]").into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `--name value`, each as often as it is said.
+pub struct Options(Vec<String>);
+
+impl Options {
+    /// The values of an option.
+    pub fn all<T: FromStr<Err: Display>>(&mut self, name: &str) -> Done<Vec<T>> {
+        let mut values = Vec::new();
+        while let Some(at) = self.0.iter().position(|argument| argument == name) {
+            self.0.remove(at);
+            let Some(value) = (at < self.0.len()).then(|| self.0.remove(at)) else {
+                return Err(format!("{name} what?").into());
+            };
+            values.push(value.parse().map_err(|error| format!("{name} {value}: {error}"))?);
+        }
+        Ok(values)
+    }
+
+    /// The value of an option that may be said once.
+    pub fn one<T: FromStr<Err: Display>>(&mut self, name: &str) -> Done<Option<T>> {
+        let mut values = self.all(name)?;
+        if values.len() > 1 { Err(format!("{name}: only once").into()) } else { Ok(values.pop()) }
+    }
+
+    /// The value of an option that has to be said.
+    pub fn needed<T: FromStr<Err: Display>>(&mut self, name: &str) -> Done<T> {
+        self.one(name)?.ok_or_else(|| format!("{name} is needed").into())
+    }
+
+    /// Whether an option without a value is said.
+    pub fn flag(&mut self, name: &str) -> bool {
+        let before = self.0.len();
+        self.0.retain(|argument| argument != name);
+        self.0.len() < before
+    }
+
+    fn all_known(&self) -> Done {
+        if self.0.is_empty() { Ok(()) } else { Err(format!("what is {}?", self.0.join(" ")).into()) }
+    }
+}
+
+/// A version of IP, and the addresses of the labs in it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Version {
+    V4,
+    V6,
+}
+
+impl Version {
+    pub const BOTH: [Self; 2] = [Self::V4, Self::V6];
+
+    /// `10.0.network.host` or `fd00:0:0:network::host`.
+    pub fn ip(self, network: u8, host: u8) -> IpAddr {
+        match self {
+            Self::V4 => Ipv4Addr::new(10, 0, network, host).into(),
+            Self::V6 => Ipv6Addr::new(0xfd00, 0, 0, network.into(), 0, 0, 0, host.into()).into(),
+        }
+    }
+
+    pub fn at(self, network: u8, host: u8, port: u16) -> SocketAddr {
+        SocketAddr::new(self.ip(network, host), port)
+    }
+
+    /// How many bits of an address are its network's.
+    pub fn bits(self) -> u8 {
+        if self == Self::V4 { 24 } else { 64 }
+    }
+
+    pub fn net(self, network: u8) -> ipnetwork::IpNetwork {
+        ipnetwork::IpNetwork::new(self.ip(network, 0), self.bits()).expect("a length that fits")
+    }
+}
+
+/// Gives an interface an address of each family.
+pub fn address(host: &Host, interface: &str, network: u8, number: u8) -> Done {
+    for version in Version::BOTH {
+        host.address(interface, format!("{}/{}", version.ip(network, number), version.bits()).parse()?)?;
+    }
+    Ok(())
+}
+
+/// Sends what no other route covers to a gateway, in both families.
+pub fn gateway(host: &Host, network: u8, number: u8) -> Done {
+    Version::BOTH.iter().try_for_each(|version| Ok(host.default_route(version.ip(network, number))?))
+}
+
+/// Applies a batch on a host.
+pub fn apply(host: &Host, batch: &Batch) -> Done {
+    Ok(host.run(|| Client::open()?.apply(batch)).map(drop)?)
+}
+
+/// Something that is tried on a host, and what should come back.
+pub struct Try<'a> {
+    what: String,
+    expected: Answer,
+    host: &'a Host,
+    act: Act,
+}
+
+enum Act {
+    Tcp(IpAddr, SocketAddr),
+    Udp(IpAddr, SocketAddr),
+    Ping(IpAddr, IpAddr),
+}
+
+/// A TCP connection.
+pub fn tcp<'a>(expected: Answer, what: &str, host: &'a Host, from: IpAddr, to: SocketAddr) -> Try<'a> {
+    Try { what: format!("{what}: {from} -> tcp {to}"), expected, host, act: Act::Tcp(from, to) }
+}
+
+/// A datagram, and the one that answers.
+pub fn udp<'a>(expected: Answer, what: &str, host: &'a Host, from: IpAddr, to: SocketAddr) -> Try<'a> {
+    Try { what: format!("{what}: {from} -> udp {to}"), expected, host, act: Act::Udp(from, to) }
+}
+
+/// An echo request.
+pub fn ping<'a>(expected: Answer, what: &str, host: &'a Host, from: IpAddr, to: IpAddr) -> Try<'a> {
+    Try { what: format!("{what}: {from} -> ping {to}"), expected, host, act: Act::Ping(from, to) }
+}
+
+impl Try<'_> {
+    fn act(&self, patience: Duration) -> io::Result<Answer> {
+        self.host.run(|| match self.act {
+            Act::Tcp(from, to) => packets::tcp(from, to, patience),
+            Act::Udp(from, to) => packets::udp(from, to, patience),
+            Act::Ping(from, to) => packets::ping(from, to, patience),
+        })
+    }
+}
+
+/// A story: what is tried, what should happen, and what did.
+pub struct Story {
+    wrong: Vec<String>,
+}
+
+impl Story {
+    pub fn new(title: &str) -> Self {
+        println!("\n{title}\n{}", "=".repeat(title.chars().count()));
+        Self { wrong: Vec::new() }
+    }
+
+    pub fn chapter(&self, title: &str) {
+        println!("\n{title}");
+    }
+
+    /// A line of the table.
+    pub fn sees<T: Display + PartialEq>(&mut self, what: &str, expected: T, happened: T) {
+        let told = expected == happened;
+        let mark = if told { String::new() } else { format!("   NOT AS TOLD: {expected}") };
+        println!("  {what:<80} {happened:>12}{mark}");
+        if !told {
+            self.wrong.push(format!("{what}: {happened} instead of {expected}"));
+        }
+    }
+
+    /// Something is so, or not.
+    pub fn is(&mut self, what: &str, so: bool) {
+        self.sees(what, "yes", if so { "yes" } else { "no" });
+    }
+
+    /// Waits until something is so; for what the kernel does a little later.
+    pub fn soon(&mut self, what: &str, mut so: impl FnMut() -> Done<bool>) -> Done {
+        let give_up = Instant::now() + PATIENCE;
+        while !so()? && Instant::now() < give_up {
+            sleep(Duration::from_millis(10));
+        }
+        self.is(what, so()?);
+        Ok(())
+    }
+
+    /// What is tried has the answer that is expected.
+    pub fn tries(&mut self, what: &Try<'_>) -> Done {
+        let patience = if what.expected == Answer::Silence { NO_PATIENCE } else { PATIENCE };
+        let happened = what.act(patience)?;
+        self.sees(&what.what, what.expected, happened);
+        Ok(())
+    }
+
+    /// All of them.
+    pub fn all(&mut self, tries: &[Try<'_>]) -> Done {
+        tries.iter().try_for_each(|what| self.tries(what))
+    }
+
+    /// Without the recipe all of it goes through: what is silent, refused or not let out afterwards, is so because of the recipe.
+    pub fn all_open(&mut self, tries: &[Try<'_>]) -> Done {
+        for what in tries {
+            let happened = what.act(PATIENCE)?;
+            if happened == what.expected && happened != Answer::Answered {
+                self.wrong.push(format!("{}: {happened}, also without the recipe", what.what));
+            }
+        }
+        Ok(())
+    }
+
+    /// All was as told, or an error.
+    pub fn end(self) -> Done {
+        if self.wrong.is_empty() {
+            println!("\nall is as told");
+            return Ok(());
+        }
+        Err(format!("not as told: {}", self.wrong.join("; ")).into())
+    }
+}
