@@ -53,6 +53,7 @@
 //!   byte.
 //! * [`client::Monitor`] tells every commit as typed events, [`client::Tracer`] follows packets from rule to rule, [`client::NflogReader`] reads
 //!   what rules log. `client::tokio` (a feature) has these and the client for tokio.
+//! * [`sysctl`] sets kernel parameters of the network and restores them.
 //! * [`proto`] is the protocol without a socket, [`wire`] the bytes.
 //! * [`Batch::from_bytes`] takes over what another library has encoded; `rustables` (a feature, off by default: that crate is GPL-3.0) takes
 //!   that crate's values.
@@ -103,6 +104,7 @@ pub mod route;
 #[cfg(any(feature = "route", feature = "testing"))]
 mod rtnetlink;
 pub mod stmt;
+pub mod sysctl;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod text;

@@ -21,7 +21,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("reconcile", &["wire", "data", "expr", "model", "batch", "error"]),
     ("client", &["wire", "data", "expr", "model", "stmt", "batch", "error", "proto", "reconcile"]),
     // `*` is the front door. That it is the public interface only is what tests/recipes.rs shows.
-    ("recipes", &["*", "data", "model", "stmt", "batch", "error", "client", "expr", "proto", "route"]),
+    ("recipes", &["*", "data", "model", "stmt", "batch", "error", "client", "expr", "proto", "route", "sysctl"]),
+    // Files below /proc/sys.
+    ("sysctl", &["error"]),
     // A socket and its acknowledgements.
     ("rtnetlink", &[]),
     ("route", &["data", "error", "rtnetlink"]),

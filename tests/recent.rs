@@ -2,10 +2,8 @@
 
 #[path = "recent/administration.rs"]
 mod administration;
-// The example's own rules; it also reads its list back, which is not needed here.
-#[allow(dead_code)]
-#[path = "../examples/imaps_before_ssh/firewall.rs"]
-mod firewall;
+#[path = "recent/guard.rs"]
+mod guard;
 #[path = "recent/hits.rs"]
 mod hits;
 #[path = "recent/iptables.rs"]

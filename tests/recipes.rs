@@ -1,5 +1,8 @@
 //! The recipes: each example's story with real packets, in both families, and the guide's listings.
 
+// Each example brings the same support along.
+#![allow(clippy::duplicate_mod)]
+
 // The recipes as a part of another crate: they use nothing that a stranger could not use.
 pub use oxitables::*;
 #[allow(dead_code, unused_imports, hidden_glob_reexports)]
@@ -29,8 +32,28 @@ macro_rules! stories {
 }
 
 stories! {
+    brute_force_guard "../examples/brute_force_guard.rs"
+    close_reflectors "../examples/close_reflectors.rs"
+    closed_services "../examples/closed_services.rs"
+    imaps_before_ssh "../examples/imaps_before_ssh/main.rs"
+    masquerade_gateway "../examples/masquerade_gateway.rs"
+    port_knock "../examples/port_knock.rs"
+    process_marks "../examples/process_marks.rs"
+    route_by_login "../examples/route_by_login.rs"
+    scan_trap "../examples/scan_trap.rs"
+    service_access "../examples/service_access.rs"
+    strict_source "../examples/strict_source.rs"
+    syn_flood_guard "../examples/syn_flood_guard.rs"
     vps_baseline "../examples/vps_baseline.rs"
 }
 
+#[path = "recipes/again.rs"]
+mod again;
+#[path = "recipes/bad_input.rs"]
+mod bad_input;
+#[path = "recipes/bad_senders.rs"]
+mod bad_senders;
 #[path = "recipes/guide.rs"]
 mod guide;
+#[path = "recipes/nmap.rs"]
+mod nmap;

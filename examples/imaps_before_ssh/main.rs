@@ -7,10 +7,13 @@
 //! imaps_before_ssh list | add ADDR | del ADDR | flush    see and change the list of addresses
 //! ```
 
-mod firewall;
 mod story;
 
-use oxitables::{Client, Recent};
+use oxitables::{
+    Client, Recent,
+    recipes::{ImapsBeforeSsh, Recipe, imaps_before_ssh},
+    testing::Sandbox,
+};
 use std::{error::Error, net::IpAddr, process::ExitCode, time::Duration};
 
 const USAGE: &str =
@@ -20,7 +23,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match &words[..] {
-        [] => story::tell(),
+        [] => Sandbox::new().map_err(Into::into).and_then(|lab| tell(&lab)),
         ["--help" | "-h" | "help"] => {
             println!("{USAGE}");
             Ok(())
@@ -49,6 +52,13 @@ fn main() -> ExitCode {
     }
 }
 
+/// What the story is about, and the guide lists.
+pub(crate) fn recipe() -> ImapsBeforeSsh {
+    imaps_before_ssh(story::mails()).with_window(story::WINDOW)
+}
+
+pub(crate) use story::tell;
+
 type Done = Result<(), Box<dyn Error>>;
 
 fn apply(options: &[&str]) -> Done {
@@ -64,15 +74,21 @@ fn apply(options: &[&str]) -> Done {
         return Err("which mail server? --mail ADDR".into());
     }
     let mut nft = Client::open()?;
-    let batch = firewall::batch(&mut nft, &mails, window)?;
+    let batch = imaps_before_ssh(mails.iter().copied()).with_window(window).batch_over(&mut nft)?;
     nft.apply(&batch)?;
     println!("installed: IMAPS to {mails:?} opens SSH for {window:?}");
     Ok(())
 }
 
+/// The list as `apply` left it in the kernel.
+fn installed(nft: &mut Client) -> oxitables::Result<Option<Recent>> {
+    let any = imaps_before_ssh([]);
+    nft.find_recent(&any.table(), any.list().name())
+}
+
 fn with_list(action: impl FnOnce(&mut Client, &Recent) -> Done) -> Done {
     let mut nft = Client::open()?;
-    match firewall::installed(&mut nft)? {
+    match installed(&mut nft)? {
         Some(list) => action(&mut nft, &list),
         None => Err("the firewall is not installed here: apply it first".into()),
     }

@@ -1,8 +1,9 @@
 //! The story, told as it happens: three hosts in network namespaces, and real TCP.
 
-use crate::{Done, firewall};
+use super::{Done, installed, recipe};
 use oxitables::{
     Client,
+    recipes::Recipe,
     testing::{
         Host, Sandbox,
         tcp::{self, EchoServer},
@@ -15,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-const WINDOW: Duration = Duration::from_secs(2);
+pub const WINDOW: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Addresses of one family: two of the client's, the router's two, the mail host's.
@@ -50,8 +51,11 @@ const PLANS: [Plan; 2] = [
     },
 ];
 
-pub fn tell() -> Done {
-    let lab = Sandbox::new()?;
+pub fn mails() -> impl Iterator<Item = IpAddr> {
+    PLANS.iter().filter_map(|plan| plan.mail.parse().ok())
+}
+
+pub fn tell(lab: &Sandbox) -> Done {
     let (client, router, mail) = (lab.host("client")?, lab.host("router")?, lab.host("mail")?);
     lab.link((&client, "eth0"), (&router, "lan"))?;
     lab.link((&mail, "eth0"), (&router, "dmz"))?;
@@ -72,11 +76,10 @@ pub fn tell() -> Done {
     println!("three hosts: client -- router (sshd) -- mail (imapsd), each in a network namespace of its own\n");
 
     let mut nft = router.run(Client::open)?;
-    let mails = PLANS.map(|plan| plan.mail.parse()).into_iter().collect::<Result<Vec<IpAddr>, _>>()?;
-    let batch = firewall::batch(&mut nft, &mails, WINDOW)?;
+    let batch = recipe().batch_over(&mut nft)?;
     nft.apply(&batch)?;
     println!("the firewall is in: {} operations in one batch; generation {}", batch.len(), nft.generation()?);
-    show_ruleset(&mut nft, &mails)?;
+    show_ruleset(&mut nft)?;
 
     let told = PLANS.iter().map(|plan| Family { plan, client: &client, nft: &mut nft }.tell()).collect::<Vec<_>>();
     let wrong: Vec<_> = told.into_iter().filter_map(Result::err).collect();
@@ -96,17 +99,17 @@ fn serve(host: &Host, address: &str, port: u16) -> Result<EchoServer, Box<dyn st
 }
 
 /// The rules as they were written, and how the kernel holds them.
-fn show_ruleset(nft: &mut Client, mails: &[IpAddr]) -> Done {
-    let table = firewall::table();
+fn show_ruleset(nft: &mut Client) -> Done {
+    let table = recipe().table();
     println!("\ntable {} {}", table.family, table.name);
     for set in nft.sets(&table).snapshot()? {
         println!("  set {:<14} # {}", set.name.to_string(), set.comment().unwrap_or_default());
     }
-    let rules = firewall::rules(mails, WINDOW);
-    for chain in nft.chains(&table).snapshot()? {
-        let installed = nft.rules(&chain).snapshot()?;
+    let rules = [recipe().forward_rules(), recipe().input_rules()];
+    for (chain, rules) in nft.chains(&table).snapshot()?.iter().zip(rules) {
+        let installed = nft.rules(chain).snapshot()?;
         println!("  chain {} ({} rules in the kernel)", chain.name, installed.len());
-        for (_, rule) in rules.iter().filter(|(of, _)| of.name == chain.name) {
+        for rule in rules {
             rule.text(table.family).iter().for_each(|text| println!("    {text}"));
         }
     }
@@ -186,7 +189,7 @@ impl Family<'_> {
 
     /// The list tells so, within the time that a packet needs.
     fn soon(&mut self, what: &str, address: &str, known: bool) -> Done {
-        let list = firewall::installed(self.nft)?.ok_or("the list is gone")?;
+        let list = installed(self.nft)?.ok_or("the list is gone")?;
         for _ in 0..50 {
             if self.nft.recent(&list).contains(address.parse()?)? == known {
                 say(&format!("{address} is {}", if known { "listed" } else { "not listed" }), what);
@@ -198,7 +201,7 @@ impl Family<'_> {
     }
 
     fn show(&mut self) -> Done {
-        let list = firewall::installed(self.nft)?.ok_or("the list is gone")?;
+        let list = installed(self.nft)?.ok_or("the list is gone")?;
         let entries = self.nft.recent(&list).entries()?;
         let shown = entries.iter().map(|e| format!("{} seen {:.1} s ago", e.address, e.age.as_secs_f64()));
         println!("    list {}: [{}]", list.name(), shown.collect::<Vec<_>>().join(", "));

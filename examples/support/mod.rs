@@ -3,14 +3,20 @@
 // Each example uses a part of it.
 #![allow(dead_code)]
 
+pub mod listen;
+pub mod process;
+
 use oxitables::{
     Batch, Client,
     model::Ruleset,
+    route::{Entry, Routing},
+    sysctl::{self, Setting},
     testing::{
         Host, Sandbox,
         packets::{self, Answer},
     },
 };
+use process::Program;
 use std::{
     error::Error,
     fmt::Display,
@@ -30,24 +36,29 @@ const NO_PATIENCE: Duration = Duration::from_millis(300);
 
 /// The whole of an example: without arguments it tells its story in a lab; `apply` installs the recipe in the network namespace
 /// where it is started, `show` prints it; options are for both.
-pub fn main(options: &str, tell: fn(&Sandbox) -> Done, recipe: impl FnOnce(&mut Options) -> Done<Batch>) -> ExitCode {
+pub fn main<I: Into<Install>>(
+    options: &str,
+    tell: fn(&Sandbox) -> Done,
+    recipe: impl FnOnce(&mut Options) -> Done<I>,
+) -> ExitCode {
+    if process::is_program() {
+        process::run();
+        return ExitCode::SUCCESS;
+    }
     let name = std::env::args().next().unwrap_or_default();
     let name = name.rsplit('/').next().unwrap_or_default();
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     let verb = if arguments.is_empty() { String::new() } else { arguments.remove(0) };
     let mut given = Options(arguments);
-    let made = || -> Done<Batch> {
-        let batch = recipe(&mut given)?;
+    let made = || -> Done<Install> {
+        let install = recipe(&mut given)?.into();
         given.all_known()?;
-        Ok(batch)
+        Ok(install)
     };
     let done = match verb.as_str() {
         "" => Sandbox::new().map_err(Into::into).and_then(|lab| tell(&lab)),
-        "apply" => made().and_then(|batch| Ok(Client::open()?.apply(&batch).map(drop)?)),
-        "show" => made().and_then(|batch| {
-            print!("{}", Ruleset::made_by(&batch)?);
-            Ok(())
-        }),
+        "apply" => made().and_then(|install| install.apply()),
+        "show" => made().and_then(|install| install.show()),
         _ => Err(format!("usage: {name} [apply|show {options}]").into()),
     };
     match done {
@@ -56,6 +67,45 @@ pub fn main(options: &str, tell: fn(&Sandbox) -> Done, recipe: impl FnOnce(&mut 
             eprintln!("{name}: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What is installed: a batch, perhaps kernel parameters, perhaps routes.
+pub struct Install {
+    batch: Batch,
+    settings: Vec<Setting>,
+    routes: Vec<Entry>,
+}
+
+impl From<Batch> for Install {
+    fn from(batch: Batch) -> Self {
+        Self { batch, settings: Vec::new(), routes: Vec::new() }
+    }
+}
+
+impl Install {
+    /// The parameters too, if `--no-sysctl` is not said.
+    pub fn with(batch: Batch, settings: Vec<Setting>, options: &mut Options) -> Self {
+        Self { settings: if options.flag("--no-sysctl") { Vec::new() } else { settings }, ..batch.into() }
+    }
+
+    pub fn with_routes(batch: Batch, routes: Vec<Entry>) -> Self {
+        Self { routes, ..batch.into() }
+    }
+
+    fn apply(self) -> Done {
+        let (set, added) = (sysctl::set(self.settings)?, Routing::open()?.add(self.routes)?);
+        Client::open()?.apply(&self.batch)?;
+        set.keep();
+        added.keep();
+        Ok(())
+    }
+
+    fn show(&self) -> Done {
+        self.settings.iter().for_each(|setting| println!("# sysctl {setting}"));
+        self.routes.iter().for_each(|entry| println!("# {entry}"));
+        print!("{}", Ruleset::made_by(&self.batch)?);
+        Ok(())
     }
 }
 
@@ -92,6 +142,18 @@ impl Options {
         let before = self.0.len();
         self.0.retain(|argument| argument != name);
         self.0.len() < before
+    }
+
+    /// The value of an option that is a time: `60s`, `5m`, `1500ms`, `1h`, or plain seconds.
+    pub fn time(&mut self, name: &str) -> Done<Option<Duration>> {
+        let Some(text) = self.one::<String>(name)? else { return Ok(None) };
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let (number, unit) = (digits.parse::<u64>(), &text[digits.len()..]);
+        let unit = [("ms", 1), ("", 1000), ("s", 1000), ("m", 60_000), ("h", 3_600_000)].iter().find(|u| u.0 == unit);
+        match (number, unit) {
+            (Ok(number), Some((_, unit))) => Ok(Some(Duration::from_millis(number.saturating_mul(*unit)))),
+            _ => Err(format!("{name} {text}: a time such as 60s").into()),
+        }
     }
 
     fn all_known(&self) -> Done {
@@ -149,42 +211,74 @@ pub fn apply(host: &Host, batch: &Batch) -> Done {
     Ok(host.run(|| Client::open()?.apply(batch)).map(drop)?)
 }
 
-/// Something that is tried on a host, and what should come back.
+/// Something that is tried on a host, or by a program of it, and what should come back.
 pub struct Try<'a> {
     what: String,
     expected: Answer,
-    host: &'a Host,
+    by: By<'a>,
     act: Act,
 }
 
-enum Act {
-    Tcp(IpAddr, SocketAddr),
-    Udp(IpAddr, SocketAddr),
-    Ping(IpAddr, IpAddr),
+enum By<'a> {
+    Host(&'a Host),
+    Program(&'a Program, bool),
+}
+
+/// What is tried: kind, source, destination.
+#[derive(Clone, Copy)]
+struct Act(&'static str, IpAddr, SocketAddr);
+
+impl Act {
+    const KINDS: [&'static str; 3] = ["tcp", "udp", "ping"];
+
+    fn parse(kind: &str, from: &str, to: &str) -> Done<Self> {
+        let kind = Self::KINDS.into_iter().find(|known| *known == kind).ok_or("neither tcp, udp nor ping")?;
+        Ok(Self(kind, from.parse()?, to.parse()?))
+    }
+
+    fn act(self, patience: Duration) -> io::Result<Answer> {
+        let Self(kind, from, to) = self;
+        match kind {
+            "tcp" => packets::tcp(from, to, patience),
+            "udp" => packets::udp(from, to, patience),
+            _ => packets::ping(from, to.ip(), patience),
+        }
+    }
 }
 
 /// A TCP connection.
 pub fn tcp<'a>(expected: Answer, what: &str, host: &'a Host, from: IpAddr, to: SocketAddr) -> Try<'a> {
-    Try { what: format!("{what}: {from} -> tcp {to}"), expected, host, act: Act::Tcp(from, to) }
+    Try { what: format!("{what}: {from} -> tcp {to}"), expected, by: By::Host(host), act: Act("tcp", from, to) }
 }
 
 /// A datagram, and the one that answers.
 pub fn udp<'a>(expected: Answer, what: &str, host: &'a Host, from: IpAddr, to: SocketAddr) -> Try<'a> {
-    Try { what: format!("{what}: {from} -> udp {to}"), expected, host, act: Act::Udp(from, to) }
+    Try { what: format!("{what}: {from} -> udp {to}"), expected, by: By::Host(host), act: Act("udp", from, to) }
 }
 
 /// An echo request.
 pub fn ping<'a>(expected: Answer, what: &str, host: &'a Host, from: IpAddr, to: IpAddr) -> Try<'a> {
-    Try { what: format!("{what}: {from} -> ping {to}"), expected, host, act: Act::Ping(from, to) }
+    let act = Act("ping", from, SocketAddr::new(to, 0));
+    Try { what: format!("{what}: {from} -> ping {to}"), expected, by: By::Host(host), act }
 }
 
-impl Try<'_> {
-    fn act(&self, patience: Duration) -> io::Result<Answer> {
-        self.host.run(|| match self.act {
-            Act::Tcp(from, to) => packets::tcp(from, to, patience),
-            Act::Udp(from, to) => packets::udp(from, to, patience),
-            Act::Ping(from, to) => packets::ping(from, to, patience),
-        })
+impl<'a> Try<'a> {
+    /// Tried by a program of that host.
+    pub fn by(self, program: &'a Program) -> Self {
+        Self { by: By::Program(program, false), ..self }
+    }
+
+    /// Tried by a shell that a program of that host starts.
+    pub fn by_shell_of(self, program: &'a Program) -> Self {
+        Self { by: By::Program(program, true), ..self }
+    }
+
+    fn act(&self, patience: Duration) -> Done<Answer> {
+        let act @ Act(kind, from, to) = self.act;
+        match self.by {
+            By::Host(host) => Ok(host.run(|| act.act(patience))?),
+            By::Program(program, shell) => program.tries(&format!("{kind} {from} {to}"), patience, shell),
+        }
     }
 }
 

@@ -485,6 +485,24 @@ impl Batch {
         message::begin(out, SUBSYSTEM << 8 | u16::from(kind), F_REQUEST | flags, self.messages, family, 0)
     }
 
+    /// Makes it a batch that nobody can apply: the operation added last is in error, for this reason. For what makes batches of what
+    /// people say, and cannot make sense of it.
+    ///
+    /// ```
+    /// # oxitables::testing::in_namespace(|| {
+    /// use oxitables::{Batch, Client, Family, Table};
+    /// let mut batch = Batch::new();
+    /// batch.add(Table::new(Family::Inet, "shop")).invalid("a shop without a door");
+    /// let error = Client::open().unwrap().apply(&batch).unwrap_err();
+    /// let said = "nothing was changed: add table inet shop (operation 1 of 1): a shop without a door";
+    /// assert_eq!(error.to_string(), said);
+    /// # });
+    /// ```
+    pub fn invalid(&mut self, why: impl Into<String>) -> &mut Self {
+        self.refuse(Malformed::Refused(why.into().into()).into());
+        self
+    }
+
     /// Records that the current operation has no form on the wire.
     pub(crate) fn refuse(&mut self, error: EncodeError) {
         self.refused.push((self.operations.len().saturating_sub(1), error));

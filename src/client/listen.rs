@@ -27,6 +27,7 @@ const TRACES: u32 = 9;
 /// ```
 /// use oxitables::{client::{Listen, Monitor}, *};
 /// use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+/// use std::os::fd::AsFd;
 ///
 /// fn drive() -> Result<()> {
 ///     let mut monitor = Monitor::open()?;

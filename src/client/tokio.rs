@@ -32,11 +32,13 @@ use crate::{
     error::{Error, Result},
     model::Ruleset,
 };
+use futures_core::Stream;
 use std::{
     any::Any,
     future::poll_fn,
     io,
     os::fd::OwnedFd,
+    pin::Pin,
     task::{Context, Poll, ready},
 };
 use tokio::{
@@ -49,7 +51,7 @@ use tokio::{
 /// # Cancellation
 /// A future that is dropped before it was polled has sent nothing. One that is dropped later does not stop what is on its way: a
 /// change is made or refused all the same, and what came of it is kept. The next call, whichever it is, waits for it, does nothing and
-/// returns it as [`Error::Abandoned`]; [`settle`](Self::settle) asks for it. Only who drops the client itself gives it up.
+/// returns it as [`Error::Abandoned`]; [`settle`](Self::settle) asks for it. If the client itself is dropped, it goes to the log, as a warning.
 ///
 /// ```
 /// use oxitables::{client::tokio::Client, *};
@@ -59,12 +61,10 @@ use tokio::{
 ///     let mut nft = Client::open()?;
 ///     let mut batch = Batch::new();
 ///     batch.add(Table::new(Family::Inet, "host"));
-///     {
-///         // Begins, and is dropped: as `timeout` and `select!` do it.
-///         let mut apply = pin!(nft.apply(batch));
-///         let _ = apply.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-///     }
-///     assert!(nft.settle().await.unwrap().is_ok());
+///     // Begins, and is dropped: as `timeout` and `select!` do it.
+///     let given_up = pin!(nft.apply(batch)).poll(&mut Context::from_waker(Waker::noop())).is_pending();
+///     // Else it was fast.
+///     assert_eq!(nft.settle().await.is_some_and(|made| made.is_ok()), given_up);
 ///     assert_eq!(nft.ruleset().await?.tables.len(), 1);
 ///     Ok(())
 /// }
@@ -82,13 +82,29 @@ pub struct Client {
 /// What came of a call.
 #[derive(Debug)]
 struct Done {
-    /// A `Result<T>` of the call's own type.
-    result: Box<dyn Any + Send>,
-    /// What of it is reported where nobody takes it.
+    /// A `Result<T>` of the call's own type, until somebody takes it.
+    result: Option<Box<dyn Any + Send>>,
+    /// What of it is reported where its future is gone.
     report: Report,
 }
 
 type Report = fn(Box<dyn Any + Send>) -> Option<Result<()>>;
+
+impl Done {
+    fn report(&mut self) -> Option<Result<()>> {
+        self.result.take().and_then(self.report)
+    }
+}
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        match self.report() {
+            Some(Ok(())) => log::warn!("a change was made that nobody waited for"),
+            Some(Err(error)) => log::warn!("a change that nobody waited for failed: {error}"),
+            None => {}
+        }
+    }
+}
 
 fn outcome<T: 'static>(result: Box<dyn Any + Send>) -> Option<Result<()>> {
     result.downcast::<Result<T>>().ok().map(|result| result.map(drop))
@@ -160,7 +176,7 @@ impl Client {
     /// What came of a change whose future was dropped, if that was not reported yet; waits for it. `None` if there is none.
     pub async fn settle(&mut self) -> Option<Result<()>> {
         match self.finish().await? {
-            Ok(done) => (done.report)(done.result),
+            Ok(mut done) => done.report(),
             Err(error) => Some(Err(error)),
         }
     }
@@ -175,11 +191,11 @@ impl Client {
         }
         let mut nft = self.idle.take().ok_or_else(ended)?;
         self.running = Some(spawn_blocking(move || {
-            let result = Box::new(work(&mut nft));
-            (nft, Done { result, report })
+            let result: Box<dyn Any + Send> = Box::new(work(&mut nft));
+            (nft, Done { result: Some(result), report })
         }));
-        let done = self.finish().await.ok_or_else(ended)??;
-        done.result.downcast::<Result<T>>().map_or_else(|_| Err(ended()), |result| *result)
+        let result = self.finish().await.ok_or_else(ended)??.result.take().ok_or_else(ended)?;
+        result.downcast::<Result<T>>().map_or_else(|_| Err(ended()), |result| *result)
     }
 
     /// Waits for the call that is on its way, if there is one. Dropped meanwhile, it leaves the call where it is.
@@ -204,7 +220,16 @@ impl From<super::Client> for Client {
 
 /// Drives a [`Monitor`], [`Tracer`](super::Tracer) or [`NflogReader`](super::NflogReader) by tokio's reactor.
 ///
-/// It never ends. `futures::stream::poll_fn(|cx| events.poll_next(cx).map(Some))` makes a `Stream` of it.
+/// It is a [`Stream`] that never ends; [`next`](Self::next) needs no crate for streams.
+///
+/// ```
+/// use futures_core::Stream;
+/// use oxitables::{Result, client::{Monitor, tokio::Events}, proto::News};
+///
+/// fn commits() -> Result<impl Stream<Item = Result<News>>> {
+///     Events::new(Monitor::open()?)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Events<L> {
     /// The listener's socket once more: what is registered has to stay open, whatever becomes of the listener.
@@ -258,6 +283,14 @@ impl<L: Listen> Events<L> {
     /// The listener.
     pub fn get_mut(&mut self) -> &mut L {
         &mut self.listener
+    }
+}
+
+impl<L: Listen + Unpin> Stream for Events<L> {
+    type Item = Result<L::Item>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_next(cx).map(Some)
     }
 }
 

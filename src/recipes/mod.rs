@@ -26,16 +26,45 @@
 //!
 //! [the guide]: https://github.com/oxitables/oxitables/blob/main/docs/guide/recipes.md
 
+mod brute_force_guard;
+mod close_reflectors;
+mod closed_services;
+mod imaps_before_ssh;
+mod masquerade_gateway;
+mod port_knock;
+mod process_marks;
+mod route_by_login;
+mod scan_trap;
+mod sender;
+mod service_access;
+mod strict_source;
+mod syn_flood_guard;
 mod vps_baseline;
 
+pub use brute_force_guard::{BruteForceGuard, brute_force_guard};
+pub use close_reflectors::{CloseReflectors, close_reflectors};
+pub use closed_services::{ClosedServices, closed_services};
+pub use imaps_before_ssh::{ImapsBeforeSsh, imaps_before_ssh};
+pub use masquerade_gateway::{MasqueradeGateway, masquerade_gateway};
+pub use port_knock::{PortKnock, port_knock};
+pub use process_marks::{ProcessMarks, process_marks};
+pub use route_by_login::{Login, RouteByLogin, route_by_login};
+pub use scan_trap::{ScanTrap, scan_trap};
+pub use sender::Sender;
+pub use service_access::{BadHours, Hours, Service, ServiceAccess, Touch, Touches, service_access};
+pub use strict_source::{StrictSource, strict_source};
+pub use syn_flood_guard::{SynFloodGuard, syn_flood_guard};
 pub use vps_baseline::{VpsBaseline, vps_baseline};
 
-use crate::{Batch, Chain, Rule, Table};
+use crate::{Batch, Chain, Icmpv6Type, Port, RejectWith, Rule, Table, TcpFlags, icmpv6, ip6, stmt::Open, tcp};
 use ipnetwork::Ipv6Network;
-use std::net::Ipv6Addr;
+use std::{net::Ipv6Addr, time::Duration};
 
 /// Addresses of the own link (RFC 4291, 2.5.6).
 const LINK_LOCAL: Ipv6Network = Ipv6Network::new_checked(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10).unwrap();
+
+/// As many hits of a [`Recent`](crate::Recent) list as fit into the expressions of one rule.
+const MOST_HITS: u32 = 50;
 
 /// A table and all that is in it.
 pub trait Recipe {
@@ -59,4 +88,42 @@ fn fill<R: Into<Rule>>(batch: &mut Batch, chain: &Chain, rules: impl IntoIterato
     for rule in rules {
         batch.add(chain.rule(rule));
     }
+}
+
+/// Makes a batch of what is wrong with a recipe, if something is.
+fn is_wrong(batch: &mut Batch, wrong: impl IntoIterator<Item = Option<String>>) -> bool {
+    let wrong: Vec<String> = wrong.into_iter().flatten().collect();
+    for why in &wrong {
+        batch.invalid(why);
+    }
+    !wrong.is_empty()
+}
+
+/// Of a list that would mean all ports.
+fn no_port(ports: &[Port]) -> Option<String> {
+    ports.is_empty().then(|| "no port at all".into())
+}
+
+/// Of times that the kernel would take for eternity, or not at all.
+fn wrong_time(what: &str, time: Duration) -> Option<String> {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    let fits = (Duration::from_millis(1)..=YEAR).contains(&time);
+    (!fits).then(|| format!("{what} of {time:?}: it has to be between a millisecond and a year"))
+}
+
+/// Neighbour discovery, from the own link only (RFC 4861, 7.1).
+fn neighbours() -> Rule {
+    let types = [Icmpv6Type::ND_ROUTER_ADVERT, Icmpv6Type::ND_NEIGHBOR_SOLICIT, Icmpv6Type::ND_NEIGHBOR_ADVERT];
+    let rule = Rule::new().when(ip6::hoplimit().is(255)).when(icmpv6::type_().is_any(types));
+    rule.comment("neighbour discovery").accept()
+}
+
+/// For TCP segments that ask for a connection. (In two conditions, since versions of nft differ in how they print one with a mask.)
+fn syn(rule: Rule<Open>) -> Rule<Open> {
+    rule.when(tcp::flags().any(TcpFlags::SYN)).when(tcp::flags().none(TcpFlags::FIN | TcpFlags::RST | TcpFlags::ACK))
+}
+
+/// Ends a rule for TCP: as if nothing listened, or without a word.
+fn refuse(rule: Rule<Open>, silent: bool) -> Rule {
+    if silent { rule.drop() } else { rule.reject_with(RejectWith::TcpReset) }
 }

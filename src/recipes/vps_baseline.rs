@@ -1,6 +1,6 @@
 //! The minimal firewall of a rented server.
 
-use super::{LINK_LOCAL, Recipe, fill};
+use super::{LINK_LOCAL, Recipe, fill, neighbours};
 use crate::*;
 use ipnetwork::IpNetwork;
 
@@ -81,15 +81,7 @@ impl VpsBaseline {
         let mut rules = vec![
             Rule::new().when(meta::iifname().is("lo")).accept(),
             Rule::new().when(ct::state().any(CtState::ESTABLISHED | CtState::RELATED)).accept(),
-            Rule::new()
-                .when(ip6::hoplimit().is(255))
-                .when(icmpv6::type_().is_any([
-                    Icmpv6Type::ND_ROUTER_ADVERT,
-                    Icmpv6Type::ND_NEIGHBOR_SOLICIT,
-                    Icmpv6Type::ND_NEIGHBOR_ADVERT,
-                ]))
-                .comment("neighbour discovery")
-                .accept(),
+            neighbours(),
             Rule::new()
                 .when(ip6::saddr().is(LINK_LOCAL))
                 .when(icmpv6::type_().is(Icmpv6Type::MLD_LISTENER_QUERY))

@@ -24,6 +24,7 @@ pub struct PolicyRule {
     priority: u32,
     mark: Option<Masked<Mark>>,
     iif: Option<String>,
+    suppress: Option<u32>,
     families: &'static [AddressFamily],
 }
 
@@ -34,7 +35,7 @@ impl PolicyRule {
     /// A rule that has packets routed by a table: 1 to 2^32 - 1; 253 to 255 are the kernel's own `default`, `main` and `local`.
     pub fn new(table: u32) -> Self {
         let families = &[AddressFamily::Inet, AddressFamily::Inet6];
-        Self { table, priority: Self::PRIORITY, mark: None, iif: None, families }
+        Self { table, priority: Self::PRIORITY, mark: None, iif: None, suppress: None, families }
     }
 
     /// Only packets with these bits in their mark; or, of a whole [`Mark`], exactly this one.
@@ -46,6 +47,18 @@ impl PolicyRule {
     /// Only packets that come in by an interface; `lo` stands for what this host sends. The interface need not be there yet.
     pub fn iif(mut self, name: impl Into<String>) -> Self {
         self.iif = Some(name.into());
+        self
+    }
+
+    /// Only routes to networks with more bits than this; 0 leaves out the default route, and the rules behind are asked. Since 3.12.
+    ///
+    /// ```
+    /// use oxitables::route::PolicyRule;
+    /// let near = PolicyRule::new(254).suppress_prefixlength(0);
+    /// assert_eq!(near.to_string(), "rule lookup 254 suppress_prefixlength 0 pref 10000");
+    /// ```
+    pub fn suppress_prefixlength(mut self, bits: u32) -> Self {
+        self.suppress = Some(bits);
         self
     }
 
@@ -86,6 +99,7 @@ impl PolicyRule {
             message.attributes.extend([RuleAttribute::FwMark(mark.value()), RuleAttribute::FwMask(mark.mask())]);
         }
         message.attributes.extend(self.iif.clone().map(RuleAttribute::Iifname));
+        message.attributes.extend(self.suppress.map(RuleAttribute::SuppressPrefixLen));
         message
     }
 }
@@ -99,7 +113,11 @@ impl fmt::Display for PolicyRule {
         if let Some(iif) = &self.iif {
             write!(f, " iif {iif}")?;
         }
-        write!(f, " lookup {} pref {}", self.table, self.priority)
+        write!(f, " lookup {}", self.table)?;
+        if let Some(bits) = self.suppress {
+            write!(f, " suppress_prefixlength {bits}")?;
+        }
+        write!(f, " pref {}", self.priority)
     }
 }
 

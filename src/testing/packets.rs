@@ -21,6 +21,10 @@ use std::{
     io::{self, ErrorKind},
     net::{IpAddr, SocketAddr, UdpSocket},
     os::fd::{AsRawFd, OwnedFd},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -135,6 +139,7 @@ fn socket(family: IpAddr, kind: SockType, protocol: SockProtocol) -> io::Result<
 #[must_use = "the server ends when it is dropped"]
 pub struct UdpEcho {
     socket: UdpSocket,
+    ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -160,20 +165,23 @@ pub struct UdpEcho {
 pub fn udp_echo(at: SocketAddr) -> io::Result<UdpEcho> {
     let socket = UdpSocket::bind(at)?;
     let echo = socket.try_clone()?;
+    let ended = Arc::new(AtomicBool::new(false));
+    let over = ended.clone();
     let serve = move || {
         let mut datagram = [0; 1500];
-        // A socket that was shut down returns empty datagrams from nobody.
-        while let Ok((length, peer)) = echo.recv_from(&mut datagram)
-            && !peer.ip().is_unspecified()
-        {
-            let _ = echo.send_to(&datagram[..length], peer);
+        // A socket that was shut down returns empty datagrams from nobody, of which `recv_from` makes a panic.
+        while echo.peek(&mut []).is_ok() && !over.load(Ordering::SeqCst) {
+            if let Ok((length, peer)) = echo.recv_from(&mut datagram) {
+                let _ = echo.send_to(&datagram[..length], peer);
+            }
         }
     };
-    Ok(UdpEcho { socket, thread: Some(thread::Builder::new().name("echo".into()).spawn(serve)?) })
+    Ok(UdpEcho { socket, ended, thread: Some(thread::Builder::new().name("echo".into()).spawn(serve)?) })
 }
 
 impl Drop for UdpEcho {
     fn drop(&mut self) {
+        self.ended.store(true, Ordering::SeqCst);
         // Fails with ENOTCONN, and wakes the thread nevertheless.
         let _ = socket::shutdown(self.socket.as_raw_fd(), socket::Shutdown::Both);
         if let Some(thread) = self.thread.take() {
@@ -201,6 +209,7 @@ pub struct Packet {
     from: IpAddr,
     to: IpAddr,
     via: Option<IpAddr>,
+    passed: bool,
     protocol: u8,
     hops: u8,
     payload: Vec<u8>,
@@ -208,7 +217,7 @@ pub struct Packet {
 
 impl Packet {
     fn new(from: IpAddr, to: IpAddr, protocol: u8, payload: Vec<u8>, checksum: usize) -> Self {
-        let mut packet = Self { from, to, via: None, protocol, hops: 64, payload };
+        let mut packet = Self { from, to, via: None, passed: false, protocol, hops: 64, payload };
         let sum = packet.checksum();
         packet.payload[checksum..checksum + 2].copy_from_slice(&sum.to_be_bytes());
         packet
@@ -249,6 +258,20 @@ impl Packet {
         self
     }
 
+    /// Looks as if it had come by way of `via`: with a source route that leads no further.
+    pub fn passed(mut self, via: IpAddr) -> Self {
+        self.passed = true;
+        self.via(via)
+    }
+
+    /// Where it is sent to first, and the other address of its source route.
+    fn hop(&self) -> (IpAddr, Option<IpAddr>) {
+        match self.via {
+            Some(via) if !self.passed => (via, Some(self.to)),
+            via => (self.to, via),
+        }
+    }
+
     /// With such a time to live or hop limit, instead of 64.
     pub fn hops(mut self, hops: u8) -> Self {
         self.hops = hops;
@@ -261,7 +284,7 @@ impl Packet {
     ///
     /// `PermissionDenied` without CAP_NET_RAW; `NetworkUnreachable` without a route.
     pub fn send(&self) -> io::Result<()> {
-        let target = self.via.unwrap_or(self.to);
+        let (target, _) = self.hop();
         let fd = socket(target, SockType::Raw, SockProtocol::Raw)?;
         let to = SockaddrStorage::from(SocketAddr::new(target, 0));
         socket::sendto(fd.as_raw_fd(), &self.bytes(), &to, MsgFlags::empty())?;
@@ -270,28 +293,29 @@ impl Packet {
 
     fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let next = self.via.unwrap_or(self.to);
+        let (next, other) = self.hop();
         if self.to.is_ipv4() {
             // The kernel fills in length, identification and checksum.
-            let words = if self.via.is_some() { 7 } else { 5 };
+            let words = if other.is_some() { 7 } else { 5 };
             bytes.extend([0x40 | words, 0, 0, 0, 0, 0, 0, 0, self.hops, self.protocol, 0, 0]);
             bytes.extend(octets(self.from));
             bytes.extend(octets(next));
-            if self.via.is_some() {
-                bytes.extend([131, 7, 4]);
-                bytes.extend(octets(self.to));
+            if let Some(other) = other {
+                // The pointer: at the address, or behind it.
+                bytes.extend([131, 7, if self.passed { 8 } else { 4 }]);
+                bytes.extend(octets(other));
                 bytes.push(0);
             }
         } else {
-            let routing = if self.via.is_some() { 24 } else { 0 };
+            let routing = if other.is_some() { 24 } else { 0 };
             bytes.extend([0x60, 0, 0, 0]);
             bytes.extend((self.payload.len() as u16 + routing).to_be_bytes());
-            bytes.extend([if self.via.is_some() { 43 } else { self.protocol }, self.hops]);
+            bytes.extend([if other.is_some() { 43 } else { self.protocol }, self.hops]);
             bytes.extend(octets(self.from));
             bytes.extend(octets(next));
-            if self.via.is_some() {
-                bytes.extend([self.protocol, 2, 0, 1, 0, 0, 0, 0]);
-                bytes.extend(octets(self.to));
+            if let Some(other) = other {
+                bytes.extend([self.protocol, 2, 0, if self.passed { 0 } else { 1 }, 0, 0, 0, 0]);
+                bytes.extend(octets(other));
             }
         }
         bytes.extend(&self.payload);

@@ -2,6 +2,7 @@
 
 use super::lab::*;
 use ::tokio::{runtime::Builder, time::timeout};
+use futures_core::Stream;
 use oxitables::{
     client::{
         Monitor, NflogReader, Tracer,
@@ -11,9 +12,9 @@ use oxitables::{
     *,
 };
 use std::{
-    future::Future,
-    pin::pin,
-    sync::mpsc,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::{Mutex, mpsc},
     task::{Context, Poll, Waker},
 };
 
@@ -122,6 +123,49 @@ fn a_dropped_change_that_is_refused_is_reported_as_refused() {
     });
 }
 
+/// What was logged, by any test of this program.
+static LOGGED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Log;
+
+impl log::Log for Log {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() <= log::Level::Warn
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        LOGGED.lock().unwrap().push(record.args().to_string());
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn who_drops_the_client_finds_it_in_the_log() {
+    log::set_logger(&Log).unwrap();
+    log::set_max_level(log::LevelFilter::Warn);
+    on_tokio(1, async || {
+        for (n, made) in [(1, false), (2, true)] {
+            let mut nft = Client::open().unwrap();
+            if made {
+                nft.apply(filled(|batch| batch.add(host()))).await.unwrap();
+            }
+            let later = busy();
+            assert!(drop_after_one_poll(nft.apply(chain(n))).is_none());
+            drop((nft, later));
+        }
+        // The pool has one thread: what began before this has ended.
+        ::tokio::task::spawn_blocking(|| ()).await.unwrap();
+        let logged = LOGGED.lock().unwrap();
+        for wanted in [
+            "a change that nobody waited for failed: nothing was changed: add chain inet host c1 ",
+            "a change was made that nobody waited for",
+        ] {
+            assert!(logged.iter().any(|line| line.starts_with(wanted)), "{wanted}: {logged:?}");
+        }
+    });
+}
+
 #[test]
 fn a_call_that_panics_is_an_error_whoever_waits_for_it() {
     on_tokio(1, async || {
@@ -166,9 +210,11 @@ fn commits_come_as_they_are_made() {
         while let Poll::Ready(news) = events.poll_next(&mut Context::from_waker(waker)) {
             take(news);
         }
-        // Tokio lets a task that finds much take a break.
+        // Tokio lets a task that finds much take a break. As a stream, on any thread.
+        let mut stream: Pin<Box<dyn Stream<Item = Result<News>> + Send>> = Box::pin(events);
         while told.len() < 51 {
-            let News::Commit(commit) = timeout(LIMIT, events.next()).await.unwrap().unwrap() else { panic!() };
+            let next = poll_fn(|cx| stream.as_mut().poll_next(cx));
+            let Some(Ok(News::Commit(commit))) = timeout(LIMIT, next).await.unwrap() else { panic!() };
             told.push(commit.generation.into());
         }
         let last = u32::from(nft.read(|nft| nft.generation()).await.unwrap());

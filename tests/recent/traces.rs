@@ -1,8 +1,9 @@
 //! IMAPS before SSH, trace by trace, with real TCP through three hosts.
 
-use crate::{Dice, firewall, iptables::Iptables};
+use crate::{Dice, iptables::Iptables};
 use oxitables::{
     Client,
+    recipes::{Recipe, imaps_before_ssh},
     testing::{
         self, Host, Sandbox,
         tcp::{self, EchoServer},
@@ -130,8 +131,7 @@ fn load_ours(lab: &Lab) {
     let mut nft = lab.router.run(Client::open).unwrap();
     // Twice: applying it again changes nothing.
     for _ in 0..2 {
-        let batch = firewall::batch(&mut nft, &[lab.hosts[MAIL]], WINDOW).unwrap();
-        nft.apply(&batch).unwrap();
+        nft.apply(&imaps_before_ssh([lab.hosts[MAIL]]).with_window(WINDOW).batch()).unwrap();
     }
 }
 
