@@ -4,10 +4,15 @@
 mod support;
 
 use oxitables::{
+    TcpFlags,
     recipes::{BruteForceGuard, Recipe, brute_force_guard},
-    testing::{Sandbox, packets::Answer::*, tcp},
+    testing::{
+        Sandbox,
+        packets::{Answer::*, Packet},
+        tcp,
+    },
 };
-use std::{process::ExitCode, thread::sleep, time::Duration};
+use std::{net::SocketAddr, process::ExitCode, thread::sleep, time::Duration};
 use support::{Done, Story, Version, address, apply, gateway};
 
 fn main() -> ExitCode {
@@ -91,6 +96,12 @@ pub(crate) fn tell(lab: &Sandbox) -> Done {
         story.chapter(&format!("with it: {version:?}"));
         apply(&server, &recipe().batch())?;
         let (from, ssh) = (m(version), to(version, 22));
+        for port in 1..=5 {
+            let nobody = SocketAddr::new(from, port);
+            world.run(|| Packet::tcp(nobody, ssh, TcpFlags::ACK.bits()).send())?;
+        }
+        story.tries(&mallory(version, Answered, "segments that ask for nothing count for nothing"))?;
+        sleep(WINDOW + Duration::from_millis(100));
         let mut first = world.run(|| tcp::connect(from, ssh, Duration::from_secs(4)))?;
         story.is("the first connects", tcp::ping(&mut first).is_ok());
         story.all(&[

@@ -4,8 +4,10 @@
 mod support;
 
 use oxitables::{
+    Batch, ChainType, Family, Hook, Port, Priority, Rule, Table, meta,
     recipes::{CloseReflectors, Recipe, close_reflectors},
-    testing::{Host, Sandbox, packets::Answer::*, packets::Packet, packets::udp_echo, tcp},
+    tcp,
+    testing::{self, Host, Sandbox, packets::Answer::*, packets::Packet, packets::udp_echo},
 };
 use std::{
     io,
@@ -13,14 +15,15 @@ use std::{
     process::ExitCode,
 };
 use support::{
-    Done, Story, Version, address, apply, gateway,
+    Done, INSIDE, OUTSIDE, Story, Version, apply,
     listen::{counted, sent},
+    site,
 };
 
 fn main() -> ExitCode {
     let options = "--outside NAME [--tcp PORT]... [--udp PORT]... (instead of 22, 80 and 1900)";
     support::main(options, tell, |options| {
-        let closed = close_reflectors(options.needed::<String>("--outside")?.as_str());
+        let closed = close_reflectors(options.interface("--outside")?.as_str());
         let (tcp, udp) = (options.all::<u16>("--tcp")?, options.all::<u16>("--udp")?);
         Ok(if tcp.is_empty() && udp.is_empty() { closed } else { closed.with_tcp(tcp).with_udp(udp) }.batch())
     })
@@ -30,9 +33,6 @@ fn main() -> ExitCode {
 pub(crate) fn recipe() -> CloseReflectors {
     close_reflectors("wan")
 }
-
-const OUTSIDE: u8 = 0;
-const INSIDE: u8 = 1;
 
 const COUNTERS: [&str; 6] = ["outside_in", "outside_out", "inside_in", "inside_out", "closed_in", "closed_out"];
 
@@ -52,25 +52,16 @@ fn cast(from: &Host, to: SocketAddr, payload: &[u8]) -> io::Result<()> {
 }
 
 pub(crate) fn tell(lab: &Sandbox) -> Done {
-    let [router, world, pc, bot] = ["router", "world", "pc", "bot"].map(|name| lab.host(name));
-    let (router, world, pc, bot) = (router?, world?, pc?, bot?);
-    lab.link((&router, "wan"), (&world, "eth0"))?;
-    lab.link((&router, "port1"), (&pc, "eth0"))?;
-    lab.link((&router, "port2"), (&bot, "eth0"))?;
-    router.bridge("lan", &["port1", "port2"])?;
-    for (host, interface, network, number) in [
-        (&router, "wan", OUTSIDE, 1),
-        (&world, "eth0", OUTSIDE, 2),
-        (&router, "lan", INSIDE, 1),
-        (&pc, "eth0", INSIDE, 2),
-        (&bot, "eth0", INSIDE, 3),
-    ] {
-        address(host, interface, network, number)?;
-    }
-    gateway(&world, OUTSIDE, 1)?;
-    gateway(&pc, INSIDE, 1)?;
-    gateway(&bot, INSIDE, 1)?;
+    let [router, world, pc, bot] = site(lab, ["router", "world", "pc", "bot"])?;
     router.forward()?;
+
+    let nat = Table::new(Family::Inet, "nat");
+    let published = nat.chain("published").with_type(ChainType::Nat).with_hook(Hook::Prerouting, Priority::DSTNAT);
+    let mut publish = Batch::new();
+    publish.add(nat).add(&published);
+    let ssh = Rule::new().when(meta::iifname().is("wan")).when(tcp::dport().is(8022)).redirect_to(Port::from(22));
+    publish.add(published.rule(ssh));
+    apply(&router, &publish)?;
 
     let (mut servers, mut echoes) = (Vec::new(), Vec::new());
     let (mut tries, mut datagrams) = (Vec::new(), Vec::new());
@@ -80,7 +71,7 @@ pub(crate) fn tell(lab: &Sandbox) -> Done {
         let at = |ip, port| SocketAddr::new(ip, port);
         for (host, ip) in [(&world, w), (&router, r), (&router, i), (&pc, p)] {
             for port in [22, 80, 443] {
-                servers.push(host.run(|| tcp::echo_server(at(ip, port)))?);
+                servers.push(host.run(|| testing::tcp::echo_server(at(ip, port)))?);
             }
             for port in [53, 1900] {
                 echoes.push(host.run(|| udp_echo(at(ip, port)))?);
@@ -104,6 +95,7 @@ pub(crate) fn tell(lab: &Sandbox) -> Done {
             support::udp(Silence, "ssdp to the outside, through it", &pc, p, at(w, 1900)),
             support::udp(Answered, "ssdp inside", &pc, p, at(i, 1900)),
             support::udp(Answered, "ssdp inside, among themselves", &bot, b, at(p, 1900)),
+            support::tcp(Answered, "ssh that is published as 8022", &world, w, at(r, 8022)),
             support::tcp(Answered, "https from outside", &world, w, at(r, 443)),
             support::tcp(Answered, "https to the outside", &pc, p, at(w, 443)),
             support::udp(Answered, "another datagram from outside", &world, w, at(p, 53)),

@@ -16,13 +16,13 @@ use std::{
     str::FromStr,
     time::Duration,
 };
-use support::{Done, Install, Story, Version, address, apply, gateway, listen::sent};
+use support::{Done, INSIDE, Install, OUTSIDE, Story, Version, address, apply, listen::sent, site};
 
 fn main() -> ExitCode {
     let options = "--inside NAME --outside NAME [--tcp PORT=ADDRESS:PORT]... [--udp PORT=ADDRESS:PORT]... \
                    [--routed-ipv6] [--mss-clamping] [--no-sysctl]";
     support::main(options, tell, |options| {
-        let [inside, outside] = ["--inside", "--outside"].map(|name| options.needed::<String>(name));
+        let [inside, outside] = ["--inside", "--outside"].map(|name| options.interface(name));
         let mut gateway = masquerade_gateway(inside?.as_str(), outside?.as_str());
         for Published(port, to) in options.all("--tcp")? {
             gateway = gateway.with_published_tcp(port, to);
@@ -59,9 +59,6 @@ pub(crate) fn recipe() -> MasqueradeGateway {
     })
 }
 
-const OUTSIDE: u8 = 0;
-const INSIDE: u8 = 1;
-
 const PC: u8 = 2;
 const WEB: u8 = 3;
 
@@ -74,25 +71,7 @@ fn seen(at: &Host, to: SocketAddr, from: &Host, source: IpAddr) -> io::Result<Ip
 }
 
 pub(crate) fn tell(lab: &Sandbox) -> Done {
-    let [gate, world, pc, web] = ["gateway", "world", "pc", "web"].map(|name| lab.host(name));
-    let (gate, world, pc, web) = (gate?, world?, pc?, web?);
-    lab.link((&gate, "wan"), (&world, "eth0"))?;
-    lab.link((&gate, "port1"), (&pc, "eth0"))?;
-    lab.link((&gate, "port2"), (&web, "eth0"))?;
-    gate.bridge("lan", &["port1", "port2"])?;
-    for (host, interface, network, number) in [
-        (&gate, "wan", OUTSIDE, 1),
-        (&world, "eth0", OUTSIDE, 2),
-        (&gate, "lan", INSIDE, 1),
-        (&pc, "eth0", INSIDE, PC),
-        (&web, "eth0", INSIDE, WEB),
-    ] {
-        address(host, interface, network, number)?;
-    }
-    gateway(&pc, INSIDE, 1)?;
-    gateway(&web, INSIDE, 1)?;
-    // So that it is the recipe that keeps them out.
-    gateway(&world, OUTSIDE, 1)?;
+    let [gate, world, pc, web] = site(lab, ["gateway", "world", "pc", "web"])?;
 
     let (mut servers, mut echoes) = (Vec::new(), Vec::new());
     for (host, tcp_ports, udp_ports) in
@@ -206,6 +185,13 @@ pub(crate) fn tell(lab: &Sandbox) -> Done {
     story.all(&to_itself)?;
     let narrow = segments()?;
     story.is(&format!("segments fit the way of 1280 bytes: {narrow} instead of {wide}"), narrow <= 1220 && wide > 1220);
+
+    story.chapter("a gateway with two addresses");
+    address(&gate, "wan", OUTSIDE, 11)?;
+    for (version, number) in [(Version::V4, 1), (Version::V4, 11), (Version::V6, 1), (Version::V6, 11)] {
+        let (own, to) = (version.ip(OUTSIDE, number), version.at(OUTSIDE, 2, 9999));
+        story.sees(&format!("the gateway's own from {own} is seen outside as"), own, seen(&world, to, &gate, own)?);
+    }
 
     story.chapter("afterwards");
     held.restore()?;

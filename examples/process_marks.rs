@@ -1,7 +1,7 @@
 //! A web server whose processes reach their database and nothing else: real processes, by control group, user and group.
 
 #[path = "support/mod.rs"]
-mod support;
+pub(crate) mod support;
 
 use oxitables::{
     Client,

@@ -10,7 +10,12 @@ use oxitables::{
     testing::{Host, Sandbox, packets::Answer, packets::Answer::*, packets::udp_echo, tcp},
     *,
 };
-use std::{collections::BTreeMap, net::IpAddr, process::ExitCode, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, UdpSocket},
+    process::ExitCode,
+    time::Duration,
+};
 use support::{
     Done, Install, Story, Try, Version, address, apply, gateway,
     process::{Group, Program, Who, has_all_users, loudly_skipped},
@@ -24,16 +29,19 @@ fn main() -> ExitCode {
         for kind in ["--cgroup", "--user", "--group", "--via"] {
             for value in options.all::<String>(kind)? {
                 let (table, name) = value.split_once('=').ok_or_else(|| format!("{kind} TABLE=…"))?;
-                let table = table.parse()?;
+                let table = table.parse().map_err(|_| format!("{kind} {value}: {table} is no table"))?;
                 let login = logins.remove(&table).unwrap_or_else(|| Login::by_table(table));
                 let login = match kind {
                     "--cgroup" => login.with(Cgroup::at(name)?),
                     "--user" => login.with(Uid::named(name)?),
                     "--group" => login.with(Gid::named(name)?),
-                    _ => login.via(name.parse()?),
+                    _ => login.via(name.parse().map_err(|_| format!("{kind} {value}: {name} is no address"))?),
                 };
                 logins.insert(table, login);
             }
+        }
+        if logins.is_empty() {
+            return Err("whose way? --cgroup, --user or --group TABLE=…, and --via TABLE=ROUTER".into());
         }
         let mut ways = route_by_login(logins.into_values())?;
         if let Some(bits) = options.one("--mark-bits")? {
@@ -59,11 +67,12 @@ pub(crate) fn recipe() -> RouteByLogin {
 }
 
 fn ways<const N: usize, const M: usize>(ssh: [Sender; N], local: [Sender; M]) -> oxitables::Result<RouteByLogin> {
-    let login = |table, senders: &mut dyn Iterator<Item = Sender>, network| {
-        let login = senders.fold(Login::by_table(table), Login::with);
-        Version::BOTH.iter().fold(login, |login, version| login.via(version.ip(network, 1)))
+    let login = |table, senders: &[Sender], network| {
+        let login = senders.iter().cloned().fold(Login::by_table(table), Login::with);
+        let login = Version::BOTH.iter().fold(login, |login, version| login.via(version.ip(network, 1)));
+        (!senders.is_empty()).then_some(login)
     };
-    Ok(route_by_login([login(102, &mut ssh.into_iter(), TWO), login(101, &mut local.into_iter(), ONE)])?)
+    route_by_login(login(102, &ssh, TWO).into_iter().chain(login(101, &local, ONE)))
 }
 
 /// Both halves.
@@ -105,6 +114,8 @@ pub(crate) fn tell(lab: &Sandbox) -> Done {
         router.forward()?;
     }
     gateway(&here, ONE, 1)?;
+    // Of two addresses a program may choose.
+    address(&here, "eth2", TWO, 3)?;
     passes_only(&one, BY_TWO)?;
     passes_only(&two, BY_ONE)?;
     here.sysctl("net/ipv4/ip_unprivileged_port_start", "0")?;
@@ -119,6 +130,9 @@ pub(crate) fn tell(lab: &Sandbox) -> Done {
     }
 
     let mut story = Story::new("route_by_login: who came by ssh leaves by router two, local users by router one");
+    story.chapter(
+        "only what leaves by router one is answered by port 1001, only what leaves by router two by port 1002",
+    );
     let lab = Lab { here: &here, far: &far };
     let of = |user| Who { user: Some(user), group: Some(user), within: None };
     if has_all_users() {
@@ -183,9 +197,11 @@ impl<'a> Lab<'a> {
         story.all(&self.leaves(BY_ONE, "before", &ssh))?;
         for version in Version::BOTH {
             ssh.serve(version.at(ONE, 2, 22))?;
+            ssh.hold(version.ip(ONE, 2), version.at(FAR, 9, BY_ONE))?;
         }
 
         let held = begin(self.here, ways)?;
+        story.is("connections from before go on", ssh.holds());
         story.all(&self.leaves(BY_TWO, "by ssh", &ssh))?;
         for (what, program) in [("local", &local), ("nobody's", &other)] {
             if let Some(program) = program {
@@ -199,6 +215,11 @@ impl<'a> Lab<'a> {
             story.tries(&support::tcp(Answered, "a neighbour", self.here, from, version.at(ONE, 1, 80)).by(&ssh))?;
             story.tries(&support::tcp(Answered, "this host", self.here, from, version.at(ONE, 2, 80)).by(&ssh))?;
             story.is("the session itself is answered the way it came", self.hears(far, version));
+        }
+        for version in Version::BOTH {
+            for own in [2, 3].map(|number| version.ip(TWO, number)) {
+                story.sees(&format!("{own}, of that way, is seen as"), own, self.seen(&ssh, own, version)?);
+            }
         }
         let strict = |name, value| self.here.sysctl(&format!("net/ipv4/conf/eth2/{name}"), value);
         strict("rp_filter", "1")?;
@@ -218,6 +239,15 @@ impl<'a> Lab<'a> {
         strict("rp_filter", "0")?;
         strict("src_valid_mark", "0")?;
         Ok(())
+    }
+
+    /// As whom somebody far away sees a program that sends from an address.
+    fn seen(&self, program: &Program, from: IpAddr, version: Version) -> Done<IpAddr> {
+        let to = version.at(FAR, 9, 999);
+        let socket = self.far.run(|| UdpSocket::bind(to))?;
+        socket.set_read_timeout(Some(Duration::from_secs(4)))?;
+        support::udp(Silence, "", self.here, from, to).by(program).act(Duration::from_millis(1))?;
+        Ok(socket.recv_from(&mut [0; 9])?.1.ip())
     }
 
     /// Whether somebody far away is answered by a program that came by ssh.

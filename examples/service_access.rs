@@ -7,9 +7,10 @@ use oxitables::{
     LogLevel,
     data::{Uid, Weekday},
     recipes::{Hours, Recipe, Service, ServiceAccess, Touch, Touches, service_access},
-    testing::{Sandbox, packets::Answer::*, packets::udp_echo, tcp},
+    testing::{Sandbox, packets::Answer::*, packets::Packet, packets::udp_echo, tcp},
 };
 use std::{
+    net::SocketAddr,
     ops::ControlFlow,
     process::ExitCode,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -109,7 +110,8 @@ fn of<T: std::str::FromStr<Err: std::fmt::Display>>(all: &[(String, String)], se
 /// What spawn was for.
 fn watch_group(group: u16) -> Done {
     Touches::bind(group)?.each(Duration::MAX, |touch| {
-        println!("{} {:?} by {:?}", touch.service, touch.flow, touch.user);
+        let by = touch.user.map(|user| format!(" by user {user}")).unwrap_or_default();
+        println!("{}: {}{by}", touch.service, touch.flow);
         ControlFlow::Continue(())
     })?;
     Ok(())
@@ -271,6 +273,13 @@ pub(crate) fn tell(lab: &Sandbox) -> Done {
         let touch = next(&mut touches)?;
         let told = touch.service == "smtp" && touch.flow.saddr == s && port(&touch) == 25;
         story.is("is told, with the user, and nobody who may was", told && touch.user == Some(Uid::from(0)));
+    }
+    for version in Version::BOTH {
+        let (a, s) = (version.ip(ATTACKER, 2), version.ip(0, 2));
+        // SYN and ACK, which nobody asked for: the kernel resets it.
+        attacker.run(|| Packet::tcp(SocketAddr::new(a, 25), SocketAddr::new(s, 5000), 0x12).send())?;
+        story.tries(&support::tcp(Silence, "web", &attacker, a, version.at(0, 2, 443)))?;
+        story.is("is told, and no reset before, which an attacker asked for", port(&next(&mut touches)?) == 443);
     }
     story.end()
 }

@@ -4,17 +4,22 @@
 mod support;
 
 use oxitables::{
+    Batch, Family, Hook, Icmpv6Type, Priority, Rule, Table, counter_named,
+    expr::Counter,
+    icmpv6, ip, ip6,
+    model::Object,
     recipes::{Recipe, StrictSource, strict_source},
     sysctl::{self, Interface::Every, ipv4},
     testing::{Host, Sandbox, packets::Answer::*, packets::Packet, packets::udp_echo, tcp},
 };
 use std::{
-    net::{IpAddr, SocketAddr, UdpSocket},
+    net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket},
     process::ExitCode,
 };
 use support::{
-    Done, Install, Story, Version, address, apply, gateway,
+    Done, INSIDE, Install, OUTSIDE, Story, Version, apply,
     listen::{Sent, counted, sent},
+    site,
 };
 
 fn main() -> ExitCode {
@@ -33,8 +38,6 @@ pub(crate) fn recipe() -> StrictSource {
     strict_source().with_loose(["vpn"])
 }
 
-const OUTSIDE: u8 = 0;
-const INSIDE: u8 = 1;
 /// Behind the world.
 const BEYOND: u8 = 7;
 /// Where no route leads.
@@ -87,23 +90,7 @@ fn redirect(from: IpAddr, to: IpAddr, gateway: IpAddr, target: IpAddr) -> Packet
 }
 
 pub(crate) fn tell(lab: &Sandbox) -> Done {
-    let [router, world, pc, neighbour] = ["router", "world", "pc", "neighbour"].map(|name| lab.host(name));
-    let (router, world, pc, neighbour) = (router?, world?, pc?, neighbour?);
-    lab.link((&router, "wan"), (&world, "eth0"))?;
-    lab.link((&router, "port1"), (&pc, "eth0"))?;
-    lab.link((&router, "port2"), (&neighbour, "eth0"))?;
-    router.bridge("lan", &["port1", "port2"])?;
-    for (host, interface, network, number) in [
-        (&router, "wan", OUTSIDE, 1),
-        (&world, "eth0", OUTSIDE, 2),
-        (&router, "lan", INSIDE, 1),
-        (&pc, "eth0", INSIDE, 2),
-        (&neighbour, "eth0", INSIDE, 3),
-    ] {
-        address(host, interface, network, number)?;
-    }
-    gateway(&world, OUTSIDE, 1)?;
-    gateway(&pc, INSIDE, 1)?;
+    let [router, world, pc, _neighbour] = site(lab, ["router", "world", "pc", "neighbour"])?;
     for version in Version::BOTH {
         router.route(version.net(BEYOND), version.ip(OUTSIDE, 2))?;
     }
@@ -153,6 +140,11 @@ pub(crate) fn tell(lab: &Sandbox) -> Done {
     story.all_open(&tries)?;
     story.all_arrive(&datagrams(&router, &world, &pc, &strict))?;
     story.all_arrive(&routed)?;
+    let (all, to) = (SocketAddr::from(([10, 0, INSIDE, 255], 4000)), Version::V4.at(INSIDE, 1, 5000));
+    let everybody = [sent(false, format!("everybody, from inside: {all} -> {to}"), &router, to, || {
+        pc.run(|| Packet::udp(all, to, b"?").send())
+    })];
+    story.all_arrive(&everybody)?;
     let recipe = recipe();
     let read = |name| counted(&router, &recipe.table(), name);
 
@@ -162,19 +154,41 @@ pub(crate) fn tell(lab: &Sandbox) -> Done {
     story.is("so far no source was forged", read("spoofed")? == 0);
     story.all_sent(&datagrams(&router, &world, &pc, &strict))?;
     story.sees("forged, counted", 20, read("spoofed")?);
+    story.all_sent(&everybody)?;
     story.all_sent(&routed)?;
     story.sees("source routes, counted", 5, read("source_routed")?);
 
-    story.chapter("what asks without an address");
-    let unspecified = IpAddr::from([0; 16]);
-    let question = Packet::icmp(unspecified, "ff02::1:ff00:1".parse()?, 135, 0, [0; 4], &{
-        let IpAddr::V6(asked) = Version::V6.ip(INSIDE, 1) else { return Err("is of IPv6".into()) };
-        asked.octets()
-    });
-    let before = read("spoofed")?;
-    pc.run(|| question.hops(255).send())?;
-    story.tries(&support::ping(Answered, "afterwards", &pc, Version::V6.ip(INSIDE, 2), Version::V6.ip(INSIDE, 1)))?;
-    story.is("whose address is this? is no forgery", read("spoofed")? == before);
+    for version in Version::BOTH {
+        let before = read("spoofed")?;
+        let (own, to) = (version.at(INSIDE, 1, 4000), version.at(OUTSIDE, 1, 5000));
+        world.run(|| Packet::udp(own, to, b"?").send())?;
+        story.soon(&format!("its own address, from outside: {own} -> {to}"), || Ok(read("spoofed")? == before + 1))?;
+    }
+
+    story.chapter("what has to pass");
+    // Counts what the recipe has let through.
+    let probe = Table::new(Family::Inet, "probe");
+    let passed = probe.chain("passed").with_hook(Hook::Prerouting, Priority::FILTER);
+    let solicit = icmpv6::type_().is(Icmpv6Type::ND_NEIGHBOR_SOLICIT);
+    let mut batch = Batch::new();
+    batch.add(&probe).add(&passed);
+    for (name, what) in [
+        ("asking", Rule::new().when(ip6::saddr().is(Ipv6Addr::UNSPECIFIED)).when(solicit)),
+        ("joining", Rule::new().when(ip::option::ra::exists().is(true))),
+    ] {
+        batch.add(Object::new(&probe, name, Counter::new()));
+        batch.add(passed.rule(what.then(counter_named(name))));
+    }
+    apply(&router, &batch)?;
+    let asked: Ipv6Addr = "fd00:0:0:1::1".parse()?;
+    let question =
+        Packet::icmp(Ipv6Addr::UNSPECIFIED.into(), "ff02::1:ff00:1".parse()?, 135, 0, [0; 4], &asked.octets())
+            .hops(255);
+    pc.run(|| question.send())?;
+    story.soon("from ::, whose address is this?", || Ok(counted(&router, &probe, "asking")? > 0))?;
+    let group = world.run(|| UdpSocket::bind("0.0.0.0:0"))?;
+    group.join_multicast_v4(&"239.1.2.3".parse()?, &"10.0.0.2".parse()?)?;
+    story.soon("router alert, of who joins a group", || Ok(counted(&router, &probe, "joining")? > 0))?;
 
     story.chapter("redirects");
     for version in Version::BOTH {

@@ -5,16 +5,20 @@ mod support;
 
 use ipnetwork::IpNetwork;
 use oxitables::{
+    Batch, Family, Hook, IcmpType, Icmpv6Type, Priority, Rule, Table, counter_named,
+    expr::Counter,
+    icmp, icmpv6,
+    model::Object,
     recipes::{Recipe, VpsBaseline, vps_baseline},
-    testing::{Sandbox, packets::Answer::*, packets::udp_echo, tcp},
+    testing::{Sandbox, packets::Answer::*, packets::Packet, packets::udp_echo, tcp},
 };
 use std::{process::ExitCode, time::Duration};
-use support::{Done, Story, Version, address, apply, gateway};
+use support::{Done, Story, Version, address, apply, gateway, listen::counted};
 
 fn main() -> ExitCode {
     let options = "--interface NAME [--ssh-port PORT] [--ssh-from NETWORK]... [--ping] [--dhcpv6]";
     support::main(options, tell, |options| {
-        let mut vps = vps_baseline(options.needed::<String>("--interface")?.as_str());
+        let mut vps = vps_baseline(options.interface("--interface")?.as_str());
         if let Some(port) = options.one::<u16>("--ssh-port")? {
             vps = vps.with_ssh_port(port);
         }
@@ -97,6 +101,23 @@ pub(crate) fn tell(lab: &Sandbox) -> Done {
     for version in Version::BOTH {
         let closed = version.at(WORLD, 2, 9);
         story.tries(&support::udp(Refused, "an error that is related", &server, version.ip(0, 2), closed))?;
+    }
+    let replies = Table::new(Family::Inet, "replies");
+    let chain = replies.chain("input").with_hook(Hook::Input, Priority::FILTER);
+    let mut heard = Batch::new();
+    heard.add(&replies).add(Object::new(&replies, "heard", Counter::new())).add(&chain);
+    for reply in [icmp::type_().is(IcmpType::ECHO_REPLY), icmpv6::type_().is(Icmpv6Type::ECHO_REPLY)] {
+        heard.add(chain.rule(Rule::new().when(reply).then(counter_named("heard"))));
+    }
+    apply(&world, &heard)?;
+    for (version, request) in Version::BOTH.into_iter().zip([8, 128]) {
+        let before = counted(&world, &replies, "heard")?;
+        let flood = Packet::icmp(version.ip(WORLD, 2), version.ip(0, 2), request, 0, [0, 1, 0, 1], &[]);
+        world.run(|| (0..200).try_for_each(|_| flood.send()))?;
+        // The last of what was sent has come when this is answered.
+        story.tries(&support::tcp(Answered, "after a flood", &server, version.ip(0, 2), version.at(WORLD, 2, 80)))?;
+        let answered = counted(&world, &replies, "heard")? - before;
+        story.is("of a flood of echo requests by one program a part is answered", (1..200).contains(&answered));
     }
     story.is("an ssh session from before lives on", tcp::ping(&mut old).is_ok());
     story.end()

@@ -45,6 +45,8 @@
 //!   people write. They are lowered onto registers: byte order, masks and implied protocol matches are this crate's business.
 //! * [`client::Writer`] gathers thousands of small changes, [`client::Owned`] is a table that goes with its owner, and
 //!   [`Client::apply_confirmed`] makes changes that undo themselves unless they are confirmed.
+//! * Networks (`192.0.2.0/24`) are those of the crate [`ipnetwork`].
+//! * [`recipes`] are ready firewalls, tables that you extend.
 //! * [`Recent`] keeps lists of recently seen addresses as iptables' `recent` match does.
 //! * [`data::MarkRegistry`] hands out bits of marks; `route` (a feature) has packets with a mark leave by another router.
 //! * [`Client::reconcile`] makes the kernel's tables what a [`Ruleset`](model::Ruleset) says, with as little as it takes; see
@@ -74,6 +76,10 @@ pub struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/guide/agents.md")]
 pub struct Agents;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guide/recipes.md")]
+pub struct RecipesGuide;
 
 #[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../docs/guide/events.md")]
@@ -126,6 +132,7 @@ pub use expr::LogLevel;
 #[cfg(feature = "rustables")]
 #[doc(inline)]
 pub use interop::rustables;
+pub use ipnetwork;
 #[doc(inline)]
 pub use model::{Chain, Table};
 #[doc(inline)]

@@ -126,10 +126,15 @@ fn listed() -> Vec<String> {
     let output = Command::new(program("nft").unwrap()).args(["list", "ruleset"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let lives = |line: &str| {
-        line.split(' ')
-            .filter(|word| !word.contains('s') || !word.starts_with(char::is_numeric))
-            .collect::<Vec<_>>()
-            .join(" ")
+        let (mut words, mut kept) = (line.split(' '), Vec::new());
+        while let Some(word) = words.next() {
+            kept.push(word);
+            if word == "expires" {
+                // How long.
+                words.next();
+            }
+        }
+        kept.join(" ")
     };
     let mut lines: Vec<String> = text.lines().map(lives).collect();
     lines.sort();

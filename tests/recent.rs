@@ -8,6 +8,8 @@ mod guard;
 mod hits;
 #[path = "recent/iptables.rs"]
 mod iptables;
+#[path = "common/nfts.rs"]
+mod nfts;
 #[path = "recent/traces.rs"]
 mod traces;
 

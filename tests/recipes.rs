@@ -47,13 +47,29 @@ stories! {
     vps_baseline "../examples/vps_baseline.rs"
 }
 
+/// Not a test: what a program in the stories runs.
+#[test]
+#[ignore = "is started by the stories"]
+fn program() {
+    use process_marks::support::process;
+    if process::is_program() {
+        process::run();
+        // The harness has nobody to speak to.
+        std::process::exit(0);
+    }
+}
+
 #[path = "recipes/again.rs"]
 mod again;
 #[path = "recipes/bad_input.rs"]
 mod bad_input;
 #[path = "recipes/bad_senders.rs"]
 mod bad_senders;
+#[path = "recipes/beside.rs"]
+mod beside;
 #[path = "recipes/guide.rs"]
 mod guide;
+#[path = "common/nfts.rs"]
+mod nfts;
 #[path = "recipes/nmap.rs"]
 mod nmap;

@@ -5,7 +5,8 @@ use oxitables::{Client, Table, expr::ObjectType, model::ObjectData, testing::Hos
 use std::{
     io::{self, ErrorKind},
     net::{SocketAddr, UdpSocket},
-    time::Duration,
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 /// Something that is sent, and whether it arrives.
@@ -31,7 +32,7 @@ pub fn sent<'a>(
 impl Sent<'_> {
     fn arrives(&self, patience: Duration) -> io::Result<bool> {
         let at = self.at;
-        let socket = self.host.run(|| UdpSocket::bind(at))?;
+        let socket = self.host.run(|| bind(at))?;
         socket.set_read_timeout(Some(patience))?;
         match (self.send)() {
             // Not let out.
@@ -41,6 +42,19 @@ impl Sent<'_> {
         match socket.recv(&mut [0; 64]) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
             heard => heard.map(|_| true),
+        }
+    }
+}
+
+/// Binds a socket where another one has just been closed. A program that is being started may hold that for a moment more, until it is itself.
+fn bind(at: SocketAddr) -> io::Result<UdpSocket> {
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        match UdpSocket::bind(at) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && Instant::now() < give_up => {
+                sleep(Duration::from_millis(5));
+            }
+            bound => return bound,
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod process;
 
 use oxitables::{
     Batch, Client,
+    data::IfIndex,
     model::Ruleset,
     route::{Entry, Routing},
     sysctl::{self, Setting},
@@ -50,6 +51,7 @@ pub fn main<I: Into<Install>>(
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     let verb = if arguments.is_empty() { String::new() } else { arguments.remove(0) };
     let mut given = Options(arguments);
+    let usage = format!("usage: {name} [apply|show {options}]");
     let made = || -> Done<Install> {
         let install = recipe(&mut given)?.into();
         given.all_known()?;
@@ -59,7 +61,11 @@ pub fn main<I: Into<Install>>(
         "" => Sandbox::new().map_err(Into::into).and_then(|lab| tell(&lab)),
         "apply" => made().and_then(|install| install.apply()),
         "show" => made().and_then(|install| install.show()),
-        _ => Err(format!("usage: {name} [apply|show {options}]").into()),
+        "--help" | "-h" | "help" => {
+            println!("{usage}");
+            Ok(())
+        }
+        _ => Err(usage.into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -93,11 +99,16 @@ impl Install {
         Self { routes, ..batch.into() }
     }
 
+    /// Parameters come last: nothing is forwarded before the rules are there.
     fn apply(self) -> Done {
-        let (set, added) = (sysctl::set(self.settings)?, Routing::open()?.add(self.routes)?);
+        let added = Routing::open()?.add(self.routes)?;
         Client::open()?.apply(&self.batch)?;
-        set.keep();
         added.keep();
+        let set = sysctl::set(self.settings).map_err(|error| format!("the table is installed, but {error}"))?;
+        set.keep();
+        for table in Ruleset::made_by(&self.batch)?.tables {
+            println!("installed: table {} {}", table.family, table.name);
+        }
         Ok(())
     }
 
@@ -135,6 +146,15 @@ impl Options {
     /// The value of an option that has to be said.
     pub fn needed<T: FromStr<Err: Display>>(&mut self, name: &str) -> Done<T> {
         self.one(name)?.ok_or_else(|| format!("{name} is needed").into())
+    }
+
+    /// The name of an interface. It may come later, but is more likely misspelt.
+    pub fn interface(&mut self, name: &str) -> Done<String> {
+        let interface: String = self.needed(name)?;
+        if IfIndex::named(&interface).is_err() {
+            eprintln!("note: there is no interface {interface} yet");
+        }
+        Ok(interface)
     }
 
     /// Whether an option without a value is said.
@@ -206,6 +226,35 @@ pub fn gateway(host: &Host, network: u8, number: u8) -> Done {
     Version::BOTH.iter().try_for_each(|version| Ok(host.default_route(version.ip(network, number))?))
 }
 
+/// Network of the outside of a [`site`], and its number of the router there (1) and of the world (2).
+pub const OUTSIDE: u8 = 0;
+/// Network of its inside: the router is 1, its two machines 2 and 3.
+pub const INSIDE: u8 = 1;
+
+/// A router with the world at `wan`, and two machines at its bridge `lan`. All know their ways by it; it does not forward yet.
+pub fn site(lab: &Sandbox, names: [&str; 4]) -> Done<[Host; 4]> {
+    let [router, world, one, other] = names.map(|name| lab.host(name));
+    let all = [router?, world?, one?, other?];
+    let [router, world, one, other] = &all;
+    lab.link((router, "wan"), (world, "eth0"))?;
+    lab.link((router, "port1"), (one, "eth0"))?;
+    lab.link((router, "port2"), (other, "eth0"))?;
+    router.bridge("lan", &["port1", "port2"])?;
+    for (host, interface, network, number) in [
+        (router, "wan", OUTSIDE, 1),
+        (world, "eth0", OUTSIDE, 2),
+        (router, "lan", INSIDE, 1),
+        (one, "eth0", INSIDE, 2),
+        (other, "eth0", INSIDE, 3),
+    ] {
+        address(host, interface, network, number)?;
+        if number > 1 {
+            gateway(host, network, 1)?;
+        }
+    }
+    Ok(all)
+}
+
 /// Applies a batch on a host.
 pub fn apply(host: &Host, batch: &Batch) -> Done {
     Ok(host.run(|| Client::open()?.apply(batch)).map(drop)?)
@@ -273,7 +322,7 @@ impl<'a> Try<'a> {
         Self { by: By::Program(program, true), ..self }
     }
 
-    fn act(&self, patience: Duration) -> Done<Answer> {
+    pub fn act(&self, patience: Duration) -> Done<Answer> {
         let act @ Act(kind, from, to) = self.act;
         match self.by {
             By::Host(host) => Ok(host.run(|| act.act(patience))?),
@@ -300,8 +349,8 @@ impl Story {
     /// A line of the table.
     pub fn sees<T: Display + PartialEq>(&mut self, what: &str, expected: T, happened: T) {
         let told = expected == happened;
-        let mark = if told { String::new() } else { format!("   NOT AS TOLD: {expected}") };
-        println!("  {what:<80} {happened:>12}{mark}");
+        let mark = if told { "as told".to_owned() } else { format!("NOT AS TOLD: {expected}") };
+        println!("  {what:<92} {happened:>12}   {mark}");
         if !told {
             self.wrong.push(format!("{what}: {happened} instead of {expected}"));
         }

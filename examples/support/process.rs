@@ -1,8 +1,8 @@
 //! Programs of a host as real processes: of a user, of a group, in a control group. They do what they are told, and start shells.
 //!
-//! Each is this program once more, with [`AS_PROGRAM`] in its environment: an example looks for it first thing, in tests it is a test.
+//! Each is this program once more, with [`AS_PROGRAM`] in its environment: an example looks for it first thing, and `tests/recipes.rs` has a test `program`.
 
-use super::{Act, Done};
+use super::{Act, Done, PATIENCE};
 use oxitables::{
     data::Cgroup,
     testing::{Host, packets::Answer, packets::udp_echo, tcp},
@@ -11,7 +11,7 @@ use std::{
     cell::RefCell,
     env, fs,
     io::{self, BufRead, BufReader, Write},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     os::unix::process::CommandExt,
     path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
@@ -60,6 +60,16 @@ impl Program {
         self.ask(&format!("serve {at}")).map(drop)
     }
 
+    /// Opens a TCP connection and keeps it.
+    pub fn hold(&self, from: IpAddr, to: SocketAddr) -> Done {
+        self.ask(&format!("hold {from} {to}")).map(drop)
+    }
+
+    /// Whether what it holds is answered still.
+    pub fn holds(&self) -> bool {
+        self.ask("held").is_ok()
+    }
+
     /// Tries something; a shell that it starts does, if it is told so.
     pub(super) fn tries(&self, what: &str, patience: Duration, shell: bool) -> Done<Answer> {
         let shell = if shell { "shell " } else { "" };
@@ -100,8 +110,7 @@ fn answer(output: &mut impl BufRead) -> Done<String> {
 
 /// This program once more.
 fn again(mut command: Command) -> Command {
-    let test = module_path!().split_once("::").map_or("", |(_, path)| path).to_owned() + "::program";
-    command.args([&test, "--exact", "--ignored", "--nocapture"]).env(AS_PROGRAM, test);
+    command.args(["program", "--exact", "--ignored", "--nocapture"]).env(AS_PROGRAM, "1");
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     command
 }
@@ -114,6 +123,7 @@ pub fn is_program() -> bool {
 /// What such a process does.
 pub fn run() {
     let mut servers: Vec<Box<dyn std::any::Any>> = Vec::new();
+    let mut held = Vec::new();
     for line in io::stdin().lines().map_while(Result::ok) {
         let mut act = || -> Done<String> {
             let words: Vec<&str> = line.split(' ').collect();
@@ -124,6 +134,8 @@ pub fn run() {
                     let at: SocketAddr = at.parse()?;
                     servers.push(Box::new((tcp::echo_server(at)?, udp_echo(at)?)));
                 }
+                ["hold", from, to] => held.push(tcp::connect(from.parse()?, to.parse()?, PATIENCE)?),
+                ["held"] => held.iter_mut().try_for_each(tcp::ping)?,
                 ["shell", ..] => return shell(&words[1..].join(" ")),
                 [kind, from, to, patience] => {
                     let patience = Duration::from_millis(patience.parse()?);
@@ -148,18 +160,6 @@ fn shell(line: &str) -> Done<String> {
     let said = sh.stdout.take().ok_or("a shell without output").map(|output| answer(&mut BufReader::new(output)))?;
     sh.wait()?;
     said
-}
-
-/// Not a test: what a program in the tests runs.
-#[cfg(test)]
-#[test]
-#[ignore = "is started by the stories"]
-fn program() {
-    if is_program() {
-        run();
-        // The harness has nobody to speak to.
-        std::process::exit(0);
-    }
 }
 
 /// Whether there are other users here than root: an ordinary user's namespace has none.

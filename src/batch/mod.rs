@@ -4,8 +4,10 @@
 
 mod cut;
 mod describe;
+mod elements;
 mod graph;
 mod item;
+mod sent;
 
 pub(crate) use cut::Part;
 pub(crate) use describe::{Fields, describe};
@@ -16,10 +18,10 @@ pub(crate) use item::{Item, Place, SetName};
 use crate::{
     data::{DataType, Family, Name},
     expr::Expr,
-    model::{self, Chain, Generation, Set, Table},
+    model::{self, Chain, Generation, Table},
     wire::{
-        EncodeError, Form, Malformed, Step, Writer, attrs,
-        message::{self, F_CREATE, F_ECHO, F_EXCL, F_REQUEST, SUBSYSTEM},
+        EncodeError, Form, Malformed, Writer,
+        message::{self, F_REQUEST, SUBSYSTEM},
     },
 };
 use std::{collections::HashSet, fmt};
@@ -138,24 +140,6 @@ impl fmt::Display for Verb {
             Self::Rename => "rename",
             Self::Update => "update",
         })
-    }
-}
-
-/// `NFTA_SET_ELEM_LIST_ELEMENTS` is an attribute: its length has 16 bits.
-const LIST_MAX: usize = u16::MAX as usize - 4;
-
-/// Where the parts of a message with a list of elements start.
-#[derive(Clone, Copy)]
-struct List {
-    message: usize,
-    list: usize,
-    first: usize,
-}
-
-impl List {
-    fn close(self, out: &mut Writer) {
-        out.close(self.list);
-        message::finish(out, self.message);
     }
 }
 
@@ -506,204 +490,5 @@ impl Batch {
     /// Records that the current operation has no form on the wire.
     pub(crate) fn refuse(&mut self, error: EncodeError) {
         self.refused.push((self.operations.len().saturating_sub(1), error));
-    }
-
-    /// Writes elements as one operation: as many messages as the 16-bit length of a list asks for, split between items.
-    ///
-    /// `write` appends the list entries of one item; an error is reported as that of the item.
-    pub(crate) fn elements<T>(
-        &mut self,
-        verb: Verb,
-        set: &SetName<'_>,
-        items: impl IntoIterator<Item = T>,
-        write: impl FnMut(&T, &mut Writer) -> Result<(), Malformed>,
-    ) {
-        self.operation(verb);
-        self.element_messages(verb, set, items, write);
-    }
-
-    /// The same within the current operation.
-    pub(crate) fn element_messages<T>(
-        &mut self,
-        verb: Verb,
-        set: &SetName<'_>,
-        items: impl IntoIterator<Item = T>,
-        mut write: impl FnMut(&T, &mut Writer) -> Result<(), Malformed>,
-    ) {
-        let (kind, flags) = match verb {
-            Verb::Create => (12, F_CREATE | F_EXCL),
-            Verb::Delete => (14, 0),
-            Verb::Destroy => (30, 0),
-            _ => (12, F_CREATE),
-        };
-        let before = (self.messages, self.last);
-        let mut out = Writer::reuse(std::mem::take(&mut self.out), Form::Request);
-        let mut wrong = Vec::new();
-        let mut open = |out: &mut Writer, wrong: &mut Vec<EncodeError>| {
-            let message = self.begin_message(out, kind, flags, set.family);
-            set.write(out);
-            wrong.extend(out.take_error());
-            let list = out.open(out.nested(3));
-            List { message, list, first: out.len() }
-        };
-        let mut list = None;
-        for (index, item) in items.into_iter().enumerate() {
-            let current = list.unwrap_or_else(|| open(&mut out, &mut wrong));
-            list = Some(current);
-            let start = out.len();
-            let written = write(&item, &mut out);
-            if let Some(error) = written.err().map(EncodeError::from).or_else(|| out.take_error()) {
-                out.truncate(start);
-                wrong.push(error.within(Step::Index(index)).within(Step::Field("elements")));
-            } else if out.len() - current.first > LIST_MAX && start > current.first {
-                // Full: this item starts the next message.
-                let item = out.split_off(start);
-                current.close(&mut out);
-                list = Some(open(&mut out, &mut wrong));
-                out.bytes(&item);
-            }
-        }
-        match list {
-            // No item is for this set, as where a pair of them shares a list. One that is refused keeps its message: the
-            // error names the set by it.
-            Some(list) if out.len() == list.first && wrong.is_empty() => {
-                out.truncate(list.message);
-                (self.messages, self.last) = before;
-            }
-            Some(list) => list.close(&mut out),
-            None => {}
-        }
-        let (buf, error) = out.into_parts();
-        self.out = buf;
-        if before.0 < self.messages {
-            self.note_classic(set.family, self.last);
-        }
-        wrong.into_iter().chain(error).for_each(|error| self.refuse(error));
-    }
-
-    /// `NFNL_MSG_BATCH_BEGIN`, sequence number 0; with `echo` also what makes the kernel tell the generation of the commit.
-    pub(crate) fn begin(&self, expected: Option<Generation>, echo: bool) -> Vec<u8> {
-        let mut out = Writer::new(Form::Request);
-        let begin = message::begin(&mut out, 0x10, F_REQUEST, 0, 0, SUBSYSTEM);
-        if let Some(generation) = expected {
-            out.attr(1, "generation", |out| out.bytes(&generation.0.to_be_bytes()));
-        }
-        message::finish(&mut out, begin);
-        if echo {
-            // The kernel sends the new generation to the sender of a batch whose first message asks for an echo. To ask for
-            // that on a message of the caller's would also echo all that it makes. This one makes nothing: it destroys
-            // the table with handle 0, and handles count from 1. The handle is what counts; the name is there because a
-            // message without either would mean every table.
-            let (kind, flags) = (SUBSYSTEM << 8 | 26, F_REQUEST | F_ECHO);
-            let destroy = message::begin(&mut out, kind, flags, Self::ECHO_SEQ, Family::Inet.into(), 0);
-            out.attr(1, "name", |out| out.bytes(b"no table of this name\0"));
-            out.attr(4, "handle", |out| out.bytes(&[0; 8]));
-            message::finish(&mut out, destroy);
-        }
-        out.into_parts().0
-    }
-
-    /// Sequence number of what is added to a batch to learn its generation.
-    pub(crate) const ECHO_SEQ: u32 = u32::MAX;
-
-    /// `NFNL_MSG_BATCH_END`, numbered after the last message.
-    pub(crate) fn end(&self, flags: u16) -> [u8; message::ATTRIBUTES] {
-        message::header(0x11, F_REQUEST | flags, self.messages + 1, 0, SUBSYSTEM)
-    }
-
-    /// The messages, and where the last one starts.
-    pub(crate) fn body(&self) -> (&[u8], usize) {
-        (&self.out, self.last)
-    }
-
-    /// The operation that a message belongs to, and the message.
-    pub(crate) fn find(&self, seq: u32) -> Option<(usize, message::Message<'_>)> {
-        let index = self.operations.partition_point(|op| op.seq <= seq).checked_sub(1)?;
-        let from = &self.out[self.operations[index].offset..];
-        let message = message::messages(from).flatten().find(|m| m.seq == seq)?;
-        Some((index, message))
-    }
-
-    /// The operations: the verb and the messages of each.
-    pub(crate) fn each_operation(&self) -> impl Iterator<Item = (Verb, impl Iterator<Item = message::Message<'_>>)> {
-        let ends = self.operations.iter().skip(1).map(|next| next.offset).chain([self.out.len()]);
-        self.operations
-            .iter()
-            .zip(ends)
-            .map(|(op, end)| (op.verb, message::messages(&self.out[op.offset..end]).flatten()))
-    }
-
-    /// How many elements an operation has in its messages before this one.
-    pub(crate) fn elements_before(&self, operation: usize, seq: u32) -> usize {
-        let from = self.operations.get(operation).map_or(&[][..], |op| &self.out[op.offset..]);
-        let earlier = message::messages(from).flatten().take_while(|m| m.seq < seq);
-        earlier.filter_map(|m| Fields::of(&m).get(3)).map(|list| attrs(list).count()).sum()
-    }
-
-    /// Verb and object of an operation, in words.
-    pub(crate) fn operation_text(&self, index: usize) -> (Verb, String) {
-        let Some(op) = self.operations.get(index) else {
-            return (Verb::Add, "nothing".into());
-        };
-        // What was refused may have no message at all.
-        let end = self.operations.get(index + 1).map_or(self.out.len(), |next| next.offset);
-        let object = message::messages(&self.out[op.offset..end]).flatten().next().map(|m| describe(&m));
-        (op.verb, object.unwrap_or_default())
-    }
-
-    /// The set of this batch with these names.
-    pub(crate) fn set(&self, family: Family, table: &Name, name: &Name) -> Option<Set> {
-        message::messages(&self.out)
-            .flatten()
-            .filter(|m| m.nft() == Some(9) && m.family() == u8::from(family))
-            .filter_map(|m| Set::decode_attrs(family, m.attributes()).ok())
-            .find(|set| set.table == *table && set.name == *name)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        data::{DataType, Value},
-        model::Element,
-        wire::attrs,
-    };
-
-    fn set() -> Set {
-        Set::new(&Table::new(Family::Ip, "t"), "s", DataType::from(7), 4)
-    }
-
-    fn element(i: u32) -> Element {
-        Element::new(Value::new(&i.to_be_bytes()).unwrap())
-    }
-
-    #[test]
-    fn element_lists_are_as_full_as_their_length_allows_and_lose_nothing() {
-        let (set, mut batch) = (set(), Batch::new());
-        batch.add(set.elements((0..10_000).map(element)));
-        assert_eq!((batch.len(), batch.messages()), (1, 3));
-        let mut keys = Vec::new();
-        for (message, wanted) in message::messages(batch.body().0).zip([4095, 4095, 1810]) {
-            let message = message.unwrap();
-            assert_eq!(message.seq as usize, keys.len() / 4095 + 1);
-            let list = attrs(message.attributes()).flatten().find(|a| a.kind == 3).unwrap();
-            let before = keys.len();
-            keys.extend(attrs(list.payload).map(|e| Element::decode_attrs(e.unwrap().payload).unwrap().key.unwrap()));
-            assert_eq!(keys.len() - before, wanted);
-        }
-        assert!(keys.iter().zip(0_u32..).all(|(key, i)| **key == i.to_be_bytes()));
-    }
-
-    #[test]
-    fn elements_that_have_no_form_are_named_and_left_out() {
-        let (set, mut batch) = (set(), Batch::new());
-        let wrong = |i| if i % 3000 == 2999 { element(i).with_comment(&"x".repeat(129)) } else { element(i) };
-        batch.add(set.elements((0..5000).map(wrong)));
-        let paths: Vec<_> = batch.refused().iter().map(|(_, error)| error.path.to_string()).collect();
-        assert_eq!(paths, ["elements[2999] > userdata"]);
-        let lists = message::messages(batch.body().0).map(|m| m.unwrap().attributes());
-        let elements = |list| attrs(attrs(list).flatten().find(|a| a.kind == 3).unwrap().payload).flatten().count();
-        assert_eq!(lists.map(elements).sum::<usize>(), 4999);
     }
 }

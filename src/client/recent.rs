@@ -6,7 +6,7 @@ use crate::{
     data::{Name, Value},
     error::Result,
     model::{Element, Set, Table},
-    stmt::{MEMORY, Recent, Twin},
+    stmt::{Recent, Twin},
 };
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -99,8 +99,8 @@ impl RecentAdmin<'_> {
         for &twin in self.list.twins() {
             let set = self.set(self.list.seen(twin));
             for element in self.client.elements(&set).snapshot()? {
-                let left = element.expiration.unwrap_or(MEMORY);
-                let age = element.timeout.unwrap_or(MEMORY).saturating_sub(left);
+                let memory = element.timeout.unwrap_or(self.list.memory());
+                let age = memory.saturating_sub(element.expiration.unwrap_or(memory));
                 entries.extend(element.key.and_then(|k| address(&k)).map(|address| RecentEntry { address, age }));
             }
         }

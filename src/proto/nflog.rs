@@ -7,7 +7,8 @@ use crate::{
 };
 use std::{
     collections::VecDeque,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::{Duration, SystemTime},
 };
 
@@ -132,7 +133,7 @@ pub struct LogRecord {
     pub payload: Vec<u8>,
 }
 
-/// Between whom a packet is.
+/// Between whom a packet is: `tcp 192.0.2.7:4000 -> 198.51.100.1:22`.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct Flow {
@@ -144,6 +145,18 @@ pub struct Flow {
     pub protocol: Protocol,
     /// Source and destination port of TCP, UDP, UDP-Lite, SCTP and DCCP; not of later fragments.
     pub ports: Option<(u16, u16)>,
+}
+
+impl fmt::Display for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { saddr, daddr, protocol, ports } = self;
+        match ports {
+            Some((from, to)) => {
+                write!(f, "{protocol} {} -> {}", SocketAddr::new(*saddr, *from), SocketAddr::new(*daddr, *to))
+            }
+            None => write!(f, "{protocol} {saddr} -> {daddr}"),
+        }
+    }
 }
 
 impl Nflog {

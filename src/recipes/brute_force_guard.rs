@@ -35,16 +35,17 @@ pub struct BruteForceGuard {
 /// What counts are the stamps of the address within the window, exactly, in a [`Recent`] list: a new connection is a stamp, and one that
 /// is refused a second one. So who goes on trying stays out, and is forgiven a minute after the last try at the latest.
 ///
-/// It needs no listener and asks for no password: it counts requests. Two things follow. A request sent again because nobody answered
-/// counts again; and who can send with somebody else's source address can have that address refused: name those that must never be in
-/// [`with_allowed`](BruteForceGuard::with_allowed).
+/// It needs no listener and asks for no password: it counts requests (SYN) that begin a connection, on loopback too. Two things follow. A
+/// request sent again because nobody answered counts again; and who can send with somebody else's source address can have that address
+/// refused: name those that must never be in [`with_allowed`](BruteForceGuard::with_allowed).
 ///
 /// # The article
 ///
 /// `recent` as it is usually used: `--set`, then `--update --seconds 60 --hitcount 4 -j DROP`. The same packets are refused, which tests
 /// compare trace by trace. Better here: both families; what is refused looks closed, so that nobody waits for an answer, or is silent as
 /// there ([`silent`](BruteForceGuard::silent)); more than 100 addresses are remembered, 65,535 of each family, and none of them is
-/// pushed out by others. Different: when the list is full, a new address is not counted, and let in.
+/// pushed out by others. Different: when the list is full, a new address is not counted, and let in, until
+/// others were quiet for a window.
 ///
 /// # Kernel
 ///
@@ -100,7 +101,7 @@ impl BruteForceGuard {
         self
     }
 
-    /// Guards the hosts behind this one too.
+    /// Guards the hosts behind this one too; and so counts what they ask of others.
     pub fn with_forward(mut self) -> Self {
         self.forward = true;
         self
@@ -108,7 +109,7 @@ impl BruteForceGuard {
 
     /// Who tried.
     pub fn list(&self) -> Recent {
-        Recent::new(&self.table(), "tries").with_hits(self.hits, self.window)
+        Recent::new(&self.table(), "tries").with_hits(self.hits, self.window).with_memory(self.window)
     }
 
     /// What comes in.
@@ -123,7 +124,9 @@ impl BruteForceGuard {
 
     fn rules(&self) -> Vec<Rule> {
         let tries = self.list();
-        let new = || Rule::new().when(tcp::dport().is_any(self.ports.clone())).when(ct::state().any(CtState::NEW));
+        // Without SYN it would be a connection that was there before conntrack was.
+        let asks = || Rule::new().when(tcp::dport().is_any(self.ports.clone())).when(tcp::flags().any(TcpFlags::SYN));
+        let new = || asks().when(ct::state().any(CtState::NEW));
         let seen = if self.lenient { tries.rcheck(Side::Source) } else { tries.update(Side::Source) };
         let often = |op: RecentOp| op.prefix(self.prefix.0, self.prefix.1);
         let too_often = new().recent(often(seen.within(self.window).hits(self.hits)));
@@ -145,7 +148,7 @@ impl Recipe for BruteForceGuard {
     fn add_to(&self, batch: &mut Batch) {
         batch.add(self.table());
         let hits = (!(2..=MOST_HITS).contains(&self.hits))
-            .then(|| format!("the {}th connection is refused: 2 to {MOST_HITS} can be counted", self.hits));
+            .then(|| format!("connection {} is refused: 2 to {MOST_HITS} can be counted", self.hits));
         if is_wrong(batch, [hits, wrong_time("a window", self.window), no_port(&self.ports)]) {
             return;
         }

@@ -1,6 +1,6 @@
 //! Ports that make a host a reflector, closed in both directions.
 
-use super::{Recipe, fill};
+use super::{Recipe, fill, is_wrong, no_port};
 use crate::{data::FibAddrType, expr::Counter, model::Object, stmt::Selector, *};
 use std::net::Ipv6Addr;
 
@@ -38,6 +38,8 @@ pub struct CloseReflectors {
 /// * who sends to it from outside (with the address of a victim) reaches nobody, so nobody answers;
 /// * a captured machine inside sends nothing to such ports elsewhere;
 /// * and what a machine inside answers to a forged packet that came some other way stays inside.
+///
+/// The port is the one that is seen outside: what is published under another port is reached there.
 ///
 /// So who closes 80 does not read the web by http either, connections that exist end, and a resolver should not send from a
 /// port that is closed (`outgoing-port-avoid` of unbound).
@@ -79,9 +81,9 @@ impl CloseReflectors {
         self.table().chain("incoming").with_hook(Hook::Prerouting, Priority::RAW)
     }
 
-    /// What leaves.
+    /// What leaves, with the addresses and ports that are seen outside.
     pub fn outgoing(&self) -> Chain {
-        self.table().chain("outgoing").with_hook(Hook::Postrouting, Priority::FILTER)
+        self.table().chain("outgoing").with_hook(Hook::Postrouting, Priority::SRCNAT + 1)
     }
 
     /// What is counted.
@@ -108,6 +110,9 @@ impl Recipe for CloseReflectors {
 
     fn add_to(&self, batch: &mut Batch) {
         batch.add(self.table());
+        if is_wrong(batch, [no_port(&[&self.tcp[..], &self.udp].concat())]) {
+            return;
+        }
         for counter in self.counters() {
             batch.add(counter);
         }

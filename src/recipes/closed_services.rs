@@ -38,7 +38,10 @@ pub struct ClosedServices {
 ///
 /// It is decided before anything is routed or translated, so it holds for the port that a packet comes with: what is published on purpose under another
 /// port is reached. Whoever asks from within, be it from one of these ports, gets the answers; where to they ask is not the concern of
-/// this. What is dropped is counted as `closed`.
+/// this. What is dropped is counted as `closed`. Who can forge addresses of inside from the outer link can forge a question, too, and then send
+/// the "answer": [`strict_source`](super::strict_source()) drops such.
+///
+/// Applied again, it closes what it names and nothing else: changes of its sets are made again afterwards, as above.
 ///
 /// # The article
 ///
@@ -96,7 +99,7 @@ impl Recipe for ClosedServices {
         let (tcp, udp) = (self.tcp(), self.udp());
         batch.add(self.table()).add(Object::new(&self.table(), "closed", Counter::new())).add(&tcp).add(&udp);
         for (set, ports) in [(&tcp, &self.tcp), (&udp, &self.udp)] {
-            batch.add(set.elements(ports.iter().map(|ports| set.element(*ports))));
+            batch.flush(set).add(set.elements(ports.iter().map(|ports| set.element(*ports))));
         }
         let closed = |port: Match| Rule::new().when(port).then(counter_named("closed")).drop();
         fill(

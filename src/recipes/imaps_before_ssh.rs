@@ -33,13 +33,15 @@ pub struct ImapsBeforeSsh {
 /// Each packet to the mail server stamps the sender's address. A session that is open lives on however long it was idle, and stamps
 /// too; its end (FIN) makes the address forgotten, until the mail client sends the next packet.
 ///
-/// All TCP to this host that is not let in is reset, on every port, and on loopback as well.
+/// All TCP to this host that is not let in is reset, on every port, and on loopback as well: other sessions of an address that is forgotten,
+/// and what answers connections that this host opens.
 ///
 /// # The article
 ///
 /// "IMAPS before SSH": iptables with its `recent` match, in the article's order: learn, forget, renew, let in, look closed. Better here:
 /// both families in one table; the rules and what they mean stay together in a typed list. A trace of packets has the same fate as
-/// with `xt_recent`, which tests compare. Different: see [`Recent`].
+/// with `xt_recent`, which tests compare. Different: a request for a connection teaches nothing, even repeated, so that forged addresses do
+/// not fill the list; and see [`Recent`].
 ///
 /// What looks closed, looks so to `nmap -sT` and `-sS`: the same state, reason and time to live as of a port without a listener, and the
 /// same to a FIN, to an ACK out of nowhere and to data in a SYN. Whoever compares headers finds that the kernel's own reset repeats the
@@ -81,6 +83,7 @@ impl ImapsBeforeSsh {
             Rule::new()
                 .when(addr::daddr().is(*mail))
                 .when(tcp::dport().is(993))
+                .when(tcp::flags().any(TcpFlags::ACK))
                 .when(ct::state().any(CtState::ESTABLISHED))
                 .recent(self.list().set(Side::Source))
                 .comment("its mail client holds an IMAPS connection")

@@ -1,6 +1,6 @@
 //! A network behind one address.
 
-use super::{Recipe, fill};
+use super::{Recipe, fill, is_wrong};
 use crate::{
     data::{CtStatus, FibAddrType, NfProto},
     sysctl::{self, Setting},
@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 pub struct MasqueradeGateway {
     inside: IfName,
     outside: IfName,
-    published: Vec<(Match, SocketAddr)>,
+    published: Vec<(Protocol, Port, SocketAddr)>,
     ipv6: bool,
     clamp: bool,
 }
@@ -34,8 +34,9 @@ pub struct MasqueradeGateway {
 /// # oxitables::testing::in_namespace(share);
 /// ```
 ///
-/// * A published port is reached at every outer address of the gateway, also from inside, where the server then sees the gateway as the client. At its
-///   inner address, and from the gateway itself, the port is what it was. The server has to answer by way of the gateway.
+/// * A published port is reached at every address of the gateway from outside, and at the outer ones also from inside, where the server then sees the
+///   gateway as the client. At its inner address from inside, and from the gateway itself, the port is what it was. The server has to answer by way of
+///   the gateway.
 /// * Errors (ICMP) find their way back through the translation. What belongs to no connection is not forwarded: it would leave with
 ///   its inner address.
 /// * A source that the routes know elsewhere is not forwarded: from outside no address of the inside, and from inside no other. With several uplinks
@@ -50,7 +51,8 @@ pub struct MasqueradeGateway {
 ///
 /// Network address and port translation in the days of ipchains: `ipchains -A forward -j MASQ`, `ipmasqadm portfw`, and a module for each protocol
 /// that was difficult. Better here: replies and errors are known by their connections and need no rules; a published port is reached from inside by the
-/// outer address; the outer address may change, as it is named nowhere; IPv6.
+/// outer address; the outer address may change, as it is named nowhere; IPv6. Different: the modules for protocols that speak of addresses (FTP in active mode) are
+/// helpers of conntrack now, which a rule gives to the connections that need one ([`helper_named`](crate::ct::helper_named)).
 ///
 /// # Kernel
 ///
@@ -70,13 +72,13 @@ impl MasqueradeGateway {
     /// With a TCP port that is reached from outside at a server inside; with port 0 there, at the same port. For each family its own; of two
     /// for one port the first counts.
     pub fn with_published_tcp(mut self, port: impl Into<Port>, to: SocketAddr) -> Self {
-        self.published.push((tcp::dport().is(port.into()), to));
+        self.published.push((Protocol::TCP, port.into(), to));
         self
     }
 
     /// With a UDP port.
     pub fn with_published_udp(mut self, port: impl Into<Port>, to: SocketAddr) -> Self {
-        self.published.push((udp::dport().is(port.into()), to));
+        self.published.push((Protocol::UDP, port.into(), to));
         self
     }
 
@@ -112,6 +114,18 @@ impl MasqueradeGateway {
         self.table().chain(name).with_type(ChainType::Nat).with_hook(hook, priority)
     }
 
+    fn wrong(&self) -> Vec<Option<String>> {
+        let same = self.inside == self.outside;
+        let mut wrong = vec![same.then(|| format!("inside and outside are both {}", self.inside))];
+        for (_, port, to) in &self.published {
+            let ip = to.ip();
+            let nowhere = ip.is_unspecified() || ip.is_loopback() || ip.is_multicast();
+            wrong.push(nowhere.then(|| format!("{ip} is no server inside")));
+            wrong.push((port.number() == 0).then(|| "port 0 cannot be published".into()));
+        }
+        wrong
+    }
+
     fn forward_rules(&self) -> Vec<Rule> {
         let mut rules = Vec::new();
         if self.clamp {
@@ -140,11 +154,15 @@ impl Recipe for MasqueradeGateway {
 
     fn add_to(&self, batch: &mut Batch) {
         batch.add(self.table());
+        if is_wrong(batch, self.wrong()) {
+            return;
+        }
         fill(
             batch,
             &self.published(),
-            self.published.iter().map(|(port, to)| {
-                let rule = Rule::new().when(port.clone());
+            self.published.iter().map(|(protocol, port, to)| {
+                let asked = if *protocol == Protocol::TCP { tcp::dport() } else { udp::dport() };
+                let rule = Rule::new().when(asked.is(*port));
                 if to.port() == 0 { rule.dnat(to.ip()) } else { rule.dnat(*to) }
             }),
         );
@@ -157,7 +175,9 @@ impl Recipe for MasqueradeGateway {
         let published = self.published();
         fill(batch, &prerouting, [ours(self.outside), outer].map(|rule| rule.goto(&published.name)));
         fill(batch, &self.forward(), self.forward_rules());
-        let mut outwards = Rule::new().when(meta::oifname().is(self.outside));
+        // What has an address of the way out keeps it: the gateway may have several.
+        let other = fib::saddr().with_oif().type_().is_not(FibAddrType::LOCAL);
+        let mut outwards = Rule::new().when(meta::oifname().is(self.outside)).when(other);
         if !self.ipv6 {
             outwards = outwards.when(meta::nfproto().is(NfProto::IPV4));
         }

@@ -66,7 +66,45 @@ const LINK_LOCAL: Ipv6Network = Ipv6Network::new_checked(Ipv6Addr::new(0xfe80, 0
 /// As many hits of a [`Recent`](crate::Recent) list as fit into the expressions of one rule.
 const MOST_HITS: u32 = 50;
 
-/// A table and all that is in it.
+/// A table and all that is in it. Yours may be one, too:
+///
+/// ```
+/// use ipnetwork::IpNetwork;
+/// use oxitables::{recipes::Recipe, *};
+///
+/// /// A port for some networks only.
+/// struct OnlyFrom(u16, Vec<IpNetwork>);
+///
+/// impl Recipe for OnlyFrom {
+///     fn table(&self) -> Table {
+///         Table::new(Family::Inet, "only_from")
+///     }
+///
+///     fn add_to(&self, batch: &mut Batch) {
+///         batch.add(self.table());
+///         if self.1.is_empty() {
+///             batch.invalid("nobody may"); // What it belongs to is added before.
+///             return;
+///         }
+///         let input = self.table().chain("input").with_hook(Hook::Input, Priority::FILTER);
+///         let allowed = AddrSet::new(&self.table(), "allowed").interval();
+///         batch.add(&input).flush(&input).add(&allowed).flush(&allowed);
+///         batch.add(allowed.elements(self.1.iter().map(|network| allowed.element(*network))));
+///         let asked = || Rule::new().when(tcp::dport().is(self.0));
+///         batch.add(input.rule(asked().when(addr::saddr().is_in(&allowed)).accept()));
+///         batch.add(input.rule(asked().reject_with(RejectWith::TcpReset)));
+///     }
+/// }
+/// # testing::in_namespace(|| -> Result<()> {
+/// #     let mut nft = Client::open()?;
+/// #     for _ in 0..2 {
+/// #         nft.apply(&OnlyFrom(80, vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()]).batch())?;
+/// #     }
+/// #     let said = nft.apply(&OnlyFrom(80, vec![]).batch()).unwrap_err().to_string();
+/// #     assert_eq!(said, "nothing was changed: add table inet only_from (operation 1 of 1): nobody may");
+/// #     Ok(())
+/// # });
+/// ```
 pub trait Recipe {
     /// The table.
     fn table(&self) -> Table;

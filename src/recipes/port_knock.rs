@@ -32,11 +32,12 @@ pub struct PortKnock {
 /// * Each knock has to follow within ten seconds, with no other between: a wrong one, a knock repeated, a request to any other closed
 ///   port, and the address has to begin anew. Knocking it all again gives another half minute.
 /// * A scan opens nothing: what it touches between two knocks breaks the sequence, and where they follow one another as in 7000, 7001,
-///   7002, the next port that it touches closes the door again. Ports that people use meanwhile have to be named for that
+///   7002, the next port that it touches closes the door again (so let no guarded port, and no service before one, be
+///   the next after the last knock). Ports that people use meanwhile have to be named for that
 ///   reason ([`with_services`](PortKnock::with_services)); the guarded port is not one that breaks anything.
 /// * A knock is a TCP segment that asks for a connection (SYN). It looks closed like the guarded port, also where something listens; or
 ///   silent, as fits the other ports of the host ([`silent`](PortKnock::silent)).
-/// * Loopback is not guarded.
+/// * Loopback is not guarded. Sessions that conntrack does not know yet, because nothing asked for it before, are not let in either.
 ///
 /// # The article
 ///

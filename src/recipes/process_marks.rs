@@ -27,7 +27,7 @@ pub struct ProcessMarks {
 /// use oxitables::{Client, data::Uid, recipes::{Recipe, process_marks}};
 ///
 /// fn tame() -> oxitables::Result<()> {
-///     // Better: Cgroup::at("system.slice/nginx.service")?
+///     // Better: Cgroup::at("web.slice")?, a group that stays.
 ///     let web = Uid::named("nobody")?;
 ///     let database = ["10.0.0.2:3306".parse().unwrap(), "[fd00::2]:3306".parse().unwrap()];
 ///     let tamed = process_marks(web, database).with_ports([80, 443]);
@@ -44,7 +44,10 @@ pub struct ProcessMarks {
 ///   of one in a control group nothing but the handshake, which the kernel makes.
 /// * **DNS.** A name is a way to tell secrets to anybody: name the database by address, or [`with_resolvers`](ProcessMarks::with_resolvers).
 /// * **Loopback** and the host's own addresses: a proxy or a mail server there would be a way out. [`with_loopback`](ProcessMarks::with_loopback).
-/// * Connections from before: each packet is judged, whatever its connection.
+/// * Connections from before: each packet is judged, whatever its connection; that of a client is known when the client sends again.
+///
+/// A control group that is removed and made anew, as that of a service when it restarts, is **another one, and free**: name the slice that
+/// it is in, or apply this again whenever it starts (`ExecStartPre=`).
 ///
 /// # The article
 ///
@@ -109,7 +112,7 @@ impl ProcessMarks {
 
     /// Where packets get their mark.
     pub fn mark(&self) -> Chain {
-        self.table().chain("mark").with_type(ChainType::Route).with_hook(Hook::Output, Priority::MANGLE)
+        self.table().chain("marking").with_type(ChainType::Route).with_hook(Hook::Output, Priority::MANGLE)
     }
 
     /// What leaves this host.

@@ -4,7 +4,7 @@ use super::{Recipe, Sender, fill};
 #[cfg(feature = "route")]
 use crate::route::{Entry, PolicyRule, Route};
 use crate::{
-    data::{CtDirection, MarkBits, MarkError, Masked},
+    data::{CtDirection, FibAddrType, MarkBits, MarkError, Masked},
     *,
 };
 use std::net::IpAddr;
@@ -13,9 +13,7 @@ use std::net::IpAddr;
 #[derive(Clone, Debug)]
 pub struct Login {
     senders: Vec<Sender>,
-    #[cfg_attr(not(feature = "route"), allow(dead_code))]
     table: u32,
-    #[cfg_attr(not(feature = "route"), allow(dead_code))]
     gateways: Vec<(IpAddr, Option<String>)>,
 }
 
@@ -111,13 +109,15 @@ pub struct RouteByLogin {
 ///
 /// # What goes which way
 ///
-/// * Only connections that begin here, and later: an ssh session itself is answered the way it came.
+/// * Only connections that begin here, and later: an ssh session itself is answered the way it came, also one from before. (Exchanges of datagrams
+///   have no beginning: those from before may change sides, unless connections were tracked already.)
 /// * A connection stays with its router: the mark is saved in it, for what is sent when its socket is gone, and for answers, which a reverse
 ///   path filter then lets in: `rp_filter` 2, or 1 with `net.ipv4.conf.IF.src_valid_mark`.
 /// * The mark is the number of the login, from 1: new ones belong at the end, lest connections change sides.
 /// * The address of a program is chosen before the mark: what leaves is masqueraded, unless [told otherwise](RouteByLogin::without_masquerade).
 /// * Networks that the main table has a route for, besides the default one, are reached by that.
-/// * Without its router nothing leaves by another one: datagrams are "unreachable", TCP has no answer.
+/// * Without its router nothing leaves by another one: datagrams are "unreachable", TCP has no answer. The kernel forgets the router when its
+///   interface goes down: add the routes again when it is up.
 /// * Before a packet is marked it has to have some route: keep a default route in the main table.
 ///
 /// # The article
@@ -131,9 +131,21 @@ pub struct RouteByLogin {
 ///
 /// # Errors
 ///
-/// [`MarkError::Range`] for more than seven logins, unless there are [more bits](RouteByLogin::with_mark).
-pub fn route_by_login(logins: impl IntoIterator<Item = Login>) -> Result<RouteByLogin, MarkError> {
-    RouteByLogin { bits: RouteByLogin::BITS, logins: Vec::new(), masquerade: true }.with_logins(logins)
+/// [`Error::Marks`] for more than seven logins, unless there are [more bits](RouteByLogin::with_mark); [`Error::Request`], EINVAL, for a table that is
+/// none or the kernel's (a way out that ends in "unreachable" there would be everybody's), and for a login without a sender or without a router.
+pub fn route_by_login(logins: impl IntoIterator<Item = Login>) -> Result<RouteByLogin> {
+    let logins: Vec<Login> = logins.into_iter().collect();
+    for Login { table, senders, gateways } in &logins {
+        let cause = match table {
+            0 | 253..=255 => "that number is none, or of one of the kernel's tables",
+            _ if senders.is_empty() => "nobody is named who leaves by it",
+            _ if gateways.is_empty() => "no router is named",
+            _ => continue,
+        };
+        let what = format!("route by table {table}");
+        return Err(Error::Request { what, errno: nix::errno::Errno::EINVAL as i32, cause: cause.into() });
+    }
+    Ok(RouteByLogin { bits: RouteByLogin::BITS, logins: Vec::new(), masquerade: true }.with_logins(logins)?)
 }
 
 impl RouteByLogin {
@@ -200,7 +212,9 @@ impl Recipe for RouteByLogin {
         let senders = self.logins.iter().flat_map(|(mark, login)| login.senders.iter().map(|sender| (*mark, sender)));
         let login =
             senders.map(|(mark, sender)| Rule::new().when(sender.matches()).then(ct::mark().set(mark)).return_());
-        fill(batch, &self.login(), login);
+        // Conntrack takes it up in the middle, and would have it begin here.
+        let before = Rule::new().when(tcp::flags().none(TcpFlags::SYN)).comment("a connection from before").return_();
+        fill(batch, &self.login(), [before].into_iter().chain(login));
         let marks = || self.logins.iter().map(|(mark, _)| *mark);
         let restored = |start: Rule<stmt::Open>| {
             marks().map(move |mark| Rule::from(start.clone().when(ct::mark().is(mark)).then(meta::mark().set(mark))))
@@ -208,7 +222,11 @@ impl Recipe for RouteByLogin {
         let new = Rule::new().when(ct::state().any(CtState::NEW)).jump("login");
         fill(batch, &self.output(), [new].into_iter().chain(restored(Rule::new())));
         fill(batch, &self.prerouting(), restored(Rule::new().when(ct::direction().is(CtDirection::REPLY))));
-        let masquerade = |mark| Rule::new().when(meta::mark().is(mark)).when(meta::oifname().is_not("lo")).masquerade();
+        // What has an address of the way out keeps it.
+        let other = || fib::saddr().with_oif().type_().is_not(FibAddrType::LOCAL);
+        let masquerade = |mark| {
+            Rule::new().when(meta::mark().is(mark)).when(meta::oifname().is_not("lo")).when(other()).masquerade()
+        };
         fill(batch, &self.postrouting(), marks().filter(|_| self.masquerade).map(masquerade));
     }
 }

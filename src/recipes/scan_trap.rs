@@ -60,7 +60,8 @@ pub struct ScanTrap {
 ///
 /// "Port scan detection" and "connection logging" by daemons that read all packets (scanlogd, iplog) or add firewall rules (portsentry). Better here:
 /// the kernel counts, so the next packet is refused already; addresses are forgiven by themselves; both families. Different: nothing is
-/// blocked for ever, and a list that is full (65,535 addresses of each family) takes no new one.
+/// blocked for ever, and a list that is full (65,535 addresses of each family) takes no new one until others are forgiven. An IPv6
+/// network is as many addresses as it likes to be: each is a scanner of its own.
 ///
 /// # Kernel
 ///
@@ -135,7 +136,7 @@ impl ScanTrap {
 
     /// The times of touches.
     pub fn touches(&self) -> Recent {
-        Recent::new(&self.table(), "touches").with_hits(self.hits, self.within)
+        Recent::new(&self.table(), "touches").with_hits(self.hits, self.within).with_memory(self.within)
     }
 
     /// Where listed addresses are refused, for this host and those behind.

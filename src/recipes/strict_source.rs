@@ -2,11 +2,13 @@
 
 use super::{Recipe, fill};
 use crate::{
+    data::FibAddrType,
     expr::Counter,
     model::Object,
     sysctl::{self, Interface::Every, RoutingHeaders, Setting},
     *,
 };
+use std::net::Ipv4Addr;
 
 /// Packets that come from where they say, by a way that the routers choose, as [`strict_source`] wants them.
 #[derive(Clone, Debug)]
@@ -32,13 +34,16 @@ pub struct StrictSource {
 /// ```
 ///
 /// * **Strict**: the route to the source leads by the interface that the packet came by. **Loose**: there is a route; for interfaces whose answers may
-///   leave by another one (several uplinks, routes by mark). Neither takes what comes from this host's own addresses, or from where
+///   leave by another one (several uplinks, routes by mark). Neither takes what comes from this host's own addresses, from a broadcast address, or from where
 ///   the routes say `blackhole` or `unreachable`.
 /// * What has no address yet may ask for one: `0.0.0.0` and `::`, to everybody on the link. So may what asks whose an address is. Loopback is left alone.
 /// * **Source routes**: IPv4 with the options LSRR or SSRR, IPv6 with a routing header of whatever type. In nf_tables a source route of which a part has
 ///   been gone already is no option (`__ip_options_compile`), nor is anything beside it; so no other options pass than router alert and record route, as
 ///   long as these can be read (RFC 7126 advises the like).
+///   Of fragments only the first is asked for a routing header, unless connections are tracked, which puts them together before (RFC 7112).
 /// * **Redirects** are dropped, whoever sends them: those that come in, and those that this host would send.
+///
+/// Of several next hops of an IPv6 route, Linux 6.18 asks only one, so that what comes by the others is dropped: such interfaces have to be loose.
 ///
 /// What was dropped is counted: `spoofed`, `source_routed`, `redirects`. A packet is looked at before its connection is known, so a flood
 /// makes no connections.
@@ -131,6 +136,10 @@ impl Recipe for StrictSource {
         let options = options.when(ip::option::rr::exists().is(false));
         rules.push(options.then(counter_named("source_routed")).drop());
         rules.extend(redirects());
+        // Everybody of a network is nobody; 0.0.0.0 counts as such, too.
+        let everybody = Rule::new().when(ip::saddr().is_not(Ipv4Addr::UNSPECIFIED));
+        let everybody = everybody.when(fib::saddr().type_().is(FibAddrType::BROADCAST));
+        rules.push(everybody.then(counter_named("spoofed")).drop());
         // 0: there is none. (`missing` says the same, but nft 1.0.6 lists it as `missing/8`.)
         rules.push(refuse(fib::saddr().oif().is(0), "spoofed"));
         if let Some(loose) = &self.loose {

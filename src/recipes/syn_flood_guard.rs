@@ -20,6 +20,12 @@ pub struct SynFloodGuard {
 /// More requests overflow the kernel's count of nanoseconds.
 const MOST: u64 = 1_000_000;
 
+/// Linux sends no smaller segments (`TCP_MIN_MSS`).
+const MSS: u16 = 88;
+
+/// RFC 7323, 2.3.
+const WSCALE: u8 = 14;
+
 /// Lets each address open so many connections to these TCP ports and no more: 20 a second, and 40 at once. What is too much is dropped
 /// before connection tracking sees it. On demand, requests are answered with cookies in the name of the server
 /// ([`with_synproxy`](SynFloodGuard::with_synproxy)).
@@ -52,7 +58,7 @@ const MOST: u64 = 1_000_000;
 /// # Kernel
 ///
 /// Since 4.3 (`dynset`, `fib` 4.10); with synproxy 5.3 (`nft_synproxy`, `CONFIG_SYN_COOKIES`) and conntrack. No port or server at all, and a rate or a
-/// burst of zero or more than a million, are refused by [`Client::apply`].
+/// burst of zero or more than a million, are refused by [`Client::apply`]; so are a segment and a scale that no server has.
 pub fn syn_flood_guard<P: Into<Port>>(ports: impl IntoIterator<Item = P>) -> SynFloodGuard {
     SynFloodGuard {
         ports: ports.into_iter().map(Into::into).collect(),
@@ -65,7 +71,8 @@ pub fn syn_flood_guard<P: Into<Port>>(ports: impl IntoIterator<Item = P>) -> Syn
 }
 
 impl SynFloodGuard {
-    /// With other numbers of requests than 20 a second, and 40 at once.
+    /// With other numbers of requests than 20 a second, and 40 at once. An address that is known keeps the numbers it had until it was
+    /// quiet for a minute, or its entry is [deleted](crate::Batch::delete).
     pub fn with_rate(mut self, per_second: u64, burst: u32) -> Self {
         (self.rate, self.burst) = (per_second, burst);
         self
@@ -82,8 +89,13 @@ impl SynFloodGuard {
     ///
     /// * Every such port seems to be open: where nothing listens, the connection is reset after it was made.
     /// * Window scale, selective acknowledgement and time stamps survive if the client sends time stamps.
-    /// * Connections that are not known to conntrack when it begins are cut.
-    /// * `nf_conntrack_tcp_loose` may be as it likes.
+    /// * Connections that are not known to conntrack when it begins are cut; and those that it made, when the table is removed and no other
+    ///   asks for connection tracking.
+    /// * Other filters come first, and have to let the client's packets pass: a request that is untracked, and an answer that is new
+    ///   (invalid if `nf_conntrack_tcp_loose` is 0). What the proxy then tells a server of this host comes by loopback, from the
+    ///   client's address.
+    /// * Of IPv6 requests the kernel (`nft_synproxy_do_eval`, 6.18) checks the sum as if they were IPv4, and drops them, unless the
+    ///   network card vouches for it: see whether yours does (`ethtool -k`: rx-checksumming) before you rely on it.
     pub fn with_synproxy(mut self, mss: u16, wscale: u8) -> Self {
         self.proxy = Some((mss, wscale));
         self
@@ -105,14 +117,14 @@ impl SynFloodGuard {
         self.table().chain("prerouting").with_hook(Hook::Prerouting, Priority::RAW)
     }
 
-    /// Where requests to this host are answered, with synproxy.
+    /// Where requests to this host are answered, with synproxy. After other filters: what they refuse is not answered.
     pub fn input(&self) -> Chain {
-        self.table().chain("input").with_hook(Hook::Input, Priority::FILTER)
+        self.table().chain("input").with_hook(Hook::Input, Priority::FILTER + 1)
     }
 
-    /// Where requests to hosts behind are answered, with synproxy.
+    /// Where requests to hosts behind are answered, with synproxy. After other filters as well.
     pub fn forward(&self) -> Chain {
-        self.table().chain("forward").with_hook(Hook::Forward, Priority::FILTER)
+        self.table().chain("forward").with_hook(Hook::Forward, Priority::FILTER + 1)
     }
 
     /// For what goes to the servers.
@@ -141,6 +153,9 @@ impl SynFloodGuard {
         if self.proxy.is_some() {
             rules.push(syn(self.guarded()).then(notrack()).into());
         }
+        // Where nothing asks for connection tracking, fragments are not put together yet, and the flags may be in the next one.
+        rules.push(self.guarded().when(tcp::doff().is(5..=15)).accept());
+        rules.push(self.guarded().comment("a header in pieces").drop());
         rules
     }
 
@@ -166,7 +181,10 @@ impl Recipe for SynFloodGuard {
         let rate = (!fits)
             .then(|| format!("a rate of {} and a burst of {}: each has to be 1 to {MOST}", self.rate, self.burst));
         let servers = matches!(self.servers.as_deref(), Some([])).then(|| "no server at all".into());
-        if is_wrong(batch, [no_port(&self.ports), servers, rate]) {
+        let proxy = self.proxy.filter(|(mss, wscale)| *mss < MSS || *wscale > WSCALE).map(|(mss, wscale)| {
+            format!("segments of {mss} bytes and a window scale of {wscale}: from {MSS} on, and 0 to {WSCALE}")
+        });
+        if is_wrong(batch, [no_port(&self.ports), servers, rate, proxy]) {
             return;
         }
         batch.add(self.sources());

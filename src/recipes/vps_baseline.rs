@@ -37,7 +37,8 @@ pub struct VpsBaseline {
 ///
 /// # Kernel
 ///
-/// Since 3.14; conntrack (`nf_conntrack`).
+/// Since 3.14; conntrack (`nf_conntrack`). Where nothing was tracked before, a connection of this host is known from the first packet that it
+/// sends after that; until then, what comes in on it is dropped.
 pub fn vps_baseline(interface: impl Into<IfName>) -> VpsBaseline {
     VpsBaseline { interface: interface.into(), ssh: Port::from(22), from: None, ping: false, dhcpv6: false }
 }
@@ -55,7 +56,7 @@ impl VpsBaseline {
         self
     }
 
-    /// With echo requests (ping) answered, at most ten a second.
+    /// With echo requests (ping) answered, at most ten a second of each family.
     pub fn with_ping(mut self) -> Self {
         self.ping = true;
         self
@@ -78,8 +79,15 @@ impl VpsBaseline {
     }
 
     fn rules(&self) -> Vec<Rule> {
-        let mut rules = vec![
-            Rule::new().when(meta::iifname().is("lo")).accept(),
+        let mut rules: Vec<Rule> = vec![Rule::new().when(meta::iifname().is("lo")).accept()];
+        if self.ping {
+            // Before connections that exist: to conntrack, all requests of one program are one.
+            for echo in [icmp::type_().is(IcmpType::ECHO_REQUEST), icmpv6::type_().is(Icmpv6Type::ECHO_REQUEST)] {
+                rules.push(Rule::new().when(echo.clone()).when(limit(10).per_second().burst(10)).accept());
+                rules.push(Rule::new().when(echo).drop());
+            }
+        }
+        rules.extend([
             Rule::new().when(ct::state().any(CtState::ESTABLISHED | CtState::RELATED)).accept(),
             neighbours(),
             Rule::new()
@@ -87,21 +95,18 @@ impl VpsBaseline {
                 .when(icmpv6::type_().is(Icmpv6Type::MLD_LISTENER_QUERY))
                 .comment("who listens to multicast")
                 .accept(),
-        ];
-        if self.ping {
-            let slowly = || limit(10).per_second().burst(10);
-            rules.push(Rule::new().when(icmp::type_().is(IcmpType::ECHO_REQUEST)).when(slowly()).accept());
-            rules.push(Rule::new().when(icmpv6::type_().is(Icmpv6Type::ECHO_REQUEST)).when(slowly()).accept());
-        }
+        ]);
         if self.dhcpv6 {
-            let answer = Rule::new().when(ip6::saddr().is(LINK_LOCAL)).when(udp::sport().is(547));
+            let answer = Rule::new().when(ip6::saddr().is(LINK_LOCAL)).when(ip6::daddr().is(LINK_LOCAL));
             rules.push(answer.when(udp::dport().is(546)).comment("DHCPv6").accept());
         }
         let mut ssh = Rule::new().when(meta::iifname().is(self.interface));
         if let Some(networks) = &self.from {
             ssh = ssh.when(addr::saddr().is_any(networks.iter().copied()));
         }
-        rules.push(ssh.when(tcp::dport().is(self.ssh)).when(ct::state().any(CtState::NEW)).accept());
+        // Untracked is what another table answers with cookies first.
+        let state = ct::state().any(CtState::NEW | CtState::UNTRACKED);
+        rules.push(ssh.when(tcp::dport().is(self.ssh)).when(state).accept());
         rules
     }
 }

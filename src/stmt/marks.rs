@@ -9,7 +9,8 @@ use crate::data::{Mark, MarkBits};
 
 impl MarkBits {
     /// Rules that save these bits of the packet's mark in its connection, and leave the connection's others alone: what iptables calls
-    /// `CONNMARK --save-mark` under a mask. Each begins as `start`.
+    /// `CONNMARK --save-mark` under a mask. Each begins as `start`, which must not ask for the mark of the connection: that is another
+    /// one after the first bit.
     ///
     /// ```
     /// use oxitables::{Rule, ct, data::{CtState, MarkBits}};
@@ -31,7 +32,8 @@ impl MarkBits {
         self.copy(start, meta::mark(), ct::mark())
     }
 
-    /// Rules that restore these bits of the packet's mark from its connection, and leave the packet's others alone.
+    /// Rules that restore these bits of the packet's mark from its connection, and leave the packet's others alone. Each begins as
+    /// `start`, which must not ask for the mark of the packet: that is another one after the first bit.
     ///
     /// Best early in prerouting, and in a [route](crate::ChainType::Route) chain of output, where a changed mark has the packet routed
     /// again.

@@ -58,7 +58,6 @@ pub use object::{
     timeout_named,
 };
 pub use pattern::Pattern;
-pub(crate) use recent::MEMORY;
 pub use recent::{Recent, RecentOp, Side};
 pub use reject::RejectWith;
 pub use rule::{Ended, Open, Rule};

@@ -75,7 +75,7 @@ impl Answer {
         match result {
             Ok(_) => Ok(Self::Answered),
             Err(error) => match error.kind() {
-                ErrorKind::ConnectionRefused => Ok(Self::Refused),
+                ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => Ok(Self::Refused),
                 ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => Ok(Self::Unreachable),
                 // What "administratively prohibited" is for IPv6.
                 ErrorKind::PermissionDenied if error.raw_os_error() == Some(nix::libc::EACCES) => Ok(Self::Unreachable),
@@ -212,12 +212,14 @@ pub struct Packet {
     passed: bool,
     protocol: u8,
     hops: u8,
+    pieces: usize,
     payload: Vec<u8>,
 }
 
 impl Packet {
     fn new(from: IpAddr, to: IpAddr, protocol: u8, payload: Vec<u8>, checksum: usize) -> Self {
-        let mut packet = Self { from, to, via: None, passed: false, protocol, hops: 64, payload };
+        let (via, passed, hops, pieces) = (None, false, 64, usize::MAX);
+        let mut packet = Self { from, to, via, passed, protocol, hops, pieces, payload };
         let sum = packet.checksum();
         packet.payload[checksum..checksum + 2].copy_from_slice(&sum.to_be_bytes());
         packet
@@ -278,6 +280,12 @@ impl Packet {
         self
     }
 
+    /// In fragments with so many bytes each, rounded up to a multiple of eight; not together with [`via`](Self::via).
+    pub fn in_pieces_of(mut self, bytes: usize) -> Self {
+        self.pieces = bytes.max(1).next_multiple_of(8);
+        self
+    }
+
     /// Sends it.
     ///
     /// # Errors
@@ -287,8 +295,33 @@ impl Packet {
         let (target, _) = self.hop();
         let fd = socket(target, SockType::Raw, SockProtocol::Raw)?;
         let to = SockaddrStorage::from(SocketAddr::new(target, 0));
-        socket::sendto(fd.as_raw_fd(), &self.bytes(), &to, MsgFlags::empty())?;
+        let mut offset = 0;
+        for piece in self.payload.chunks(self.pieces) {
+            let (more, whole) = (offset + piece.len() < self.payload.len(), piece.len() == self.payload.len());
+            let bytes = if whole { self.bytes() } else { self.piece(offset, more, piece) };
+            socket::sendto(fd.as_raw_fd(), &bytes, &to, MsgFlags::empty())?;
+            offset += piece.len();
+        }
         Ok(())
+    }
+
+    /// A fragment (RFC 791, 2.3; RFC 8200, 4.5), with the source port as identification.
+    fn piece(&self, offset: usize, more: bool, piece: &[u8]) -> Vec<u8> {
+        let mut bytes = Self { via: None, payload: piece.to_vec(), ..self.clone() }.bytes();
+        if self.to.is_ipv4() {
+            let field = (offset / 8) as u16 | if more { 0x2000 } else { 0 };
+            bytes[4..6].copy_from_slice(&self.payload[..2]);
+            bytes[6..8].copy_from_slice(&field.to_be_bytes());
+        } else {
+            let field = offset as u16 | u16::from(more);
+            let mut header = vec![self.protocol, 0];
+            header.extend(field.to_be_bytes());
+            header.extend([0, 0, self.payload[0], self.payload[1]]);
+            bytes[4..6].copy_from_slice(&(piece.len() as u16 + 8).to_be_bytes());
+            bytes[6] = 44;
+            bytes.splice(40..40, header);
+        }
+        bytes
     }
 
     fn bytes(&self) -> Vec<u8> {

@@ -1,5 +1,7 @@
 //! Real TCP for a lab: a server that echoes, a client with a chosen source address.
 //!
+//! The selectors of a rule are another `tcp`, [`oxitables::tcp`](crate::tcp): beside `use oxitables::*`, write `testing::tcp`.
+//!
 //! All of these act in the namespace of the calling thread: call them in [`Host::run`](super::Host::run).
 
 use std::{

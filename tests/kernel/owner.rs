@@ -47,6 +47,9 @@ fn nobody_else_may_change_it_and_it_goes_with_its_owner() {
         assert_eq!(other.chains(&host()).snapshot()?.len(), 1, "reading is for everybody");
         apply(&mut owner, |b| b.add(&set))?;
         assert_listed(&["flags owner"]);
+        let program = std::fs::read_to_string("/proc/self/comm").unwrap();
+        let listed = other.ruleset()?.to_string();
+        assert!(listed.contains(&format!("# progname {}\n", program.trim_end())), "{listed}");
 
         drop(owner);
         eventually(|| Ok(other.table(Family::Inet, "host")?.is_none()))

@@ -1,5 +1,6 @@
 //! What `/proc/net/xt_recent` gave, and what stock nft shows of a list.
 
+use crate::nfts::nfts;
 use oxitables::{Batch, Client, Family, Hook, Priority, Recent, Rule, Side, Table, expr::Limit, testing, udp};
 use std::{
     net::{IpAddr, UdpSocket},
@@ -45,6 +46,33 @@ fn a_list_is_seen_added_to_removed_from_and_emptied() {
         assert!(!nft.recent(&list).contains(b)? && nft.recent(&list).contains(c)?);
         nft.recent(&list).flush()?;
         assert_eq!(nft.recent(&list).entries()?, []);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_list_that_forgets_has_room_again() {
+    testing::in_namespace(|| -> oxitables::Result<()> {
+        let (table, list) = lists();
+        let list = Recent::new(&table, list.name()).with_window(Duration::from_millis(200)).with_size(2);
+        let [a, b, c]: [IpAddr; 3] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|a| a.parse().unwrap());
+        for (list, room) in [(list.clone(), false), (list.with_memory(Duration::from_millis(1)), true)] {
+            let mut batch = Batch::new();
+            batch.destroy(&table).add(&table).add(&list);
+            let mut nft = Client::open()?;
+            nft.apply(&batch)?;
+            let list = nft.find_recent(&table, list.name())?.expect("it was made");
+            nft.recent(&list).add(a)?;
+            nft.recent(&list).add(b)?;
+            assert!(nft.recent(&list).add(c).is_err(), "a third of two");
+            assert!(nft.recent(&list).entries()?.iter().all(|entry| entry.age < Duration::from_millis(150)));
+            // The kernel clears what has expired about once in a second.
+            let soon = (0..40).any(|_| {
+                sleep(Duration::from_millis(100));
+                nft.recent(&list).add(c).is_ok()
+            });
+            assert_eq!(soon, room, "{list:?}");
+        }
         Ok(())
     });
 }
@@ -133,15 +161,10 @@ fn stock_nft_prints_a_list_with_rings() {
         let mut nft = made(&table, &list);
         nft.apply(Batch::new().add(&input).add(input.rule(Rule::new().recent(list.set(Side::Source)).accept())))?;
         nft.recent(&list).add("192.0.2.1".parse().unwrap())?;
-        for name in ["nft", "nft-new"] {
-            // The newest nft is compared with only where somebody put it.
-            if name == "nft-new" && !std::path::Path::new("/usr/local/bin/nft-new").exists() {
-                continue;
-            }
-            let Some(program) = testing::program(name) else { continue };
-            let output = Command::new(program).args(["list", "ruleset"]).output().unwrap();
+        for program in nfts() {
+            let output = Command::new(&program).args(["list", "ruleset"]).output().unwrap();
             let text = String::from_utf8_lossy(&output.stdout);
-            assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+            assert!(output.status.success(), "{program:?}: {}", String::from_utf8_lossy(&output.stderr));
             for words in [
                 "set R_ip {",
                 "set R_60s_ip6 {",
@@ -153,7 +176,7 @@ fn stock_nft_prints_a_list_with_rings() {
                  delete @R_3in10s_ip_turn1 { ip saddr } add @R_3in10s_ip_turn2 { ip saddr } accept",
                 "update @R_ip { ip saddr } update @R_60s_ip { ip saddr } goto R_3in10s_ip_accept",
             ] {
-                assert!(text.contains(words), "{name}: {words} is not in\n{text}");
+                assert!(text.contains(words), "{program:?}: {words} is not in\n{text}");
             }
         }
         Ok(())

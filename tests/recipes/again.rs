@@ -43,3 +43,18 @@ fn with_other_numbers() {
         (mail().batch(), mail().with_window(second).batch()),
     ]);
 }
+
+#[test]
+fn with_other_networks() {
+    let gateway = || masquerade_gateway("lan", "wan");
+    replaced(vec![
+        (close_reflectors("wan").batch(), close_reflectors("eth0").with_tcp([25]).with_udp([53, 123]).batch()),
+        (closed_services("wan").with_tcp([9100]).batch(), closed_services("eth0").with_udp([5353]).batch()),
+        (
+            gateway().with_published_tcp(80, "10.0.1.2:8080".parse().unwrap()).with_mss_clamping().batch(),
+            gateway().with_published_udp(53, "[fd00::2]:0".parse().unwrap()).with_routed_ipv6().batch(),
+        ),
+        (strict_source().with_loose(["vpn"]).batch(), strict_source().batch()),
+        (strict_source().batch(), strict_source().with_loose_everywhere().batch()),
+    ]);
+}

@@ -33,7 +33,7 @@ fn of_imaps_before_ssh() {
 fn of_brute_force_guard() {
     let guard = || brute_force_guard(4);
     refused(vec![
-        (brute_force_guard(0).batch(), "2 to 50 can be counted"),
+        (brute_force_guard(0).batch(), "connection 0 is refused: 2 to 50 can be counted"),
         (brute_force_guard(1).batch(), "2 to 50 can be counted"),
         (brute_force_guard(51).batch(), "2 to 50 can be counted"),
         (guard().with_window(Duration::ZERO).batch(), "a window of 0ns"),
@@ -90,6 +90,8 @@ fn of_syn_flood_guard() {
         (syn_flood_guard([80]).with_servers([]).batch(), "no server at all"),
         (syn_flood_guard([80]).with_rate(0, 1).batch(), "each has to be 1 to 1000000"),
         (syn_flood_guard([80]).with_rate(1, 0).batch(), "each has to be 1 to 1000000"),
+        (syn_flood_guard([80]).with_synproxy(0, 7).batch(), "segments of 0 bytes"),
+        (syn_flood_guard([80]).with_synproxy(1460, 15).batch(), "a window scale of 15"),
         (syn_flood_guard([80]).with_rate(u64::MAX, u32::MAX).batch(), "each has to be 1 to 1000000"),
     ]);
     testing::in_namespace(|| {
@@ -103,7 +105,7 @@ fn of_close_reflectors() {
     refused(vec![
         (close_reflectors("").batch(), "a name of 1 to 15 bytes"),
         (close_reflectors("sixteen-bytes-ok").batch(), "a name of 1 to 15 bytes"),
-        (close_reflectors("wan").with_tcp::<u16>([]).with_udp::<u16>([]).batch(), "a set without elements"),
+        (close_reflectors("wan").with_tcp::<u16>([]).with_udp::<u16>([]).batch(), "no port at all"),
     ]);
 }
 
@@ -121,9 +123,16 @@ fn of_closed_services() {
 
 #[test]
 fn of_masquerade_gateway() {
+    let gateway =
+        |port, to: &str| masquerade_gateway("lan", "wan").with_published_tcp(port, to.parse().unwrap()).batch();
     refused(vec![
         (masquerade_gateway("", "wan").batch(), "a name of 1 to 15 bytes"),
         (masquerade_gateway("lan", "").batch(), "a name of 1 to 15 bytes"),
+        (masquerade_gateway("eth0", "eth0").batch(), "inside and outside are both \"eth0\""),
+        (gateway(80, "127.0.0.1:80"), "127.0.0.1 is no server inside"),
+        (gateway(80, "[ff02::1]:80"), "ff02::1 is no server inside"),
+        (gateway(80, "0.0.0.0:80"), "0.0.0.0 is no server inside"),
+        (gateway(0, "10.0.1.2:80"), "port 0 cannot be published"),
     ]);
 }
 
@@ -133,4 +142,18 @@ fn of_strict_source() {
         (strict_source().with_loose([""]).batch(), "a name of 1 to 15 bytes"),
         (strict_source().with_loose(["sixteen-bytes-ok"]).batch(), "a name of 1 to 15 bytes"),
     ]);
+}
+
+#[test]
+fn of_vps_baseline() {
+    refused(vec![
+        (vps_baseline("").batch(), "a name of 1 to 15 bytes"),
+        (vps_baseline("sixteen-bytes-ok").batch(), "a name of 1 to 15 bytes"),
+        (vps_baseline("eth0").with_ssh_from([]).batch(), "a set without elements"),
+    ]);
+    testing::in_namespace(|| {
+        let nets = ["10.0.0.0/8", "10.0.1.0/24", "10.0.1.7/24", "0.0.0.0/0", "::/0", "fd00::/8"]
+            .map(|net| net.parse().unwrap());
+        Client::open().unwrap().apply(&vps_baseline("eth0").with_ssh_from(nets).batch()).unwrap();
+    });
 }

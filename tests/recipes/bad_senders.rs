@@ -54,7 +54,9 @@ fn service_access_to_nothing() {
         refused(|| one(Service::tcp("sshd", [22]).with_days([])), "without elements")?;
         refused(|| one(Service::tcp(&"x".repeat(250), [22])), "255")?;
         refused(|| one(Service::tcp(&"x".repeat(200), [22])), "127")?;
-        refused(|| one(Service::tcp("a\"b", [22])), "quote")?;
+        for name in ["a\"b", "", "1st", "a b", "a/b", "\u{e4}"] {
+            refused(|| one(Service::tcp(name, [22])), "a letter, and more letters")?;
+        }
         refused(|| one(Service::tcp("smtp", [25]).with_users([Uid::named("no-one-here")?])), "no user")?;
         assert!("08:00-08:00".parse::<Hours>().is_err());
 
@@ -92,7 +94,15 @@ fn route_by_login_to_nowhere() {
                 |install: &dyn Fn() -> Result<Batch>, words| refused(install, words).map_err(|e| e.to_string());
             refused(&|| batch(route_by_login([near().with(Uid::named("no-one-here")?)])?), "no user").unwrap();
             refused(&|| batch(route_by_login([near().with(Cgroup::at("no/such")?)])?), "no control group").unwrap();
-            refused(&|| batch(route_by_login((1..9).map(Login::by_table))?), "does not fit mark bits").unwrap();
+            refused(&|| batch(route_by_login((1..9).map(|table| login(table, "10.0.1.1")))?), "does not fit mark bits")
+                .unwrap();
+            for table in [0, 253, 254, 255] {
+                refused(&|| batch(route_by_login([near(), Login::by_table(table)])?), "the kernel's tables").unwrap();
+            }
+            let nobody = || Login::by_table(101).via("10.0.1.1".parse().unwrap());
+            refused(&|| batch(route_by_login([nobody()])?), "nobody is named").unwrap();
+            let nowhere = || Login::by_table(101).with(Uid::from(0));
+            refused(&|| batch(route_by_login([nowhere()])?), "no router is named").unwrap();
             refused(&|| batch(route_by_login([near()])?.with_mark(MarkBits::new(0))?), "does not fit").unwrap();
             refused(&|| batch(route_by_login([near(), near()])?.with_mark(MarkBits::new(8))?), "does not fit").unwrap();
             let taken = || {
@@ -110,10 +120,9 @@ fn route_by_login_to_nowhere() {
                 (far(), "the gateway is in no network of this host"),
                 (vec![near(), login(101, "10.0.1.9")], "there is already"),
                 (
-                    vec![near(), Login::by_table(102).via_dev("fe80::1".parse().unwrap(), "wan9")],
+                    vec![near(), Login::by_table(102).with(Uid::from(0)).via_dev("fe80::1".parse().unwrap(), "wan9")],
                     "no interface \"wan9\"",
                 ),
-                (vec![near(), login(0, "10.0.1.1")], "table 0"),
             ] {
                 let error = routing.add(route_by_login(logins)?.routes()).expect_err(words).to_string();
                 assert!(error.contains(words), "{error:?} does not say {words:?}");

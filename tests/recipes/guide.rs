@@ -1,7 +1,7 @@
 //! What the guide shows is what nft lists, and what the crate lists.
 
 use crate::all;
-use oxitables::{Client, testing};
+use oxitables::{Client, model::Ruleset, testing};
 use std::{fs, process::Command};
 
 const GUIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/guide/recipes.md");
@@ -20,6 +20,12 @@ fn shows_what_is_listed() {
             if let Some(nft) = &nft {
                 let out = host.run(|| Command::new(nft).args(["list", "ruleset"]).output())?;
                 assert_eq!(String::from_utf8(out.stdout)?, ours, "{name}: nft and the crate");
+                // As who keeps it in a file: no name is a word of nft's language.
+                let file = std::env::temp_dir().join(format!("oxitables-{name}-{}.nft", std::process::id()));
+                fs::write(&file, &ours)?;
+                let out = host.run(|| Command::new(nft).args(["-c", "-f"]).arg(&file).output())?;
+                fs::remove_file(&file)?;
+                assert!(out.status.success(), "{name}: {}", String::from_utf8_lossy(&out.stderr));
             }
             let mark = format!("<!-- {name} -->\n```text\n");
             let start = guide.find(&mark).ok_or_else(|| format!("{name} is not in the guide"))? + mark.len();
@@ -32,6 +38,8 @@ fn shows_what_is_listed() {
                 guide[start..].starts_with(&format!("{ours}```")),
                 "{name}: the guide shows another listing than\n{ours}"
             );
+            let plan = client.plan(&Ruleset::made_by(&batch)?)?;
+            assert!(plan.is_empty(), "{name}: what is there is not what was made:\n{plan}");
             // Again: it replaces what is there.
             client.apply(&batch)?;
             assert_eq!(client.ruleset()?.to_string(), ours, "{name}, applied again");

@@ -1,6 +1,7 @@
 //! Marks on the packets of one host: sockets, traffic classes, what stock nft lists.
 
 use super::lab::*;
+use crate::nfts::nfts;
 use oxitables::{
     Batch, Client, CtState, Family, Hook, Mark, Priority, Rule, Table,
     client::mark_socket,
@@ -93,7 +94,7 @@ fn saved_and_restored_is_the_same() {
                 assert_eq!(meter.packets(), expected);
             }
             // No tool of the administrator's may stumble over it.
-            for nft in ["nft", "/usr/local/bin/nft-new"].into_iter().filter_map(program) {
+            for nft in nfts() {
                 let output = host.run(|| std::process::Command::new(&nft).args(["list", "ruleset"]).output())?;
                 let text = String::from_utf8_lossy(&output.stdout).into_owned();
                 let words = "meta mark & 0x00000100 == 0x00000000 ct mark set ct mark & 0xfffffeff";
@@ -135,11 +136,6 @@ fn whole_marks_are_saved_and_restored() {
         }
         Ok(())
     });
-}
-
-fn program(name: &str) -> Option<std::path::PathBuf> {
-    let path = std::path::PathBuf::from(name);
-    if path.is_absolute() { path.exists().then_some(path) } else { testing::program(name) }
 }
 
 /// What a queueing discipline sorts by.

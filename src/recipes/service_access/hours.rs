@@ -15,7 +15,8 @@ const DAY: u32 = 86_400;
 /// # Ok::<(), oxitables::recipes::BadHours>(())
 /// ```
 ///
-/// The kernel knows no time zones: what is 08:00 here is another hour in UTC in summer than in winter. nft prints them in local time.
+/// The kernel knows no time zones: what is 08:00 here is another hour in UTC in summer than in winter. nft prints them in local time, 1.0.6 wrongly
+/// where that is behind UTC (`1193044:43:16`); they hold nevertheless.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Hours {
     from: u32,

@@ -34,7 +34,8 @@ impl Service {
         Self { name: name.into(), tcp, udp, allowed: none(), denied: none(), others: true, users, hours, days }
     }
 
-    /// The service at these TCP ports. Its name begins the names of its chains and the lines of its log.
+    /// The service at these TCP ports. Its name begins the names of its chains and the lines of its log: a letter, and more letters, digits,
+    /// `_` and `-`.
     pub fn tcp(name: &str, ports: impl IntoIterator<Item = u16>) -> Self {
         Self { tcp: Some(ports.into_iter().collect()), ..Self::new(name) }
     }
@@ -50,7 +51,7 @@ impl Service {
         self
     }
 
-    /// With networks that may use it whatever else is said: a line of hosts.allow.
+    /// With networks that may use it at its hours, whatever else is said: a line of hosts.allow.
     pub fn with_allowed(mut self, networks: impl IntoIterator<Item = IpNetwork>) -> Self {
         self.allowed.extend(networks);
         self
@@ -231,6 +232,12 @@ impl ServiceAccess {
     }
 }
 
+/// What nft reads as a name of a chain, too.
+fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+}
+
 /// Connections that were allowed are not asked again.
 fn known() -> Rule {
     Rule::new().when(ct::state().any(CtState::ESTABLISHED | CtState::RELATED)).accept()
@@ -245,6 +252,9 @@ impl Recipe for ServiceAccess {
         batch.add(self.table());
         let (mut input, mut output) = (vec![known()], vec![known()]);
         for service in &self.services {
+            if !is_name(&service.name) {
+                batch.invalid(format!("service {:?}: a letter, and more letters, digits, _ and -", service.name));
+            }
             let mut refused = self.told(service);
             refused.push(Rule::new().then(counter()).drop());
             fill(batch, &self.refused(&service.name), refused);
@@ -252,7 +262,9 @@ impl Recipe for ServiceAccess {
             input.extend(service.at_its_ports(&service.chain("in")));
             let Some(users) = &service.users else { continue };
             let chain = self.table().chain(service.chain("users"));
-            let mut rules: Vec<Rule> = Vec::new();
+            // What the kernel answers by itself: nobody outside is to make this host look like a user.
+            let reset = Rule::new().when(tcp::flags().any(TcpFlags::RST)).comment("of nobody").return_();
+            let mut rules: Vec<Rule> = vec![reset];
             if !users.is_empty() {
                 rules.push(Rule::new().when(meta::skuid().is_any(users.iter().copied())).return_());
             }

@@ -8,7 +8,7 @@ use crate::{
 };
 use std::{ops::ControlFlow, time::Duration};
 
-/// Somebody was refused.
+/// Somebody was refused. Who comes in may have forged the address: nothing was sent there yet that would tell.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Touch {

@@ -12,7 +12,8 @@ use super::*;
 /// assert_eq!(ours.to_string(), "fib daddr type local accept");
 /// ```
 ///
-/// For chains of prerouting, input and forward, where each is said to work; the kernel refuses it elsewhere.
+/// The way to an address can be asked for in prerouting, input and forward; what it is to this host, everywhere. By the incoming interface that is asked for in
+/// prerouting, input and forward, by the outgoing one in forward, output and postrouting; the kernel refuses the rest (`nft_fib_validate`).
 pub mod fib {
     use super::*;
 

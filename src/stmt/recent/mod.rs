@@ -45,7 +45,7 @@ use std::{
 ///
 /// What differs from iptables: a list that is full (65,535 addresses unless [`with_size`](Self::with_size) says else, for
 /// each family) takes no new address, and a rule that would add one ends there without a match; iptables forgets the
-/// oldest. An address that was not touched for a year is forgotten.
+/// oldest. An address that was not touched for a year is forgotten ([`with_memory`](Self::with_memory)).
 ///
 /// Kernel: `dynset` with delete, since 5.4. Source: `net/netfilter/xt_recent.c`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -56,6 +56,7 @@ pub struct Recent {
     rings: Vec<Ring>,
     rate: Option<Limit>,
     size: u32,
+    memory: Duration,
 }
 
 /// The last `hits` stamps of every address: a timed set for each, and sets that say whose turn is next.
@@ -75,7 +76,7 @@ pub enum Side {
 }
 
 /// How long an address that nobody touches is known: what "for ever" is here, so that its age can be told.
-pub(crate) const MEMORY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const MEMORY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 const SIZE: u32 = 65_535;
 
 impl Twin {
@@ -126,6 +127,7 @@ impl Recent {
             rings: Vec::new(),
             rate: None,
             size: SIZE,
+            memory: MEMORY,
         }
     }
 
@@ -171,6 +173,21 @@ impl Recent {
     pub fn with_size(mut self, size: u32) -> Self {
         self.size = size;
         self
+    }
+
+    /// Forgets addresses that were not touched for so long, or for its longest window if that is longer; otherwise it is a year.
+    ///
+    /// A list that only counts hits within a window has no use for older addresses: they fill it, and anybody who sends with many
+    /// source addresses can do that in a second.
+    pub fn with_memory(mut self, memory: Duration) -> Self {
+        self.memory = whole(memory);
+        self
+    }
+
+    /// How long an address is known that nobody touches.
+    pub(crate) fn memory(&self) -> Duration {
+        let rings = self.rings.iter().map(|ring| ring.within.unwrap_or(MEMORY));
+        self.windows.iter().copied().chain(rings).fold(self.memory, Duration::max)
     }
 
     fn ring(&mut self, ring: Ring) {
@@ -280,7 +297,9 @@ impl Recent {
         let mut list = Self::new(table, name);
         let twin = list.twins()[0];
         let (seen, suffix) = (list.seen(twin), format!("_{}", twin.suffix()));
-        list.size = sets.iter().find(|set| set.name == seen)?.size()?;
+        let known = sets.iter().find(|set| set.name == seen)?;
+        list.size = known.size()?;
+        list.memory = known.timeout.unwrap_or(MEMORY);
         for set in sets {
             let Some(rest) = set.name.as_str().and_then(|s| s.strip_prefix(name)?.strip_prefix('_')) else { continue };
             // Times are those of the names: the timeouts that the kernel reports it has rounded to its ticks.
@@ -314,11 +333,8 @@ impl Recent {
         for &twin in self.twins() {
             let mut add =
                 |name: Name, timeout: Duration, note: String| sets.push(self.model(name, twin, timeout, &note));
-            add(
-                self.seen(twin),
-                MEMORY,
-                format!("recent {}: every address, expires is a year less its age", self.name),
-            );
+            let note = format!("recent {}: every address, expires is the timeout less its age", self.name);
+            add(self.seen(twin), self.memory(), note);
             for window in &self.windows {
                 let note = format!("recent {}: addresses seen within {}", self.name, words(*window));
                 add(self.window(*window, twin), *window, note);
@@ -336,7 +352,7 @@ impl Recent {
                     add(self.stamp(*ring, twin, slot), ring.within.unwrap_or(MEMORY), note.clone());
                 }
                 for slot in 1..ring.hits {
-                    add(self.turn(*ring, twin, slot), MEMORY, note.clone());
+                    add(self.turn(*ring, twin, slot), self.memory(), note.clone());
                 }
             }
         }

@@ -10,7 +10,7 @@ pub(super) fn program(port: u32) -> String {
 /// How the socket is linked from the directories of open files.
 fn socket(port: u32) -> Option<String> {
     const NETFILTER: &str = "12";
-    let sockets = fs::read_to_string("/proc/net/netlink").ok()?;
+    let sockets = fs::read_to_string("/proc/thread-self/net/netlink").ok()?;
     let port = port.to_string();
     sockets.lines().find_map(|line| {
         let fields: Vec<_> = line.split_whitespace().collect();

@@ -1,0 +1,92 @@
+//! What is sent of a batch, and what is found in it when the kernel has answered.
+
+use super::{Batch, Fields, Verb, describe};
+use crate::{
+    data::{Family, Name},
+    model::{Generation, Set},
+    wire::{
+        Form, Writer, attrs,
+        message::{self, F_ECHO, F_REQUEST, SUBSYSTEM},
+    },
+};
+
+impl Batch {
+    /// `NFNL_MSG_BATCH_BEGIN`, sequence number 0; with `echo` also what makes the kernel tell the generation of the commit.
+    pub(crate) fn begin(&self, expected: Option<Generation>, echo: bool) -> Vec<u8> {
+        let mut out = Writer::new(Form::Request);
+        let begin = message::begin(&mut out, 0x10, F_REQUEST, 0, 0, SUBSYSTEM);
+        if let Some(generation) = expected {
+            out.attr(1, "generation", |out| out.bytes(&generation.0.to_be_bytes()));
+        }
+        message::finish(&mut out, begin);
+        if echo {
+            // The kernel sends the new generation to the sender of a batch whose first message asks for an echo. To ask for
+            // that on a message of the caller's would also echo all that it makes. This one makes nothing: it destroys
+            // the table with handle 0, and handles count from 1. The handle is what counts; the name is there because a
+            // message without either would mean every table.
+            let (kind, flags) = (SUBSYSTEM << 8 | 26, F_REQUEST | F_ECHO);
+            let destroy = message::begin(&mut out, kind, flags, Self::ECHO_SEQ, Family::Inet.into(), 0);
+            out.attr(1, "name", |out| out.bytes(b"no table of this name\0"));
+            out.attr(4, "handle", |out| out.bytes(&[0; 8]));
+            message::finish(&mut out, destroy);
+        }
+        out.into_parts().0
+    }
+
+    /// Sequence number of what is added to a batch to learn its generation.
+    pub(crate) const ECHO_SEQ: u32 = u32::MAX;
+
+    /// `NFNL_MSG_BATCH_END`, numbered after the last message.
+    pub(crate) fn end(&self, flags: u16) -> [u8; message::ATTRIBUTES] {
+        message::header(0x11, F_REQUEST | flags, self.messages + 1, 0, SUBSYSTEM)
+    }
+
+    /// The messages, and where the last one starts.
+    pub(crate) fn body(&self) -> (&[u8], usize) {
+        (&self.out, self.last)
+    }
+
+    /// The operation that a message belongs to, and the message.
+    pub(crate) fn find(&self, seq: u32) -> Option<(usize, message::Message<'_>)> {
+        let index = self.operations.partition_point(|op| op.seq <= seq).checked_sub(1)?;
+        let from = &self.out[self.operations[index].offset..];
+        let message = message::messages(from).flatten().find(|m| m.seq == seq)?;
+        Some((index, message))
+    }
+
+    /// The operations: the verb and the messages of each.
+    pub(crate) fn each_operation(&self) -> impl Iterator<Item = (Verb, impl Iterator<Item = message::Message<'_>>)> {
+        let ends = self.operations.iter().skip(1).map(|next| next.offset).chain([self.out.len()]);
+        self.operations
+            .iter()
+            .zip(ends)
+            .map(|(op, end)| (op.verb, message::messages(&self.out[op.offset..end]).flatten()))
+    }
+
+    /// How many elements an operation has in its messages before this one.
+    pub(crate) fn elements_before(&self, operation: usize, seq: u32) -> usize {
+        let from = self.operations.get(operation).map_or(&[][..], |op| &self.out[op.offset..]);
+        let earlier = message::messages(from).flatten().take_while(|m| m.seq < seq);
+        earlier.filter_map(|m| Fields::of(&m).get(3)).map(|list| attrs(list).count()).sum()
+    }
+
+    /// Verb and object of an operation, in words.
+    pub(crate) fn operation_text(&self, index: usize) -> (Verb, String) {
+        let Some(op) = self.operations.get(index) else {
+            return (Verb::Add, "nothing".into());
+        };
+        // What was refused may have no message at all.
+        let end = self.operations.get(index + 1).map_or(self.out.len(), |next| next.offset);
+        let object = message::messages(&self.out[op.offset..end]).flatten().next().map(|m| describe(&m));
+        (op.verb, object.unwrap_or_default())
+    }
+
+    /// The set of this batch with these names.
+    pub(crate) fn set(&self, family: Family, table: &Name, name: &Name) -> Option<Set> {
+        message::messages(&self.out)
+            .flatten()
+            .filter(|m| m.nft() == Some(9) && m.family() == u8::from(family))
+            .filter_map(|m| Set::decode_attrs(family, m.attributes()).ok())
+            .find(|set| set.table == *table && set.name == *name)
+    }
+}
