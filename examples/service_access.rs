@@ -65,8 +65,8 @@ fn main() -> ExitCode {
                 service = service.with_hours(hours);
             }
             for day in of::<String>(&days, name)? {
-                let n = DAYS.iter().position(|known| *known == day).ok_or_else(|| format!("{day} is no day"))?;
-                service = service.with_days([Weekday::from(n as u8)]);
+                let known = (0..7).map(Weekday::from).find(|known| known.to_string() == day);
+                service = service.with_days([known.ok_or_else(|| format!("{day} is no day"))?]);
             }
             services.push(service);
         }
@@ -82,7 +82,6 @@ fn main() -> ExitCode {
     })
 }
 
-const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const LEVELS: [(&str, LogLevel); 8] = [
     ("emerg", LogLevel::Emerg),
     ("alert", LogLevel::Alert),

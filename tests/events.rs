@@ -1,5 +1,7 @@
 //! What the kernel tells by itself: commits, traced packets, logged packets; and the client for tokio.
 
+#[path = "common/bytes.rs"]
+mod bytes;
 mod common;
 #[path = "common/ordinary.rs"]
 mod ordinary;

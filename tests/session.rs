@@ -1,5 +1,9 @@
 //! The protocol without a kernel: every answer that one may give, and some that none does.
 
+#[path = "common/bytes.rs"]
+mod bytes;
+
+use bytes::attribute;
 use oxitables::{
     Batch, Family, Hook, Priority, Table,
     data::{Register, Verdict},
@@ -33,14 +37,6 @@ fn message(kind: u16, flags: u16, seq: u32, body: &[u8]) -> Vec<u8> {
     bytes.extend(seq.to_ne_bytes());
     bytes.extend(4242u32.to_ne_bytes());
     bytes.extend(body);
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    bytes
-}
-
-fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = (4 + payload.len() as u16).to_ne_bytes().to_vec();
-    bytes.extend(kind.to_ne_bytes());
-    bytes.extend(payload);
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes
 }

@@ -2,6 +2,7 @@
 
 mod background;
 pub mod confirm;
+mod holder;
 mod list;
 mod listen;
 mod mark;
@@ -22,6 +23,7 @@ mod writer;
 
 pub use background::WriterThread;
 pub use confirm::Pending;
+pub(crate) use holder::Holder;
 pub use list::Listing;
 pub use listen::{Listen, Monitor, NflogReader, Tracer};
 pub use mark::{mark_socket, socket_mark};
@@ -540,7 +542,7 @@ impl World for Client {
         Client::set(self, table, name).ok().flatten()
     }
     fn process(&mut self, port: u32) -> Option<String> {
-        owned::process_of(port)
+        Holder::of(port).map(|holder| holder.to_string())
     }
     fn elements(&mut self, set: &Set) -> Option<Vec<Element>> {
         Client::elements(self, set).snapshot().ok()

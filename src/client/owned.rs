@@ -6,10 +6,7 @@ use crate::{
     error::Result,
     model::{Table, TableFlags},
 };
-use std::{
-    fs,
-    ops::{Deref, DerefMut},
-};
+use std::ops::{Deref, DerefMut};
 
 /// A table that is this program's own for as long as this value lives.
 ///
@@ -77,30 +74,4 @@ impl DerefMut for Owned {
     fn deref_mut(&mut self) -> &mut Client {
         &mut self.client
     }
-}
-
-/// The process that has a netlink port in the network namespace of the calling thread, in words.
-pub(super) fn process_of(port: u32) -> Option<String> {
-    let named = |pid: &str| {
-        let comm = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
-        Some(format!("{} (process {pid}, netlink port {port})", comm.trim_end()))
-    };
-    // Of a process's sockets the first has its number for a port, the others have random ones.
-    let sockets = fs::read_to_string("/proc/thread-self/net/netlink").ok()?;
-    let inode = sockets.lines().find_map(|line| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let netfilter = "12";
-        (words.get(1) == Some(&netfilter) && words.get(2)?.parse() == Ok(port)).then(|| words.last().copied())?
-    })?;
-    let socket = format!("socket:[{inode}]");
-    let holds = |pid: &str| {
-        let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-        files.into_iter().any(|file| fs::read_link(file.path()).is_ok_and(|to| to.as_os_str() == socket.as_str()))
-    };
-    let first = port.to_string();
-    if holds(&first) {
-        return named(&first);
-    }
-    let processes = fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    processes.filter(|name| name.bytes().all(|b| b.is_ascii_digit())).find(|pid| holds(pid)).and_then(|pid| named(&pid))
 }

@@ -4,6 +4,7 @@
 
 mod bits;
 mod clock;
+mod host;
 mod look;
 mod names;
 #[macro_use]
@@ -15,6 +16,7 @@ mod system;
 mod types;
 
 pub use bits::{CtEvents, CtLabels, CtState, CtStatus, TcpFlags};
+pub use host::*;
 pub(crate) use look::{Info, Look, show_duration};
 pub use names::{HelperName, IfKind, IfName, MacAddr, OsName, ParseMacError};
 pub use numbers::*;

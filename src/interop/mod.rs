@@ -12,7 +12,7 @@ use crate::{
     error::{Rejection, Result},
     model::{Chain, Element, Flowtable, Generation, Object, Rule, Set, Table},
     wire::{
-        Codec, DecodeError, EncodeError, Malformed, Path, Step, Text, aligned, attrs,
+        Codec, DecodeError, EncodeError, Malformed, Step, Text, aligned, attrs,
         message::{F_APPEND, F_CREATE, F_EXCL, F_REPLACE, Message, messages},
     },
 };
@@ -97,11 +97,12 @@ impl Batch {
         let fields = Fields::of(message);
         let (Some(nft), Some(attributes)) = (message.nft(), message.body.get(4..)) else {
             self.operation(Verb::Add);
-            return self.refuse(refused("it is no message of nf_tables".into()));
+            return self.refuse(Malformed::Refused("it is no message of nf_tables".into()).into());
         };
         let Some(verb) = verb(nft, message.flags, &fields) else {
             self.operation(Verb::Add);
-            return self.refuse(refused(format!("messages of type {nft} change nothing that is known here").into()));
+            let why = format!("messages of type {nft} change nothing that is known here");
+            return self.refuse(Malformed::Refused(why.into()).into());
         };
         let family = Family::from(message.family());
         let all = matches!(nft, 2 | 26) && fields.get(1).or(fields.get(4)).is_none();
@@ -221,8 +222,4 @@ wrote it did not notice; write several messages"
 
 fn refusal(why: std::borrow::Cow<'static, str>) -> DecodeError {
     Malformed::Refused(why).into()
-}
-
-fn refused(why: std::borrow::Cow<'static, str>) -> EncodeError {
-    EncodeError { path: Path::default(), why: Malformed::Refused(why) }
 }

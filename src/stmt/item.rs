@@ -16,7 +16,7 @@ use crate::{
     data::{DataType, Name},
     expr::Expr,
     model,
-    wire::{EncodeError, Malformed, Path, Step},
+    wire::{EncodeError, Step},
 };
 use std::{borrow::Borrow, time::Duration};
 
@@ -40,10 +40,6 @@ impl model::Chain {
     }
 }
 
-fn refusal(why: Malformed) -> EncodeError {
-    EncodeError { path: Path::default(), why }
-}
-
 impl Add for ChainRule<'_> {}
 impl Insert for ChainRule<'_> {}
 impl Item for ChainRule<'_> {
@@ -54,7 +50,7 @@ impl Item for ChainRule<'_> {
             Err(why) => {
                 // The operation keeps its place and its name among the others.
                 model::Rule::new(self.chain, Vec::<Expr>::new()).put(verb, place, batch);
-                return batch.refuse(refusal(why));
+                return batch.refuse(why.into());
             }
         };
         match place {

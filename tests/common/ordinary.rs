@@ -20,6 +20,16 @@ pub fn as_nobody(arguments: &[&str]) -> Option<String> {
     }
 }
 
+/// Runs something as an ordinary user: an ignored test, by its name, whose function it is.
+#[allow(dead_code)]
+pub fn this_as_an_ordinary_user(name: &str, test: fn()) {
+    if is_root() {
+        as_nobody(&["--exact", name, "--ignored", "--nocapture"]);
+    } else {
+        test();
+    }
+}
+
 /// Runs all tests of this program once more, except those about ordinary users.
 #[allow(dead_code)] // Not for programs without the standard harness.
 pub fn all_of_this_as_an_ordinary_user() {

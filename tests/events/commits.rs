@@ -1,7 +1,7 @@
 //! Commits as typed values.
 
 use super::lab::*;
-use crate::{common::is_root, ordinary::as_nobody};
+use crate::{common::is_root, ordinary::this_as_an_ordinary_user};
 use oxitables::{
     client::{Listen, Monitor},
     expr::{Counter, Quota},
@@ -146,20 +146,14 @@ fn what_packets_use_up_is_told_without_a_commit() {
 
 #[test]
 fn an_ordinary_user_is_told_what_he_lacks() {
-    if is_root() {
-        as_nobody(&["--exact", "events::commits::without_privilege", "--ignored", "--nocapture"]);
-    } else {
-        without_privilege();
-    }
+    this_as_an_ordinary_user("events::commits::without_privilege", without_privilege);
 }
 
 /// Outside of any sandbox, as somebody who may not listen.
 #[test]
 #[ignore = "for an ordinary user"]
 fn without_privilege() {
-    if is_root() {
-        return;
-    }
+    assert!(!is_root());
     let refused = [
         Monitor::open().map(drop),
         client::Tracer::open().map(drop),

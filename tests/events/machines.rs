@@ -1,18 +1,11 @@
 //! The machines without a kernel.
 
+use crate::bytes::attribute;
 use oxitables::{
     model::{Event, Generation, Item},
     proto::{LogGroup, Logged, Monitor, News, Nflog, Traced, Tracer},
 };
 use proptest::prelude::*;
-
-fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = (4 + payload.len() as u16).to_ne_bytes().to_vec();
-    bytes.extend(kind.to_ne_bytes());
-    bytes.extend(payload);
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    bytes
-}
 
 /// A message of a subsystem: from whom, and the lower half of the generation or the group.
 fn message(subsystem: u16, kind: u16, port: u32, res_id: u16, attributes: &[u8]) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use super::lab::*;
 use crate::{
     common::is_root,
-    ordinary::{all_of_this_as_an_ordinary_user, as_nobody},
+    ordinary::{all_of_this_as_an_ordinary_user, this_as_an_ordinary_user},
 };
 use oxitables::{Client, Error, client::Watch};
 
@@ -14,11 +14,7 @@ fn all_of_this_works_as_an_ordinary_user() {
 
 #[test]
 fn an_ordinary_user_is_told_what_he_lacks() {
-    if is_root() {
-        as_nobody(&["--exact", "kernel::users::without_privilege", "--ignored", "--nocapture"]);
-    } else {
-        without_privilege();
-    }
+    this_as_an_ordinary_user("kernel::users::without_privilege", without_privilege);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What cannot be meant is refused in words, and nothing is applied.
 
+use crate::bad_input::refused_here as refused;
 use oxitables::{
     Batch, Client, LogLevel, Result,
     data::{Cgroup, Gid, MarkBits, MarkRegistry, Uid},
@@ -10,15 +11,6 @@ use oxitables::{
 use std::error::Error as StdError;
 
 type Outcome = std::result::Result<(), Box<dyn StdError>>;
-
-/// Who installs this fails with words that have these in them, and there is nothing afterwards.
-fn refused(install: impl FnOnce() -> Result<Batch>, words: &str) -> Outcome {
-    let applied = || -> Result<()> { Client::open()?.apply(&install()?).map(drop) };
-    let error = applied().expect_err(words).to_string();
-    assert!(error.contains(words), "{error:?} does not say {words:?}");
-    assert!(Client::open()?.tables().snapshot()?.is_empty(), "{words}: half of it is there");
-    Ok(())
-}
 
 #[test]
 fn process_marks_of_nobody() {

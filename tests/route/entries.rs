@@ -1,7 +1,7 @@
 //! Rules and routes: added once, removed by who added them, refused in words.
 
 use super::lab::Outcome;
-use crate::{common::is_root, ordinary::as_nobody};
+use crate::{common::is_root, ordinary::this_as_an_ordinary_user};
 use oxitables::{
     Error, Mark,
     data::{IfIndex, MarkBits},
@@ -168,20 +168,14 @@ fn links_and_addresses_by_name_and_number() {
 
 #[test]
 fn an_ordinary_user_is_told_what_he_lacks() {
-    if is_root() {
-        as_nobody(&["--exact", "route::entries::without_privilege", "--ignored", "--nocapture"]);
-    } else {
-        without_privilege();
-    }
+    this_as_an_ordinary_user("route::entries::without_privilege", without_privilege);
 }
 
 /// Outside of any sandbox, as somebody who may change nothing.
 #[test]
 #[ignore = "for an ordinary user"]
 fn without_privilege() {
-    if is_root() {
-        return;
-    }
+    assert!(!is_root());
     let net = Routing::open().unwrap();
     let error = net.add([PolicyRule::new(5).mark(Mark::from(5)).into()]).unwrap_err();
     assert!(error.is_permission());

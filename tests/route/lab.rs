@@ -15,7 +15,7 @@ use oxitables::{
     testing::{Host, Sandbox},
 };
 use std::{
-    net::{IpAddr, SocketAddr, UdpSocket},
+    net::{IpAddr, UdpSocket},
     str::FromStr,
     time::Duration,
 };
@@ -124,18 +124,6 @@ impl Lab {
         let rules = [addr::daddr().is(self.far()), addr::saddr().is(self.far())];
         Meter::new(router, Hook::Forward, Priority::FILTER, rules.map(|rule| Rule::new().when(rule)))
     }
-}
-
-/// Somebody who sends back what is sent to a port, until a packet with nothing in it comes.
-pub fn udp_echo(host: &Host, at: SocketAddr) -> std::thread::JoinHandle<()> {
-    let socket = host.run(|| UdpSocket::bind(at)).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    std::thread::spawn(move || {
-        let mut buffer = [0; 16];
-        while let Ok((length @ 1.., from)) = socket.recv_from(&mut buffer) {
-            socket.send_to(&buffer[..length], from).unwrap();
-        }
-    })
 }
 
 /// Sends a packet and waits for the answer.

@@ -3,7 +3,7 @@
 use super::lab::*;
 use crate::nfts::nfts;
 use oxitables::{
-    Batch, Client, CtState, Family, Hook, Mark, Priority, Rule, Table,
+    Batch, Chain, Client, CtState, Family, Hook, Mark, Priority, Rule, Table,
     client::mark_socket,
     ct,
     data::{MarkBits, TrafficClass},
@@ -61,17 +61,23 @@ fn packets_get_the_mark_of_the_socket_they_are_for() {
     });
 }
 
+/// A table with a chain on the way out and one on the way in.
+fn ways() -> (Batch, Chain, Chain) {
+    let table = Table::new(Family::Inet, "marks");
+    let [output, input] = [("output", Hook::Output), ("input", Hook::Input)]
+        .map(|(name, hook)| table.chain(name).with_hook(hook, Priority::MANGLE));
+    let mut batch = Batch::new();
+    batch.add(&table).add(&output).add(&input);
+    (batch, output, input)
+}
+
 /// All values, there and back, and with bits of others that stay.
 #[test]
 fn saved_and_restored_is_the_same() {
     testing::isolated(|lab| -> Outcome {
         for address in ["127.0.0.1", "::1"] {
             let host = lab.host("host")?;
-            let table = Table::new(Family::Inet, "marks");
-            let output = table.chain("output").with_hook(Hook::Output, Priority::MANGLE);
-            let input = table.chain("input").with_hook(Hook::Input, Priority::MANGLE);
-            let mut batch = Batch::new();
-            batch.add(&table).add(&output).add(&input);
+            let (mut batch, output, input) = ways();
             batch.add(output.rule(Rule::new().then(ct::mark().set(0xa5a5_a1a5))));
             for rule in BITS.save(Rule::new().when(ct::state().any(CtState::NEW))) {
                 batch.add(output.rule(rule));
@@ -111,11 +117,7 @@ fn whole_marks_are_saved_and_restored() {
     testing::isolated(|lab| -> Outcome {
         for address in ["127.0.0.1", "::1"] {
             let host = lab.host("host")?;
-            let table = Table::new(Family::Inet, "marks");
-            let output = table.chain("output").with_hook(Hook::Output, Priority::MANGLE);
-            let input = table.chain("input").with_hook(Hook::Input, Priority::MANGLE);
-            let mut batch = Batch::new();
-            batch.add(&table).add(&output).add(&input);
+            let (mut batch, output, input) = ways();
             let new = Rule::new().when(ct::state().any(CtState::NEW));
             batch.add(output.rule(new.then(ct::mark().set(meta::mark()))));
             // Over loopback a packet keeps its mark.

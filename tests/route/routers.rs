@@ -9,7 +9,7 @@ use oxitables::{
     meta,
     route::{PolicyRule, Route, Routing},
     tcp,
-    testing::{self, Host, tcp as wire},
+    testing::{self, Host, packets, tcp as wire},
 };
 use std::{
     io::ErrorKind,
@@ -40,7 +40,7 @@ fn a_marked_socket_leaves_by_the_other_router() {
         let held = second_router(lab)?;
         let (mut one, mut two) = (lab.meter(&lab.one), lab.meter(&lab.two));
         let to = SocketAddr::new(lab.far(), 7);
-        let echo = udp_echo(&lab.far, to);
+        let _echo = lab.far.run(|| packets::udp_echo(to))?;
         let any = SocketAddr::new(if to.is_ipv4() { [0; 4].into() } else { [0u16; 8].into() }, 0);
         let open = || lab.here.run(|| UdpSocket::bind(any));
 
@@ -62,8 +62,6 @@ fn a_marked_socket_leaves_by_the_other_router() {
         held.remove()?;
         ask(&marked);
         assert_eq!((one.packets(), two.packets()), (vec![2, 1], vec![1, 2]));
-        plain.send(b"")?;
-        echo.join().unwrap();
         Ok(())
     });
 }

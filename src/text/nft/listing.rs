@@ -2,10 +2,11 @@
 
 use super::{
     super::words::{POLICIES, TABLE_FLAGS, names, word},
-    Printer, owner,
+    Printer,
     priority::priority,
 };
 use crate::{
+    client::Holder,
     data::{Family, Name},
     model::{Chain, ChainFlags, Device, Rule, Ruleset, Table, TableFlags},
     stmt::lift,
@@ -76,7 +77,9 @@ impl<'a> Printer<'a> {
         }
         if owned {
             self.push(" progname ");
-            self.push(&super::harmless(&owner::program(table.owner.unwrap_or_default()), false));
+            // nft's word where it is not found.
+            let program = Holder::of(table.owner.unwrap_or_default()).map(|holder| holder.program);
+            self.push(&super::harmless(program.as_deref().unwrap_or("(null)"), false));
         }
         self.push("\n");
         self.words("\tflags ", names(TABLE_FLAGS, |flag| flags.contains(flag)), "\n");

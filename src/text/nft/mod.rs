@@ -3,7 +3,6 @@
 mod expression;
 mod listing;
 mod object;
-mod owner;
 mod plain;
 mod priority;
 mod registers;
