@@ -63,12 +63,35 @@ fn batch() -> Batch {
     batch
 }
 
-/// The sequence number of the end marker.
+/// Stands for the sequence number of the end marker.
 const END: u32 = 4;
+
+/// The sequence numbers on the wire of the begin marker (0), the messages (1 to 3) and the end marker:
+/// markers, and the message that is acknowledged in place of the end, have numbers that no other
+/// commit has.
+fn on_the_wire(commit: &Commit<'_>) -> Vec<u32> {
+    sent(commit).into_iter().map(|(.., seq)| seq).collect()
+}
+
+/// Hands a datagram over, with the numbers that its messages have on the wire.
+fn handle(commit: &mut Commit<'_>, datagram: &[u8]) {
+    let numbers = on_the_wire(commit);
+    let mut datagram = datagram.to_vec();
+    let mut at = 0;
+    while let Some(seq) = datagram.get(at + 8..at + 12) {
+        let seq = u32::from_ne_bytes(seq.try_into().unwrap());
+        if let Some(number) = numbers.get(seq as usize) {
+            datagram[at + 8..at + 12].copy_from_slice(&number.to_ne_bytes());
+        }
+        let len = u32::from_ne_bytes(datagram[at..at + 4].try_into().unwrap()) as usize;
+        at = at.saturating_add(len.next_multiple_of(4).max(16));
+    }
+    commit.handle(&datagram);
+}
 
 /// What comes of the batch after these datagrams.
 fn outcome(mut commit: Commit<'_>, datagrams: &[Vec<u8>]) -> Outcome {
-    datagrams.iter().for_each(|datagram| commit.handle(datagram));
+    datagrams.iter().for_each(|datagram| handle(&mut commit, datagram));
     commit.outcome()
 }
 
@@ -100,9 +123,9 @@ fn one_ack_is_asked_for_and_it_is_the_proof() {
     let acked = |commit: &Commit<'_>| -> Vec<(u16, u32)> {
         let all = sent(commit);
         assert!(all.iter().all(|(_, flags, _)| flags & F_REQUEST != 0));
-        assert_eq!((all[0].0, all[0].2), (BATCH_BEGIN, 0));
-        assert_eq!(all[1..4].iter().map(|(.., seq)| *seq).collect::<Vec<_>>(), [1, 2, 3]);
-        all.iter().filter(|(_, flags, _)| flags & F_ACK != 0).map(|(kind, _, seq)| (*kind, *seq)).collect()
+        assert_eq!(all[0].0, BATCH_BEGIN);
+        let acked = |(_, (_, flags, _)): &(usize, &(u16, u16, u32))| flags & F_ACK != 0;
+        all.iter().enumerate().filter(acked).map(|(at, (kind, ..))| (*kind, at as u32)).collect()
     };
     assert_eq!(acked(&Commit::new(&batch)), [(BATCH_END, END)]);
     assert_eq!(sent(&Commit::new(&batch)).len(), 5);
@@ -114,18 +137,40 @@ fn one_ack_is_asked_for_and_it_is_the_proof() {
 }
 
 #[test]
+fn no_two_commits_have_an_acknowledged_number_in_common() {
+    let batch = batch();
+    let commits = [Commit::new(&batch), Commit::new(&batch), Commit::without_end_ack(&batch), Commit::check(&batch)];
+    let acked = commits.iter().flat_map(|commit| {
+        let acked = sent(commit).into_iter().filter(|(_, flags, _)| flags & F_ACK != 0);
+        acked.map(|(.., seq)| seq).collect::<Vec<_>>()
+    });
+    let acked: std::collections::BTreeSet<u32> = acked.collect();
+    assert_eq!(acked.len(), commits.len());
+    // What one of them is told, the others do not take for theirs.
+    for (n, one) in commits.iter().enumerate() {
+        let told = answer(sent(one).into_iter().find(|(_, flags, _)| flags & F_ACK != 0).unwrap().2, 0);
+        for (m, mut other) in
+            [Commit::new(&batch), Commit::without_end_ack(&batch), Commit::check(&batch)].into_iter().enumerate()
+        {
+            other.handle(&told);
+            assert!(matches!(other.outcome(), Outcome::Unknown { .. }), "{n}, {m}");
+        }
+    }
+}
+
+#[test]
 fn the_ack_of_the_end_settles_it() {
     let batch = batch();
     let mut commit = Commit::new(&batch);
     assert!(!commit.is_settled());
     // Acks of single messages come also when nothing is committed, and others' acks mean nothing here.
     for seq in [0, 1, 3, END + 1, u32::MAX] {
-        commit.handle(&answer(seq, 0));
+        handle(&mut commit, &answer(seq, 0));
     }
-    commit.handle(&message(NLMSG_NOOP, 0, END, &[]));
-    commit.handle(&message(NLMSG_DONE, 0, END, &[0; 4]));
+    handle(&mut commit, &message(NLMSG_NOOP, 0, END, &[]));
+    handle(&mut commit, &message(NLMSG_DONE, 0, END, &[0; 4]));
     assert_eq!(commit.outcome(), Outcome::Unknown { why: "the kernel did not answer".into() });
-    commit.handle(&answer(END, 0));
+    handle(&mut commit, &answer(END, 0));
     assert!(commit.is_settled());
     assert_eq!(commit.outcome(), Outcome::Committed);
 }
@@ -140,7 +185,7 @@ fn an_old_kernel_acknowledges_the_last_message() {
     // The last message is acknowledged although the first failed.
     assert_eq!(failed(&outcome(old(), &[answer(1, EBUSY), answer(3, 0)])), [Some(0)]);
     let mut overrun = old();
-    overrun.handle(&answer(3, 0));
+    handle(&mut overrun, &answer(3, 0));
     assert!(!overrun.is_settled(), "a failure may still come");
     overrun.handle_overrun();
     assert!(matches!(overrun.outcome(), Outcome::Unknown { .. }), "or may have been lost");
@@ -159,7 +204,7 @@ fn an_overrun_is_neither_success_nor_failure() {
     // The end is acknowledged after the commit only, so whatever was lost, it was no failure.
     let mut commit = Commit::new(&batch);
     commit.handle_overrun();
-    commit.handle(&answer(END, 0));
+    handle(&mut commit, &answer(END, 0));
     assert_eq!(commit.outcome(), Outcome::Committed);
 }
 
@@ -344,6 +389,12 @@ proptest! {
     }
 }
 
+/// Answers the message that is to be acknowledged.
+fn acknowledge(commit: &mut Commit<'_>) {
+    let acked = sent(commit).into_iter().find(|(_, flags, _)| flags & F_ACK != 0).unwrap().2;
+    commit.handle(&answer(acked, 0));
+}
+
 /// What kernels of these versions answer to the probe; its operations count from 1, and the first three make room for the others.
 #[test]
 fn what_a_kernel_can_do_is_read_from_what_it_refuses() {
@@ -361,7 +412,7 @@ fn what_a_kernel_can_do_is_read_from_what_it_refuses() {
                 commit.handle(&answer(seq, 95));
             }
         }
-        commit.handle(&answer(12, 0));
+        acknowledge(&mut commit);
         let found = probe.capabilities(&commit, has(EndAck), &format!("{release}.7-generic")).unwrap();
         for feature in Feature::ALL {
             assert_eq!(found.has(*feature), has(*feature), "{release}: {feature}");
@@ -372,12 +423,12 @@ fn what_a_kernel_can_do_is_read_from_what_it_refuses() {
     // A refusal that was brought to an old kernel does not make it restart times.
     let mut commit = probe.commit();
     commit.handle(&answer(11, 34));
-    commit.handle(&answer(12, 0));
+    acknowledge(&mut commit);
     assert!(!probe.capabilities(&commit, true, "5.14.0-rhel").unwrap().has(TimeoutUpdate));
     // What did not look at it, says nothing.
     for datagrams in [vec![], vec![answer(0, EPERM)], vec![answer(1, EPERM), answer(12, 0)]] {
         let mut commit = probe.commit();
-        datagrams.iter().for_each(|datagram| commit.handle(datagram));
+        datagrams.iter().for_each(|datagram| handle(&mut commit, datagram));
         assert!(probe.capabilities(&commit, true, "6.18").is_err());
     }
 }

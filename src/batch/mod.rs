@@ -193,7 +193,7 @@ impl Batch {
 
     /// Its size on the wire in bytes, for what the socket's send buffer must hold.
     pub fn wire_len(&self) -> usize {
-        self.begin(self.expected, self.expected.is_some()).len() + self.out.len() + message::ATTRIBUTES
+        self.begin(self.expected, 0, self.expected.map(|_| 0)).len() + self.out.len() + message::ATTRIBUTES
     }
 
     /// How many netlink messages it has.

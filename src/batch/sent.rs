@@ -11,34 +11,27 @@ use crate::{
 };
 
 impl Batch {
-    /// `NFNL_MSG_BATCH_BEGIN`, sequence number 0; with `echo` also what makes the kernel tell the generation of the commit.
-    pub(crate) fn begin(&self, expected: Option<Generation>, echo: bool) -> Vec<u8> {
+    /// `NFNL_MSG_BATCH_BEGIN`; with `echo`, a sequence number, also what makes the kernel tell the
+    /// generation of the commit.
+    pub(crate) fn begin(&self, expected: Option<Generation>, seq: u32, echo: Option<u32>) -> Vec<u8> {
         let mut out = Writer::new(Form::Request);
-        let begin = message::begin(&mut out, 0x10, F_REQUEST, 0, 0, SUBSYSTEM);
+        let begin = message::begin(&mut out, 0x10, F_REQUEST, seq, 0, SUBSYSTEM);
         if let Some(generation) = expected {
             out.attr(1, "generation", |out| out.bytes(&generation.0.to_be_bytes()));
         }
         message::finish(&mut out, begin);
-        if echo {
+        if let Some(seq) = echo {
             // The kernel sends the new generation to the sender of a batch whose first message asks for an echo. To ask for
             // that on a message of the caller's would also echo all that it makes. This one makes nothing: it destroys
             // the table with handle 0, and handles count from 1. The handle is what counts; the name is there because a
             // message without either would mean every table.
             let (kind, flags) = (SUBSYSTEM << 8 | 26, F_REQUEST | F_ECHO);
-            let destroy = message::begin(&mut out, kind, flags, Self::ECHO_SEQ, Family::Inet.into(), 0);
+            let destroy = message::begin(&mut out, kind, flags, seq, Family::Inet.into(), 0);
             out.attr(1, "name", |out| out.bytes(b"no table of this name\0"));
             out.attr(4, "handle", |out| out.bytes(&[0; 8]));
             message::finish(&mut out, destroy);
         }
         out.into_parts().0
-    }
-
-    /// Sequence number of what is added to a batch to learn its generation.
-    pub(crate) const ECHO_SEQ: u32 = u32::MAX;
-
-    /// `NFNL_MSG_BATCH_END`, numbered after the last message.
-    pub(crate) fn end(&self, flags: u16) -> [u8; message::ATTRIBUTES] {
-        message::header(0x11, F_REQUEST | flags, self.messages + 1, 0, SUBSYSTEM)
     }
 
     /// The messages, and where the last one starts.

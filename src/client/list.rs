@@ -158,6 +158,8 @@ const WINDOW: usize = 1 << 20;
 pub(super) const ATTEMPTS: u32 = 20;
 /// A growing set was seen to be rearranged within 50 ms.
 pub(super) const PAUSE: Duration = Duration::from_millis(10);
+/// How often nothing may be there, or be lost, where the rest of a listing should be.
+const TRIES: u32 = 8;
 
 impl<'c, T> Listing<'c, T> {
     fn new(client: &'c mut Client, plan: Plan<T>) -> Self {
@@ -224,11 +226,11 @@ impl<'c, T> Listing<'c, T> {
 
     fn ask(&mut self) -> Result<()> {
         let Plan { kind, family, what, names, .. } = &self.plan;
-        let get = Get::new(*kind, F_DUMP, *family, self.client.next_seq(), what.clone(), |out| out.bytes(names));
-        self.client.socket.send(&[std::io::IoSlice::new(&get.request)])?;
+        let get = Get::new(*kind, F_DUMP, *family, what.clone(), |out| out.bytes(names));
         self.dump = Dump::new(get.seq);
+        // Whatever sending says: if the kernel has begun, the rest has to be read.
         self.state = State::Reading;
-        Ok(())
+        self.client.socket.send(&[std::io::IoSlice::new(&get.request)])
     }
 
     /// Reads one datagram.
@@ -264,7 +266,6 @@ impl<'c, T> Listing<'c, T> {
                 Ok(DumpEvent::More)
             }
             Received::Empty => {
-                self.state = State::Done;
                 return Err(Error::Io { doing: "listing", source: std::io::ErrorKind::TimedOut.into() });
             }
         };
@@ -335,16 +336,20 @@ impl<T> Iterator for Listing<'_, T> {
 
 impl<T> Drop for Listing<'_, T> {
     fn drop(&mut self) {
-        // The kernel refuses a second dump while the first is unread.
-        while self.state == State::Reading {
-            let more = match self.client.socket.receive() {
+        // The kernel refuses a second dump while the first is unread. It adds to the queue whenever
+        // something is taken out, so the queue is never empty before the end.
+        let mut tries = 0;
+        while self.state == State::Reading && tries < TRIES {
+            let over = match self.client.socket.try_receive() {
                 Ok(Received::Datagram(datagram)) => {
-                    matches!(self.dump.handle(datagram, |_, _, _| ()), Ok(DumpEvent::More) | Err(_))
+                    !matches!(self.dump.handle(datagram, |_, _, _| ()), Ok(DumpEvent::More) | Err(_))
                 }
-                Ok(Received::Overrun) => true,
-                _ => false,
+                _ => {
+                    tries += 1;
+                    false
+                }
             };
-            if !more {
+            if over {
                 self.state = State::Done;
             }
         }
@@ -485,7 +490,7 @@ impl Client {
         while found.len() < keys.len() {
             let rest = &keys[found.len()..];
             let asked = &rest[..rest.len().min(KEYS)];
-            let request = Get::new(kind, 0, Some(set.family), self.next_seq(), what.clone(), |out| {
+            let request = Get::new(kind, 0, Some(set.family), what.clone(), |out| {
                 out.bytes(&names(&[(1, &set.table), (2, &set.name)]));
                 out.nest(3, "elements", |out| {
                     for key in asked {

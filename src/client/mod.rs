@@ -2,6 +2,7 @@
 
 mod background;
 pub mod confirm;
+mod exchange;
 mod holder;
 mod list;
 mod listen;
@@ -38,7 +39,7 @@ use crate::{
     data::{DataType, Family, Name},
     error::{Error, Rejection, Result},
     model::{Chain, Element, Generation, Rule, Set, SetFlags, Table},
-    proto::{Acks, Capabilities, Commit, Dump, DumpEvent, Feature, Get, Outcome, Probe, World, refusal},
+    proto::{Acks, Bound, Capabilities, Commit, Feature, Get, Outcome, Probe, World, refusal},
     wire::{self, Codec, DecodeError, Malformed, Text},
 };
 use socket::{Received, Socket};
@@ -60,8 +61,8 @@ use socket::{Received, Socket};
 #[derive(Debug)]
 pub struct Client {
     socket: Socket,
-    /// Of the next request; those of batches count from 0.
-    seq: u32,
+    /// An exchange ended early: answers to it may still be queued.
+    unsettled: bool,
     /// Whether this kernel acknowledges the end of a batch; asked once.
     acks: Option<Acks>,
     /// What this kernel can do; found out once.
@@ -83,6 +84,8 @@ pub struct Committed {
     pub generation: Option<Generation>,
 }
 
+/// `NFT_MSG_GETGEN`
+const GETGEN: u8 = 16;
 /// How often somebody else may be faster.
 const ATTEMPTS: u32 = 16;
 
@@ -99,7 +102,7 @@ impl Client {
     pub fn open() -> Result<Self> {
         Ok(Self {
             socket: Socket::open()?,
-            seq: 1 << 31,
+            unsettled: false,
             acks: None,
             capabilities: None,
             iptables: false,
@@ -172,7 +175,7 @@ impl Client {
             expected => expected,
         };
         let acks = self.acks()?;
-        let mut commit = Commit::with(batch, acks, false, expected);
+        let mut commit = Commit::with(batch, acks, false, Bound { expected, tell: expected.is_some() });
         self.exchange(&mut commit)?;
         match commit.outcome_in(self) {
             Outcome::Committed => {
@@ -279,19 +282,6 @@ impl Client {
         Ok(())
     }
 
-    fn exchange(&mut self, commit: &mut Commit<'_>) -> Result<()> {
-        self.socket.send(&commit.transmit())?;
-        // The kernel works while it is sent to: when that returns, all answers are queued.
-        while !commit.is_settled() {
-            match self.socket.try_receive()? {
-                Received::Datagram(datagram) => commit.handle(datagram),
-                Received::Overrun => commit.handle_overrun(),
-                Received::Empty => break,
-            }
-        }
-        Ok(())
-    }
-
     /// How this kernel says that it committed: an empty batch tells.
     fn acks(&mut self) -> Result<Acks> {
         if let Some(acks) = self.acks {
@@ -389,7 +379,7 @@ impl Client {
     /// # Errors
     /// [`Error::Request`] without privilege.
     pub fn generation(&mut self) -> Result<Generation> {
-        let get = self.request(16, None, "generation", |_| ());
+        let get = Self::request(GETGEN, None, "generation", |_| ());
         let mut found = None;
         self.ask(&get, |_, _, attributes| {
             found = Generation::read(attributes);
@@ -398,14 +388,8 @@ impl Client {
         found.ok_or_else(|| Self::malformed(&get, Malformed::Missing.into()))
     }
 
-    fn next_seq(&mut self) -> u32 {
-        // Batches number their messages from 0 on; requests stay above 2^31.
-        self.seq = self.seq.wrapping_add(1) | 1 << 31;
-        self.seq
-    }
-
-    fn request(&mut self, kind: u8, family: Option<Family>, what: &str, body: impl FnOnce(&mut wire::Writer)) -> Get {
-        Get::new(kind, 0, family, self.next_seq(), what.to_owned(), body)
+    fn request(kind: u8, family: Option<Family>, what: &str, body: impl FnOnce(&mut wire::Writer)) -> Get {
+        Get::new(kind, 0, family, what.to_owned(), body)
     }
 
     fn malformed(get: &Get, source: DecodeError) -> Error {
@@ -414,35 +398,6 @@ impl Client {
 
     fn refused(get: &Get, errno: i32) -> Error {
         refusal(get.what.clone(), errno)
-    }
-
-    /// Sends a request that is answered by one message, and hands that over.
-    fn ask(&mut self, get: &Get, mut each: impl FnMut(u8, Family, &[u8]) -> Result<(), DecodeError>) -> Result<()> {
-        self.socket.send(&[std::io::IoSlice::new(&get.request)])?;
-        let mut dump = Dump::new(get.seq);
-        let (mut seen, mut failed) = (0, None);
-        loop {
-            let datagram = match self.socket.try_receive()? {
-                Received::Datagram(datagram) => datagram,
-                Received::Overrun => {
-                    return Err(Error::Io { doing: "receiving", source: nix::errno::Errno::ENOBUFS.into() });
-                }
-                Received::Empty => {
-                    return match failed {
-                        None if seen > 0 => Ok(()),
-                        None => Err(Self::malformed(get, Malformed::Missing.into())),
-                        Some(error) => Err(Self::malformed(get, error)),
-                    };
-                }
-            };
-            let event = dump.handle(datagram, |kind, family, attributes| {
-                seen += 1;
-                failed = each(kind, family, attributes).err().or(failed.take());
-            });
-            if let DumpEvent::Failed(errno) = event.map_err(|e| Self::malformed(get, e))? {
-                return Err(Self::refused(get, errno));
-            }
-        }
     }
 
     /// One object by its name; `None` if there is none.
@@ -454,7 +409,7 @@ impl Client {
         names: &[(u16, &Name)],
         decode: impl Fn(Family, &[u8]) -> Result<T, DecodeError>,
     ) -> Result<Option<T>> {
-        let get = self.request(kind, Some(family), what, |out| {
+        let get = Self::request(kind, Some(family), what, |out| {
             for (kind, name) in names {
                 out.attr(*kind, "name", |out| Text::<255>::put(*name, out));
             }
@@ -511,7 +466,7 @@ impl Client {
     /// [`Error::Request`] without privilege.
     pub fn reset_rule(&mut self, chain: &Chain, handle: u64) -> Result<Option<Rule>> {
         let what = format!("rule {} {} {} handle {handle}", chain.family, chain.table, chain.name);
-        let get = self.request(25, Some(chain.family), &what, |out| {
+        let get = Self::request(25, Some(chain.family), &what, |out| {
             out.attr(1, "table", |out| Text::<255>::put(&chain.table, out));
             out.attr(2, "chain", |out| Text::<255>::put(&chain.name, out));
             out.attr(3, "handle", |out| out.bytes(&handle.to_be_bytes()));

@@ -31,7 +31,7 @@ impl Client {
 
     fn object_by(&mut self, message: u8, table: &Table, kind: ObjectType, name: Name) -> Result<Option<Object>> {
         let what = format!("{kind} {} {} {name}", table.family, table.name);
-        let get = self.request(message, Some(table.family), &what, |out| {
+        let get = Self::request(message, Some(table.family), &what, |out| {
             out.attr(1, "table", |out| Text::<255>::put(&table.name, out));
             out.attr(2, "name", |out| Text::<255>::put(&name, out));
             out.attr(3, "kind", |out| Be32::put(&kind, out));

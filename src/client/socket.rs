@@ -32,6 +32,19 @@ pub(crate) struct Socket {
     inner: NetlinkSocket,
     port: u32,
     buffer: Vec<u8>,
+    /// System calls that are to fail in tests, in this order.
+    #[cfg(test)]
+    pub(super) faults: std::collections::VecDeque<Fault>,
+}
+
+/// A system call that fails.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Fault {
+    /// Sending fails after the kernel has taken what is sent.
+    Send(Errno),
+    /// Receiving fails; what is queued stays there.
+    Receive(Errno),
 }
 
 /// What a receive brought.
@@ -62,7 +75,13 @@ impl Socket {
         }
         // The kernel answers while it is asked; this is for a kernel that does not.
         setsockopt(&inner, sockopt::ReceiveTimeout, &TimeVal::seconds(10)).map_err(io(doing))?;
-        Ok(Self { inner, port, buffer: vec![0; RECEIVE] })
+        Ok(Self {
+            inner,
+            port,
+            buffer: vec![0; RECEIVE],
+            #[cfg(test)]
+            faults: Default::default(),
+        })
     }
 
     pub(crate) fn port(&self) -> u32 {
@@ -70,10 +89,15 @@ impl Socket {
     }
 
     /// Sends the parts as one datagram, with a send buffer that holds it.
-    pub(crate) fn send(&self, parts: &[IoSlice<'_>]) -> Result<()> {
+    pub(crate) fn send(&mut self, parts: &[IoSlice<'_>]) -> Result<()> {
         let len = parts.iter().map(|part| part.len()).sum();
         self.make_room(len)?;
         let sent = socket::sendmsg::<()>(self.inner.as_raw_fd(), parts, &[], MsgFlags::empty(), None);
+        #[cfg(test)]
+        let sent = match self.faults.front() {
+            Some(&Fault::Send(errno)) => self.faults.pop_front().map_or(sent, |_| Err(errno)),
+            _ => sent,
+        };
         match sent {
             Ok(sent) if sent == len => Ok(()),
             // Without its end the kernel undoes the batch.
@@ -136,6 +160,16 @@ impl Socket {
 
     fn receive_with(&mut self, flags: MsgFlags) -> Result<Received<'_>> {
         loop {
+            #[cfg(test)]
+            if let Some(&Fault::Receive(errno)) = self.faults.front() {
+                self.faults.pop_front();
+                match errno {
+                    Errno::EAGAIN => return Ok(Received::Empty),
+                    Errno::ENOBUFS => return Ok(Received::Overrun),
+                    Errno::EINTR => continue,
+                    errno => return Err(io("receiving")(errno)),
+                }
+            }
             return match socket::recv(self.inner.as_raw_fd(), &mut self.buffer, flags) {
                 Ok(len) => Ok(Received::Datagram(&self.buffer[..len])),
                 Err(Errno::EAGAIN) => Ok(Received::Empty),

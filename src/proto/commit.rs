@@ -6,7 +6,7 @@ use crate::{
     model::{Generation, Table},
     wire::{
         Step,
-        message::{self, Ack, F_ACK, NLMSG_ERROR, messages},
+        message::{self, Ack, F_ACK, F_REQUEST, NLMSG_ERROR, SUBSYSTEM, messages},
     },
 };
 use std::io::IoSlice;
@@ -43,14 +43,34 @@ pub struct Commit<'a> {
     batch: &'a Batch,
     acks: Acks,
     check: bool,
+    numbers: Markers,
     begin: Vec<u8>,
     /// Header of the last message, if that one is to be acknowledged.
     last: Option<[u8; message::HEADER]>,
     end: [u8; message::ATTRIBUTES],
+    /// Sequence numbers within the batch, 0 for its begin marker, and what the kernel says.
     failures: Vec<(u32, Ack)>,
     generation: Option<Generation>,
     acked: bool,
+    /// The message that is to be acknowledged was answered: nothing more can come.
+    answered: bool,
     overrun: bool,
+}
+
+/// Sequence numbers of what goes around the messages of a batch. No two exchanges of a process share
+/// one, so an answer that an earlier exchange left behind is never taken for the proof of a later one.
+#[derive(Clone, Copy, Debug)]
+struct Markers {
+    begin: u32,
+    echo: u32,
+    /// Of the message that is acknowledged: the end marker, or on old kernels the last message.
+    acked: u32,
+}
+
+impl Markers {
+    fn fresh() -> Self {
+        Self { begin: super::fresh_seq(), echo: super::fresh_seq(), acked: super::fresh_seq() }
+    }
 }
 
 /// What came of a batch.
@@ -70,45 +90,64 @@ pub enum Outcome {
     },
 }
 
+/// The generation that a commit is bound to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bound {
+    pub(crate) expected: Option<Generation>,
+    /// The kernel shall tell the generation that the commit makes.
+    pub(crate) tell: bool,
+}
+
+impl Bound {
+    /// As the batch says; who binds it wants to know the generation that follows.
+    pub(crate) fn of(batch: &Batch) -> Self {
+        Self { expected: batch.expected(), tell: batch.expected().is_some() }
+    }
+}
+
 impl<'a> Commit<'a> {
     /// To commit `batch` on a kernel that acknowledges the end of a batch.
     pub fn new(batch: &'a Batch) -> Self {
-        Self::with(batch, Acks::End, false, batch.expected())
+        Self::with(batch, Acks::End, false, Bound::of(batch))
     }
 
     /// To commit `batch` on a kernel before 6.10.
     pub fn without_end_ack(batch: &'a Batch) -> Self {
-        Self::with(batch, Acks::Last, false, batch.expected())
+        Self::with(batch, Acks::Last, false, Bound::of(batch))
     }
 
     /// To let the kernel check `batch` and make nothing of it.
     pub fn check(batch: &'a Batch) -> Self {
         // Without its end marker a batch is worked through and then undone.
-        Self::with(batch, Acks::Last, true, batch.expected())
+        Self::with(batch, Acks::Last, true, Bound::of(batch))
     }
 
-    pub(crate) fn with(batch: &'a Batch, acks: Acks, check: bool, expected: Option<Generation>) -> Self {
+    pub(crate) fn with(batch: &'a Batch, acks: Acks, check: bool, bound: Bound) -> Self {
+        let numbers = Markers::fresh();
         let last = (acks == Acks::Last && batch.messages() > 0).then(|| {
             let (body, at) = batch.body();
             let mut header = [0; message::HEADER];
             header.copy_from_slice(&body[at..at + message::HEADER]);
             let flags = u16::from_ne_bytes([header[6], header[7]]) | F_ACK;
             header[6..8].copy_from_slice(&flags.to_ne_bytes());
+            header[8..12].copy_from_slice(&numbers.acked.to_ne_bytes());
             header
         });
         // A kernel that acknowledges the end (6.10) also knows the message that asks for the generation (6.3).
-        let echo = expected.is_some() && acks == Acks::End && !check;
-        let end_flags = if acks == Acks::End { F_ACK } else { 0 };
+        let echo = bound.tell && acks == Acks::End && !check;
+        let (end_flags, end_seq) = if acks == Acks::End { (F_ACK, numbers.acked) } else { (0, super::fresh_seq()) };
         Self {
             batch,
             acks,
             check,
-            begin: batch.begin(expected, echo),
+            numbers,
+            begin: batch.begin(bound.expected, numbers.begin, echo.then_some(numbers.echo)),
             last,
-            end: batch.end(end_flags),
+            end: message::header(0x11, F_REQUEST | end_flags, end_seq, 0, SUBSYSTEM),
             failures: Vec::new(),
             generation: None,
             acked: false,
+            answered: false,
             overrun: false,
         }
     }
@@ -132,23 +171,32 @@ impl<'a> Commit<'a> {
         parts
     }
 
-    fn acked_seq(&self) -> u32 {
-        self.batch.messages() + u32::from(self.acks == Acks::End)
-    }
-
     /// Takes a datagram from the kernel. What belongs to something else is ignored.
     pub fn handle(&mut self, datagram: &[u8]) {
+        let Markers { begin, echo, acked } = self.numbers;
         for message in messages(datagram).flatten() {
-            if message.nft() == Some(NEWGEN) && message.seq == Batch::ECHO_SEQ {
+            if message.nft() == Some(NEWGEN) && message.seq == echo {
                 self.generation = Generation::read(message.attributes());
             }
             if message.kind != NLMSG_ERROR {
                 continue;
             }
-            match message.ack() {
-                Ok(ack) if ack.errno == 0 => self.acked |= message.seq == self.acked_seq(),
-                Ok(ack) if message.seq <= self.batch.messages() => self.failures.push((message.seq, ack)),
-                _ => {}
+            let Ok(ack) = message.ack() else { continue };
+            // What is refused as a whole is refused by its begin marker, and by nothing else.
+            self.answered |= message.seq == acked || message.seq == begin;
+            let seq = match message.seq {
+                seq if seq == acked && ack.errno == 0 => {
+                    self.acked = true;
+                    continue;
+                }
+                seq if seq == begin => 0,
+                // The end marker itself is never refused: the kernel says that of the begin marker.
+                seq if seq == acked && self.acks == Acks::Last => self.batch.messages(),
+                seq => seq,
+            };
+            let ours = seq <= self.batch.messages() && message.seq != 0;
+            if ack.errno != 0 && ours {
+                self.failures.push((seq, ack));
             }
         }
     }
@@ -161,6 +209,16 @@ impl<'a> Commit<'a> {
     /// Whether nothing more can come: the end of the batch was acknowledged.
     pub fn is_settled(&self) -> bool {
         self.acked && self.acks == Acks::End
+    }
+
+    /// Whether the message that is to be acknowledged was answered: the kernel says nothing more.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.answered
+    }
+
+    /// Whether the kernel said what becomes of it.
+    pub(crate) fn is_decided(&self) -> bool {
+        self.answered || !self.failures.is_empty()
     }
 
     /// The generation that the commit made. Told since kernel 6.10, of batches that are bound to one; `None` also if the

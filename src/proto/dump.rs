@@ -23,11 +23,11 @@ impl Get {
         kind: u8,
         flags: u16,
         family: Option<Family>,
-        seq: u32,
         what: String,
         body: impl FnOnce(&mut Writer),
     ) -> Self {
         let mut out = Writer::new(Form::Request);
+        let seq = super::fresh_seq();
         let kind = SUBSYSTEM << 8 | u16::from(kind);
         let start = message::begin(&mut out, kind, F_REQUEST | flags, seq, family.map_or(0, u8::from), 0);
         body(&mut out);

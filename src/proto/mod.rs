@@ -12,7 +12,7 @@ mod nflog;
 mod probe;
 mod tracer;
 
-pub(crate) use commit::Acks;
+pub(crate) use commit::{Acks, Bound};
 pub use commit::{Commit, Outcome};
 pub use dump::{Dump, DumpEvent};
 pub(crate) use dump::{Get, refusal};
@@ -22,3 +22,12 @@ pub use monitor::{Monitor, News};
 pub use nflog::{Flow, LogGroup, LogRecord, Logged, Nflog};
 pub use probe::{Capabilities, Feature, Probe};
 pub use tracer::{Traced, Tracer};
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A sequence number that this process has not used yet. Messages of a batch count from 1 on; all
+/// other numbers have the highest bit set.
+pub(crate) fn fresh_seq() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed) | 1 << 31
+}
