@@ -29,6 +29,8 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     queue: Queue,
+    /// Elements of the batch that is being written; they may have to wait again.
+    in_flight: usize,
     /// Of what was taken in; the thread adds what it wrote.
     counters: Counters,
     /// How many batches have begun, and how many of them have ended.
@@ -41,6 +43,13 @@ struct State {
     closing: bool,
     /// The thread has ended.
     ended: bool,
+}
+
+impl State {
+    /// How many elements are not written yet.
+    fn waiting(&self) -> usize {
+        self.queue.len() + self.in_flight
+    }
 }
 
 impl Shared {
@@ -90,6 +99,7 @@ impl Writer {
         let Some(engine) = self.engine.take() else { return Err(ended()) };
         let state = State {
             queue: std::mem::take(&mut self.queue),
+            in_flight: 0,
             counters: engine.counters,
             begun: 0,
             over: 0,
@@ -142,13 +152,13 @@ fn run(shared: &Shared, mut engine: Engine, mut report: impl FnMut(Result<Writte
         due = Instant::now().checked_add(shared.tick);
         state.begun += 1;
         let mut queue = state.queue.take();
+        state.in_flight = queue.len();
         drop(state);
-        // There is room again.
-        shared.changed.notify_all();
         let before = engine.counters;
         let result = engine.write(&mut queue);
         let mut state = shared.lock();
         state.over += 1;
+        state.in_flight = 0;
         state.counters.add(&before, &engine.counters);
         if result.is_ok() {
             // Each takes all that waits, what failed before with it.
@@ -181,7 +191,7 @@ impl WriterThread {
     /// [`Error::Rejected`] if the element has no form on the wire; [`Error::Io`] if the thread has ended because `report` panicked.
     pub fn push(&self, change: ElementChange) -> Result<()> {
         let mut state = self.shared.lock();
-        while state.queue.len() >= self.shared.capacity && !state.ended {
+        while state.waiting() >= self.shared.capacity && !state.ended {
             state = self.shared.wait(state);
         }
         self.take(state, change)
@@ -193,7 +203,7 @@ impl WriterThread {
     /// As [`WriterThread::push`].
     pub fn try_push(&self, change: ElementChange) -> Result<Option<ElementChange>> {
         let state = self.shared.lock();
-        if state.queue.len() >= self.shared.capacity && !state.ended {
+        if state.waiting() >= self.shared.capacity && !state.ended {
             return Ok(Some(change));
         }
         self.take(state, change).map(|()| None)
@@ -231,9 +241,10 @@ impl WriterThread {
         Ok(())
     }
 
-    /// How many elements wait.
+    /// How many elements are not written yet: those that wait, and those of a batch under way. At most
+    /// the capacity of the writer, and one more where a change concerns a pair of sets.
     pub fn waiting(&self) -> usize {
-        self.shared.lock().queue.len()
+        self.shared.lock().waiting()
     }
 
     /// What it has done so far.

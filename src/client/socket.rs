@@ -43,6 +43,8 @@ pub(crate) struct Socket {
 pub(super) enum Fault {
     /// Sending fails after the kernel has taken what is sent.
     Send(Errno),
+    /// Sending fails, and the kernel gets nothing.
+    Unsent(Errno),
     /// Receiving fails; what is queued stays there.
     Receive(Errno),
 }
@@ -88,16 +90,26 @@ impl Socket {
         self.port
     }
 
+    /// The next fault, if it is of the call that is made.
+    #[cfg(test)]
+    fn fault(&mut self, is_of_call: fn(&Fault) -> bool) -> Option<Fault> {
+        self.faults.front().is_some_and(is_of_call).then(|| self.faults.pop_front()).flatten()
+    }
+
     /// Sends the parts as one datagram, with a send buffer that holds it.
     pub(crate) fn send(&mut self, parts: &[IoSlice<'_>]) -> Result<()> {
         let len = parts.iter().map(|part| part.len()).sum();
         self.make_room(len)?;
-        let sent = socket::sendmsg::<()>(self.inner.as_raw_fd(), parts, &[], MsgFlags::empty(), None);
         #[cfg(test)]
-        let sent = match self.faults.front() {
-            Some(&Fault::Send(errno)) => self.faults.pop_front().map_or(sent, |_| Err(errno)),
-            _ => sent,
+        let fault = self.fault(|fault| !matches!(fault, Fault::Receive(_)));
+        let send = || socket::sendmsg::<()>(self.inner.as_raw_fd(), parts, &[], MsgFlags::empty(), None);
+        #[cfg(test)]
+        let send = || match fault {
+            Some(Fault::Unsent(errno)) => Err(errno),
+            Some(Fault::Send(errno)) => send().and(Err(errno)),
+            _ => send(),
         };
+        let sent = send();
         match sent {
             Ok(sent) if sent == len => Ok(()),
             // Without its end the kernel undoes the batch.
@@ -161,8 +173,7 @@ impl Socket {
     fn receive_with(&mut self, flags: MsgFlags) -> Result<Received<'_>> {
         loop {
             #[cfg(test)]
-            if let Some(&Fault::Receive(errno)) = self.faults.front() {
-                self.faults.pop_front();
+            if let Some(Fault::Receive(errno)) = self.fault(|fault| matches!(fault, Fault::Receive(_))) {
                 match errno {
                     Errno::EAGAIN => return Ok(Received::Empty),
                     Errno::ENOBUFS => return Ok(Received::Overrun),

@@ -8,8 +8,9 @@ use super::Client;
 use crate::{
     Batch,
     batch::{SetName, Verb},
+    data::Value,
     error::{Error, Failure, Rejection, Result},
-    model::Table,
+    model::{self, Table},
     proto::Feature,
     wire::Step,
 };
@@ -17,7 +18,7 @@ pub use queue::ElementChange;
 pub(super) use queue::Queue;
 use queue::{Deed, Item, Items, Place, Put};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -74,6 +75,7 @@ impl Engine {
     }
 
     fn write_open(&mut self, sets: &[Place], open: &mut Vec<Items>, written: &mut Written) -> Result<()> {
+        let mut overtaken = 0;
         while let Some(items) = open.pop().filter(|items| !items.is_empty()) {
             let together = items.len() > APART;
             let known = self.batch(sets, &items, together);
@@ -103,6 +105,11 @@ impl Engine {
                         let rest = self.part(items, rejection, &owners, written);
                         open.push(rest);
                     }
+                }
+                // What the map holds was looked up, and somebody else was faster.
+                Err(error) if error.is_stale() && overtaken < super::ATTEMPTS => {
+                    overtaken += 1;
+                    open.push(items);
                 }
                 Err(error) => {
                     open.push(items);
@@ -147,29 +154,69 @@ impl Engine {
     /// The batch, and which item each of its operations is of, unless they are together.
     fn batch(&mut self, sets: &[Place], items: &Items, together: bool) -> Result<(Batch, Vec<usize>)> {
         let known = self.client.capabilities()?;
-        let (destroy, restart) = (known.has(Feature::Destroy), known.has(Feature::TimeoutUpdate));
+        let means = Means { destroy: known.has(Feature::Destroy), restart: known.has(Feature::TimeoutUpdate) };
         let mut batch = Batch::new();
         let mut owners = Vec::new();
-        if !together {
-            for (index, item) in items.iter().enumerate() {
-                write(&mut batch, sets, std::slice::from_ref(item), destroy, restart);
-                owners.resize(batch.len(), index);
-            }
-            return Ok((batch, owners));
-        }
+        let mut index = 0;
         // They come set by set.
         for items in items.chunk_by(|a, b| a.0.0 == b.0.0) {
-            write(&mut batch, sets, items, destroy, restart);
+            let held = if means.destroy { Held::new() } else { self.held(sets, items, &mut batch)? };
+            if together {
+                write(&mut batch, sets, items, means, &held);
+                continue;
+            }
+            for item in items {
+                write(&mut batch, sets, std::slice::from_ref(item), means, &held);
+                owners.resize(batch.len(), index);
+                index += 1;
+            }
         }
         Ok((batch, owners))
     }
+
+    /// Of the keys that are put into a map, those that it has already: only without them an element
+    /// with another value can be made. Binds the batch to what was found.
+    fn held<'i>(&mut self, sets: &[Place], items: &'i [Item], batch: &mut Batch) -> Result<Held<'i>> {
+        let mut keys: Vec<(&[u8], Value)> = Vec::new();
+        for ((_, key), deed) in items {
+            let Deed::Put(put) = deed else { continue };
+            let named = queue::element(key).and_then(|element| element.key);
+            if let (Some(named), Some((Some(_), _) | (_, Some(_)))) = (named, queue::value(&put.entry)) {
+                keys.push((key, named));
+            }
+        }
+        let place = items.first().and_then(|((set, _), _)| sets.get(*set)).filter(|_| !keys.is_empty());
+        let Some(Place { family, table, name, .. }) = place else { return Ok(Held::new()) };
+        let generation = self.client.generation()?;
+        let Some(set) = self.client.set(&Table::new(*family, table), name)? else { return Ok(Held::new()) };
+        let named: Vec<Value> = keys.iter().map(|(_, named)| *named).collect();
+        let found = self.client.get(&set, &named)?;
+        let same = |((_, named), found): &(&(&[u8], Value), Option<model::Element>)| {
+            found.as_ref().is_some_and(|element| element.key == Some(*named))
+        };
+        batch.expect(batch.expected().unwrap_or(generation));
+        Ok(keys.iter().zip(found).filter(same).map(|((key, _), _)| *key).collect())
+    }
+}
+
+/// Keys that a map has, as list entries.
+type Held<'i> = HashSet<&'i [u8]>;
+
+/// What a kernel can do with elements that are there already.
+#[derive(Clone, Copy)]
+struct Means {
+    /// Remove what need not be there.
+    destroy: bool,
+    /// Restart the time of an element in place.
+    restart: bool,
 }
 
 /// Which entry of a deed and its key is written, if any.
 type Pick<'p> = dyn for<'i> Fn(&'i Deed, &'i [u8]) -> Option<&'i [u8]> + 'p;
 
 /// Writes the deeds in one set: deletes first, which make room.
-fn write(batch: &mut Batch, sets: &[Place], items: &[Item], destroy: bool, restart: bool) {
+fn write(batch: &mut Batch, sets: &[Place], items: &[Item], means: Means, held: &Held<'_>) {
+    let Means { destroy, restart } = means;
     let Some(place) = items.first().and_then(|((set, _), _)| sets.get(*set)) else { return };
     let Place { family, table, name, hearsay, interval } = place;
     let set = SetName { family: *family, table, name, id: None };
@@ -197,13 +244,13 @@ fn write(batch: &mut Batch, sets: &[Place], items: &[Item], destroy: bool, resta
             _ => None,
         });
     } else {
-        run(Verb::Delete, &|deed, key| matches!(deed, Deed::Delete).then_some(key));
+        run(Verb::Delete, &|deed, key| (matches!(deed, Deed::Delete) || held.contains(key)).then_some(key));
         // Made first, so that there is something to remove.
-        run(Verb::Add, &|deed, _| match deed {
-            Deed::Put(put) => Some(&put.entry),
+        run(Verb::Add, &|deed, key| match deed {
+            Deed::Put(put) if !held.contains(key) => Some(&put.entry),
             _ => None,
         });
-        run(Verb::Delete, &|deed, key| matches!(deed, Deed::Put(_)).then_some(key));
+        run(Verb::Delete, &|deed, key| (matches!(deed, Deed::Put(_)) && !held.contains(key)).then_some(key));
     }
     run(Verb::Add, &|deed, _| match deed {
         Deed::Put(Put { restart: Some(entry), .. }) if restart => Some(entry),
@@ -260,7 +307,8 @@ impl Writer {
         self
     }
 
-    /// How many elements may wait, at least 1.
+    /// How many elements may wait, at least 1. Those of a batch that is being written count, since they
+    /// wait again if it fails.
     pub fn with_capacity(mut self, elements: usize) -> Self {
         self.capacity = elements.max(1);
         self

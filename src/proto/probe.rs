@@ -72,6 +72,12 @@ impl Capabilities {
         !self.missing.contains(&feature)
     }
 
+    /// Those of a kernel without these features.
+    #[cfg(test)]
+    pub(crate) fn without(missing: &[Feature]) -> Self {
+        Self { missing: missing.to_vec() }
+    }
+
     /// What it lacks.
     pub fn missing(&self) -> &[Feature] {
         &self.missing

@@ -100,8 +100,12 @@ impl Deed {
 
 /// What the key of an entry is mapped to.
 pub(super) fn value(entry: &[u8]) -> Option<(Option<Data>, Option<Name>)> {
-    let element = model::Element::decode_attrs(attrs(entry).flatten().next()?.payload).ok()?;
-    Some((element.data, element.object))
+    element(entry).map(|element| (element.data, element.object))
+}
+
+/// The first element of a list entry.
+pub(super) fn element(entry: &[u8]) -> Option<model::Element> {
+    model::Element::decode_attrs(attrs(entry).flatten().next()?.payload).ok()
 }
 
 pub(super) fn bytes(elements: &[&model::Element], verb: Verb) -> Box<[u8]> {

@@ -63,7 +63,8 @@ impl Kernel {
         let mut queue = Queue::default();
         queue.push(change, &mut Counters::default()).unwrap();
         let (items, mut batch): (Items, _) = (queue.deeds.into_iter().collect(), Batch::new());
-        write(&mut batch, &queue.sets, &items, self.destroys, self.restarts);
+        let means = Means { destroy: self.destroys, restart: self.restarts };
+        write(&mut batch, &queue.sets, &items, means, &Held::new());
         let mut after = self.clone();
         after.apply(&batch).map(|()| after)
     }
@@ -130,4 +131,71 @@ fn what_failed_goes_back_before_what_came_later_and_sets_are_forgotten() {
     wanted.push(refresh(0, HOUR), &mut counters).unwrap();
     wanted.push(refresh(1, DAY), &mut counters).unwrap();
     assert_eq!(format!("{queue:?}"), format!("{wanted:?}"));
+}
+
+#[test]
+fn the_queue_stays_within_its_capacity_while_batches_fail_as_a_whole() {
+    use crate::client::socket::Fault;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    crate::testing::in_namespace(|| -> Result<()> {
+        const CAPACITY: usize = 100;
+        let set = Set::<Ipv4Addr>::new(&crate::Table::new(Family::Inet, "agent"), "blocked");
+        let mut client = Client::open()?;
+        client.capabilities()?;
+        client.socket.faults = vec![Fault::Unsent(nix::errno::Errno::ENOMEM); 100_000].into();
+        let failed = std::sync::Arc::new(AtomicU64::new(0));
+        let told = std::sync::Arc::clone(&failed);
+        let writer = Writer::new(client).with_capacity(CAPACITY).with_tick(Duration::ZERO);
+        let writer = writer.spawn(move |written| {
+            written.unwrap_err();
+            told.fetch_add(1, Ordering::SeqCst);
+        })?;
+        let (mut taken, mut most, mut n) = (0, 0, 0);
+        while failed.load(Ordering::SeqCst) < 1000 {
+            n += 1;
+            let change = ElementChange::add(&set, set.element(Ipv4Addr::from(n)));
+            taken += usize::from(writer.try_push(change)?.is_none());
+            most = most.max(writer.waiting());
+        }
+        assert_eq!((taken, most), (CAPACITY, CAPACITY));
+        writer.close();
+        Ok(())
+    });
+}
+
+/// A map takes another value for a key also on kernels that cannot remove what need not be there.
+#[test]
+fn putting_replaces_the_value_of_a_map_on_kernels_without_destroy() {
+    crate::testing::in_namespace(|| -> Result<()> {
+        let table = crate::Table::new(Family::Inet, "agent");
+        let ports = Map::<Ipv4Addr, Port>::new(&table, "ports");
+        let ranges = Map::<Ipv4Addr, Port>::new(&table, "ranges").interval();
+        let mut client = Client::open()?;
+        client.apply(Batch::new().add(&table).add(&ports).add(&ranges))?;
+        client.capabilities = Some(crate::proto::Capabilities::without(&[Feature::Destroy, Feature::TimeoutUpdate]));
+        let mut writer = Writer::new(client);
+        let key = |n: u32| Ipv4Addr::from(10 << 24 | n);
+        let held = |set: &Map<Ipv4Addr, Port>| -> Result<Vec<_>> {
+            let members = Client::open()?.members(set)?;
+            let mut all: Vec<_> = members.iter().map(|e| (e.bounds().unwrap(), e.value::<Port>().unwrap())).collect();
+            all.sort();
+            Ok(all)
+        };
+        // One by one, and more than are written apart; new ones among those that are there.
+        for (count, port) in [(1, 22), (2, 80), (2, 80), (500, 443), (600, 8080), (10, 53)] {
+            for n in 0..count {
+                writer.push(ElementChange::put(&ports, ports.element(key(n), port)))?;
+                let range = key(n * 10)..=key(n * 10 + 4);
+                writer.push(ElementChange::put(&ranges, ranges.element(range, port)))?;
+            }
+            let written = writer.flush()?;
+            assert_eq!((written.elements, written.failures.len()), (2 * count as usize, 0), "{written:?}");
+            for set in [&ports, &ranges] {
+                let held = held(set)?;
+                assert!(held[..count as usize].iter().all(|(_, value)| *value == Port::from(port)), "{held:?}");
+            }
+        }
+        assert_eq!((held(&ports)?.len(), held(&ranges)?.len()), (600, 600));
+        Ok(())
+    });
 }
