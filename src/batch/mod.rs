@@ -18,7 +18,7 @@ pub(crate) use item::{Item, Place, SetName};
 use crate::{
     data::{DataType, Family, Name},
     expr::Expr,
-    model::{self, Chain, Generation, Table},
+    model::{self, Chain, Generation, Set, SetFlags, Table},
     wire::{
         EncodeError, Form, Malformed, Writer,
         message::{self, F_REQUEST, SUBSYSTEM},
@@ -88,16 +88,41 @@ struct Operation {
     offset: usize,
 }
 
-/// What a caller believes of a set, and which operation relies on it first.
+/// What a set is taken for, and which operation relies on it first.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Assumption {
     pub(crate) operation: usize,
-    pub(crate) table: Table,
+    pub(crate) family: Family,
+    pub(crate) table: Name,
     pub(crate) set: Name,
+    pub(crate) kind: SetKind,
+}
+
+/// What a set is, as far as the kernel would not notice a mistake.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct SetKind {
     /// Type of its keys.
     pub(crate) key_type: DataType,
-    /// It holds intervals. Concatenated keys have a form of their own for these, which cannot be taken for another.
+    /// Type of its values. `None`: it does not matter.
+    pub(crate) value_type: Option<DataType>,
+    /// It holds intervals. `None`: it does not matter, as for concatenated keys, whose intervals have
+    /// a form of their own.
     pub(crate) interval: Option<bool>,
+}
+
+impl SetKind {
+    /// What a set is.
+    pub(crate) fn of(set: &Set) -> Self {
+        let interval = Some(set.flags().contains(SetFlags::INTERVAL));
+        Self { key_type: set.key_type.unwrap_or_default(), value_type: set.data_type, interval }
+    }
+
+    /// Whether a set of this kind may be taken for one of another.
+    pub(crate) fn serves(&self, wanted: &Self) -> bool {
+        self.key_type == wanted.key_type
+            && wanted.value_type.is_none_or(|ty| self.value_type == Some(ty))
+            && (wanted.interval.is_none() || wanted.interval == self.interval)
+    }
 }
 
 /// What an operation does, in nft's words.
@@ -311,11 +336,11 @@ impl Batch {
     }
 
     /// Notes what the next operation relies on; once for each set.
-    pub(crate) fn assume(&mut self, table: Table, set: &Name, key_type: DataType, interval: Option<bool>) {
-        let operation = self.operations.len();
-        let assumption = Assumption { operation, table, set: set.clone(), key_type, interval };
-        if !self.assumptions.iter().any(|known| Assumption { operation, ..known.clone() } == assumption) {
-            self.assumptions.push(assumption);
+    pub(crate) fn assume(&mut self, family: Family, table: &Name, set: &Name, kind: SetKind) {
+        let same = |known: &&Assumption| (&known.kind, &known.set, &known.table) == (&kind, set, table);
+        if !self.assumptions.iter().rev().any(|known| same(&known) && known.family == family) {
+            let (operation, table, set) = (self.operations.len(), table.clone(), set.clone());
+            self.assumptions.push(Assumption { operation, family, table, set, kind });
         }
     }
 

@@ -10,6 +10,14 @@ use crate::{
     },
 };
 
+/// `NFT_MSG_*`
+const NEWTABLE: u8 = 0;
+const DELTABLE: u8 = 2;
+const NEWSET: u8 = 9;
+const DELSET: u8 = 11;
+const DESTROYTABLE: u8 = 26;
+const DESTROYSET: u8 = 29;
+
 impl Batch {
     /// `NFNL_MSG_BATCH_BEGIN`; with `echo`, a sequence number, also what makes the kernel tell the
     /// generation of the commit.
@@ -74,11 +82,23 @@ impl Batch {
         (op.verb, object.unwrap_or_default())
     }
 
+    /// The sets that this batch makes, or finds there.
+    pub(crate) fn made_sets(&self) -> Vec<Set> {
+        let made = |m: message::Message<'_>| Set::decode_attrs(Family::from(m.family()), m.attributes()).ok();
+        message::messages(&self.out).flatten().filter(|m| m.nft() == Some(NEWSET)).filter_map(made).collect()
+    }
+
+    /// Whether a set may be another one after it: sets, or the tables with them, are made or removed.
+    pub(crate) fn changes_sets(&self) -> bool {
+        let kinds = [NEWTABLE, DELTABLE, DESTROYTABLE, NEWSET, DELSET, DESTROYSET];
+        message::messages(&self.out).flatten().any(|m| m.nft().is_some_and(|kind| kinds.contains(&kind)))
+    }
+
     /// The set of this batch with these names.
     pub(crate) fn set(&self, family: Family, table: &Name, name: &Name) -> Option<Set> {
         message::messages(&self.out)
             .flatten()
-            .filter(|m| m.nft() == Some(9) && m.family() == u8::from(family))
+            .filter(|m| m.nft() == Some(NEWSET) && m.family() == u8::from(family))
             .filter_map(|m| Set::decode_attrs(family, m.attributes()).ok())
             .find(|set| set.table == *table && set.name == *name)
     }

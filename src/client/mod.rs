@@ -18,6 +18,7 @@ mod tests;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod typed;
+mod verify;
 mod watch;
 mod watchdog;
 mod writer;
@@ -35,7 +36,7 @@ pub use writer::{Counters, ElementChange, Poll, Writer, Written};
 
 use crate::{
     Batch,
-    batch::{Assumption, Present, is_classic},
+    batch::{Present, is_classic},
     data::{DataType, Family, Name},
     error::{Error, Rejection, Result},
     model::{Chain, Element, Generation, Rule, Set, SetFlags, Table},
@@ -43,6 +44,7 @@ use crate::{
     wire::{self, Codec, DecodeError, Malformed, Text},
 };
 use socket::{Received, Socket};
+use verify::Verified;
 
 /// A connection to the nf_tables of one network namespace.
 ///
@@ -67,6 +69,8 @@ pub struct Client {
     acks: Option<Acks>,
     /// What this kernel can do; found out once.
     capabilities: Option<Capabilities>,
+    /// What is known of sets that batches rely on.
+    verified: Verified,
     /// The tables of iptables-nft may be changed.
     iptables: bool,
     /// Where it was opened.
@@ -89,6 +93,9 @@ const GETGEN: u8 = 16;
 /// How often somebody else may be faster.
 const ATTEMPTS: u32 = 16;
 
+/// How often a batch is bound to the generation in which its sets were looked at.
+const OPTIMISTIC: u32 = 4;
+
 /// Below this many messages the answers cannot overrun the default receive buffer, which holds 256 of them.
 const FEW: u32 = 200;
 
@@ -105,6 +112,7 @@ impl Client {
             unsettled: false,
             acks: None,
             capabilities: None,
+            verified: Verified::default(),
             iptables: false,
             namespace: confirm::namespace(),
         })
@@ -146,40 +154,62 @@ impl Client {
     pub fn apply(&mut self, batch: &Batch) -> Result<Committed> {
         self.reject_wrong(batch)?;
         if batch.messages() == 0 {
+            self.reject_mistaken(batch)?;
             let Some(expected) = batch.expected() else { return Ok(Committed { generation: None }) };
             return match self.generation()? {
                 now if now == expected => Ok(Committed { generation: Some(now) }),
                 _ => Err(Error::Stale { expected }),
             };
         }
-        if batch.cut_sets().is_empty() {
-            return self.commit(batch, batch.expected());
-        }
-        // What intervals are there is read first, and has to be true when they are deleted.
-        for _ in 0..list::ATTEMPTS {
-            let generation = batch.expected().map_or_else(|| self.generation(), Ok)?;
-            self.reject_parts(batch)?;
-            match self.commit(batch, Some(generation)) {
-                Err(error) if error.is_stale() && batch.expected().is_none() => {}
-                result => return result,
+        let cuts = !batch.cut_sets().is_empty();
+        // What is read first has to be true when the batch is committed.
+        for attempt in 0..list::ATTEMPTS {
+            let bound = match batch.expected() {
+                // Intervals that are there may change with every commit.
+                None if cuts => Some(self.generation()?),
+                expected => expected,
+            };
+            let verified = self.reject_mistaken(batch)?;
+            if cuts {
+                self.reject_parts(batch)?;
+            }
+            // Beside one who commits all the time, what was just read has to be good enough.
+            let optimistic = verified.filter(|_| bound.is_none() && attempt < OPTIMISTIC);
+            let outcome = self.commit(batch, Bound { expected: bound.or(optimistic), tell: batch.expected().is_some() });
+            match (outcome, optimistic) {
+                (Ok(committed), _) => {
+                    self.verified.committed(batch);
+                    return Ok(committed);
+                }
+                (Err(error), Some(expected)) if error.is_stale() => {
+                    let now = self.generation()?;
+                    self.verified.overtaken(expected, now);
+                }
+                (Err(error), _) => {
+                    self.verified.forget();
+                    if !error.is_stale() || batch.expected().is_some() {
+                        return Err(error);
+                    }
+                }
             }
         }
         Err(Error::Interrupted { what: "delete intervals".into() })
     }
 
     /// Commits if the ruleset is of a generation.
-    fn commit(&mut self, batch: &Batch, expected: Option<Generation>) -> Result<Committed> {
+    fn commit(&mut self, batch: &Batch, bound: Bound) -> Result<Committed> {
+        let expected = bound.expected;
         // Where answers may get lost, the generation before is what tells afterwards.
         let before = match expected {
             None if batch.messages() > FEW => Some(self.generation()?),
             expected => expected,
         };
         let acks = self.acks()?;
-        let mut commit = Commit::with(batch, acks, false, Bound { expected, tell: expected.is_some() });
+        let mut commit = Commit::with(batch, acks, false, bound);
         self.exchange(&mut commit)?;
         match commit.outcome_in(self) {
             Outcome::Committed => {
-                let generation = match (expected, commit.generation(), acks) {
+                let generation = match (expected.filter(|_| bound.tell), commit.generation(), acks) {
                     (None, ..) => None,
                     (_, Some(told), _) => Some(told),
                     // Nothing told: nothing changed.
@@ -202,6 +232,8 @@ impl Client {
     /// As [`Client::apply`].
     pub fn check(&mut self, batch: &Batch) -> Result<()> {
         self.reject_wrong(batch)?;
+        self.verified.forget();
+        self.reject_mistaken(batch)?;
         if batch.messages() == 0 {
             return Ok(());
         }
@@ -221,8 +253,7 @@ impl Client {
         if let Some(rejection) = Rejection::refused(batch) {
             return Err(rejection.into());
         }
-        self.reject_iptables(batch)?;
-        self.reject_mistaken(batch)
+        self.reject_iptables(batch)
     }
 
     /// Changes of what belongs to iptables-nft.
@@ -243,24 +274,6 @@ impl Client {
             }
         }
         Ok(())
-    }
-
-    /// What the kernel would take for something else: elements for a set that holds intervals, or holds none.
-    fn reject_mistaken(&mut self, batch: &Batch) -> Result<()> {
-        let mut wrong = Vec::new();
-        for assumption in batch.assumptions() {
-            let Assumption { table, set, key_type, interval, .. } = assumption;
-            let made = batch.set(table.family, &table.name, set);
-            // What cannot be read, or is not there, the kernel will speak of itself.
-            let found = made.or_else(|| self.set(table, set).ok().flatten());
-            let Some(found) = found else { continue };
-            if found.key_type != Some(*key_type)
-                || interval.is_some_and(|said| found.flags().contains(SetFlags::INTERVAL) != said)
-            {
-                wrong.push((assumption, found));
-            }
-        }
-        Rejection::mistaken(batch, wrong).map_or(Ok(()), |rejection| Err(rejection.into()))
     }
 
     /// Deletes of intervals that the kernel would take for more than they name.

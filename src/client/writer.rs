@@ -218,16 +218,14 @@ type Pick<'p> = dyn for<'i> Fn(&'i Deed, &'i [u8]) -> Option<&'i [u8]> + 'p;
 fn write(batch: &mut Batch, sets: &[Place], items: &[Item], means: Means, held: &Held<'_>) {
     let Means { destroy, restart } = means;
     let Some(place) = items.first().and_then(|((set, _), _)| sets.get(*set)) else { return };
-    let Place { family, table, name, hearsay, interval } = place;
+    let Place { family, table, name, kind, interval } = place;
     let set = SetName { family: *family, table, name, id: None };
     let mut run = |verb: Verb, pick: &Pick<'_>| {
         let mut entries = items.iter().filter_map(|((_, key), deed)| pick(deed, key)).peekable();
         if entries.peek().is_none() {
             return;
         }
-        if let Some((key_type, interval)) = hearsay {
-            batch.assume(Table::new(*family, table), name, *key_type, *interval);
-        }
+        batch.assume(*family, table, name, *kind);
         batch.elements(verb, &set, entries, |entry, out| {
             out.bytes(entry);
             Ok(())

@@ -271,11 +271,14 @@ impl Rejection {
         wrong: impl IntoIterator<Item = (&'b Assumption, crate::model::Set)>,
     ) -> Option<Self> {
         let failures = wrong.into_iter().map(|(assumption, found)| {
-            let Assumption { operation, set, key_type, interval, .. } = assumption;
+            let Assumption { operation, set, kind, .. } = assumption;
             let is = found.key_type.unwrap_or_default();
-            let (cause, remedy) = if is != *key_type {
-                (format!("set {set} holds {}, not {}", is.words(), key_type.words()), "give it what it holds")
-            } else if *interval == Some(true) {
+            let (cause, remedy) = if is != kind.key_type {
+                (format!("set {set} holds {}, not {}", is.words(), kind.key_type.words()), "give it what it holds")
+            } else if let Some(wanted) = kind.value_type.filter(|ty| found.data_type != Some(*ty)) {
+                let is = found.data_type.map_or("no values".into(), |ty| ty.words());
+                (format!("set {set} maps to {is}, not to {}", wanted.words()), "give it what it maps to")
+            } else if kind.interval == Some(true) {
                 (format!("set {set} holds single values, not intervals"), "take it without interval()")
             } else {
                 let why = match found.is_interval() {

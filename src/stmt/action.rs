@@ -8,7 +8,7 @@ use super::{
     lookup::{KnownSet, key, twin_name},
     lower::{Lowering, Statement, refused},
     select::{Chosen, Part},
-    set::SetRef,
+    set::{SetRef, TakenFor},
     tree,
 };
 use crate::{data::*, expr::*, wire::Malformed};
@@ -187,6 +187,7 @@ pub struct Update {
     set: Name,
     dual: bool,
     interval: bool,
+    taken_for: TakenFor,
     op: DynsetOp,
     timeout: Option<Duration>,
     with: Vec<(Expr, String)>,
@@ -201,6 +202,7 @@ impl Update {
             set: set.name.clone(),
             dual: K::DUAL,
             interval: set.interval,
+            taken_for: set.taken_for(),
             op,
             timeout: None,
             with: Vec::new(),
@@ -246,7 +248,8 @@ impl Statement for Update {
         let name = twin_name(&self.set, self.dual, cx.twin);
         let key_slots = parts.iter().map(|part| Slot::of(part.ty)).collect();
         let values = self.value.as_ref().map(|(ty, _)| MapValues::Slots(vec![Slot::of(*ty)], false));
-        let known = KnownSet { name: name.clone(), interval: false, values, key: key_slots };
+        let taken_for = Some(self.taken_for.kind(cx.twin));
+        let known = KnownSet { name: name.clone(), interval: false, taken_for, values, key: key_slots };
         let data = match &self.value {
             Some((_, RawSource::Map(_))) => {
                 return refused(format!("the value of an element of {} is no value of another map", self.set));

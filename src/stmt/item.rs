@@ -5,15 +5,15 @@ use super::{
     element::{Element, LoweredElement},
     key::{MapValue, SetKey},
     lookup::len_in,
-    lower::Lowered,
+    lower::{Lowered, UsedSet},
     pattern::Pattern,
     recent::Recent,
     rule::Rule,
     set::{Map, Set, SetRef},
 };
 use crate::{
-    batch::{Add, Batch, Create, Delete, Flush, Insert, Item, Place, SetName, Verb},
-    data::{DataType, Name},
+    batch::{Add, Batch, Create, Delete, Flush, Insert, Item, Place, SetKind, SetName, Verb},
+    data::Name,
     expr::Expr,
     model,
     wire::{EncodeError, Step},
@@ -93,6 +93,9 @@ impl Lowered {
                 }
             }
         }
+        for UsedSet { name, kind } in &self.uses {
+            batch.assume(family, table, name, *kind);
+        }
         batch.operation(verb);
         let ids: Vec<u32> = self
             .sets
@@ -158,18 +161,17 @@ pub struct Elements<'a, K, I> {
 }
 
 impl<K: SetKey> SetRef<K> {
-    /// Notes for the operation that follows what has to be true of the set, if that is hearsay.
+    /// Notes for the operation that follows what has to be true of the set.
     pub(super) fn assume(&self, name: &Name, verb: Verb, batch: &mut Batch) {
-        if let Some((key_type, interval)) = self.hearsay(name, verb) {
-            batch.assume(model::Table::new(self.family, &self.table), name, key_type, interval);
-        }
+        batch.assume(self.family, &self.table, name, self.kind_for(name, verb));
     }
 
-    /// What is believed of the set of this name and matters to a verb: the type of its keys, and whether it holds intervals.
-    pub(crate) fn hearsay(&self, name: &Name, verb: Verb) -> Option<(DataType, Option<bool>)> {
+    /// What the set of this name is taken for, as far as it matters to a verb.
+    pub(crate) fn kind_for(&self, name: &Name, verb: Verb) -> SetKind {
+        let deletes = matches!(verb, Verb::Delete | Verb::Destroy);
         // A single key that is added to intervals of concatenated fields is one; deleted, it would take the interval along.
-        let matters = K::FIELDS.len() == 1 || matches!(verb, Verb::Delete | Verb::Destroy);
-        self.assumed.then(|| (self.type_of(name), matters.then_some(self.interval)))
+        let interval = (K::FIELDS.len() == 1 || deletes).then_some(self.interval);
+        SetKind { key_type: self.type_of(name), value_type: self.value_type.filter(|_| !deletes), interval }
     }
 
     /// Elements of this set, for a batch: a slice or an iterator of what [`SetRef::element`] makes.

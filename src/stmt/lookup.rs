@@ -6,13 +6,13 @@ use super::{
     hash::Hash,
     header::Header,
     key::{Key, MapValue, field_len, swapped},
-    lower::{AnonymousSet, Holds, refused},
+    lower::{AnonymousSet, Holds, UsedSet, refused},
     pattern::{Pattern, RawPattern, Shape, constant},
     select::{Chosen, Part},
-    set::{MapRef, SetRef},
+    set::{MapRef, SetRef, TakenFor},
     tree::{Expression, Item},
 };
-use crate::{data::*, model, wire::Malformed};
+use crate::{batch::SetKind, data::*, model, wire::Malformed};
 use std::sync::Arc;
 
 /// What the elements of a set are for.
@@ -54,7 +54,7 @@ pub(crate) struct Lookup {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Set {
-    Named { name: Name, dual: bool, interval: bool, kind: Use },
+    Named { name: Name, dual: bool, interval: bool, kind: Use, taken_for: TakenFor },
     Anonymous { items: Vec<(RawPattern, Option<Data>)>, kind: Use },
 }
 
@@ -84,7 +84,8 @@ impl Lookup {
     }
 
     fn of<K: Key>(chosen: Vec<Chosen>, set: &SetRef<K>, kind: Use) -> Self {
-        let set = Set::Named { name: set.name.clone(), dual: K::DUAL, interval: set.interval, kind };
+        let (dual, interval, taken_for) = (K::DUAL, set.interval, set.taken_for());
+        let set = Set::Named { name: set.name.clone(), dual, interval, kind, taken_for };
         Self { parts: Self::parts(chosen), hash: None, set }
     }
 
@@ -230,13 +231,16 @@ impl Lookup {
 
     /// What is known of the set without asking.
     pub fn known(&self, twin: Option<Twin>) -> KnownSet {
-        let (name, interval, kind) = match &self.set {
-            Set::Named { name, dual, interval, kind } => (twin_name(name, *dual, twin), *interval, *kind),
-            Set::Anonymous { kind, .. } => (Name::from(""), false, *kind),
+        let (name, interval, kind, taken_for) = match &self.set {
+            Set::Named { name, dual, interval, kind, taken_for } => {
+                (twin_name(name, *dual, twin), *interval, *kind, Some(taken_for.kind(twin)))
+            }
+            Set::Anonymous { kind, .. } => (Name::from(""), false, *kind, None),
         };
         KnownSet {
             name,
             interval,
+            taken_for,
             values: kind.values(),
             key: self.resolved(twin).iter().map(|part| Slot::of(part.ty)).collect(),
         }
@@ -247,11 +251,17 @@ impl Lookup {
 pub(crate) struct KnownSet {
     pub name: Name,
     pub interval: bool,
+    /// What has to be true of it in the kernel; `None` of a set that the rule brings.
+    pub taken_for: Option<SetKind>,
     pub values: Option<MapValues>,
     pub key: Vec<Slot>,
 }
 
 impl Sets for KnownSet {
+    fn uses(&self) -> Vec<UsedSet> {
+        self.taken_for.map(|kind| UsedSet { name: self.name.clone(), kind }).into_iter().collect()
+    }
+
     fn named(&self, _: &Name) -> Result<NamedSet, Malformed> {
         let mut flags = model::SetFlags::empty();
         flags.set(model::SetFlags::INTERVAL, self.interval);
@@ -260,6 +270,10 @@ impl Sets for KnownSet {
 }
 
 impl Sets for Vec<KnownSet> {
+    fn uses(&self) -> Vec<UsedSet> {
+        self.iter().flat_map(Sets::uses).collect()
+    }
+
     fn named(&self, name: &Name) -> Result<NamedSet, Malformed> {
         match self.iter().find(|set| set.name == *name) {
             Some(set) => set.named(name),

@@ -10,6 +10,7 @@ use super::{
     recent::{RecentChain, RecentOp},
 };
 use crate::{
+    batch::SetKind,
     data::{Family, Name, Register, Userdata, Value},
     expr::{Cmp, CmpOp, Expr, Payload, PayloadBase},
     model,
@@ -24,8 +25,17 @@ pub(crate) struct Lowered {
     /// A lookup of one of these has its index as `set_id`.
     pub sets: Vec<AnonymousSet>,
     pub userdata: Option<Userdata>,
+    /// Named sets that the rule uses, and what it takes them for.
+    pub uses: Vec<UsedSet>,
     /// Chains that the rule goes to, and that the batch has to make before it.
     pub chains: Vec<RecentChain>,
+}
+
+/// A named set that a rule uses.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct UsedSet {
+    pub name: Name,
+    pub kind: SetKind,
 }
 
 /// A set that belongs to one rule. Its table is left blank; its id is its index in [`Lowered::sets`].
@@ -130,6 +140,7 @@ pub(crate) struct Lowering {
     /// Those of all steps, in order.
     pub(super) exprs: Vec<Expr>,
     pub sets: Vec<AnonymousSet>,
+    pub uses: Vec<UsedSet>,
     /// What the rule knows of the packet.
     pub(super) outer: Known,
     /// What it knows of the packet inside of a tunnel.
@@ -140,7 +151,7 @@ impl Lowering {
     pub fn new(family: Family, twin: Option<Twin>) -> Self {
         // Room for what most rules have.
         let (steps, exprs) = (Vec::with_capacity(8), Vec::with_capacity(8));
-        Self { family, twin, steps, exprs, sets: Vec::new(), outer: Known::new(family), inner: None }
+        Self { family, twin, steps, exprs, sets: Vec::new(), uses: Vec::new(), outer: Known::new(family), inner: None }
     }
 
     pub fn net(&self) -> Option<Net> {
@@ -201,7 +212,7 @@ impl Lowering {
             self.retain(|at, step| at == last || !is_own(step));
         }
         self.merge();
-        Lowered { exprs: self.exprs, sets: self.sets, userdata, chains: Vec::new() }
+        Lowered { exprs: self.exprs, sets: self.sets, userdata, uses: self.uses, chains: Vec::new() }
     }
 
     /// Takes steps out, and their expressions.

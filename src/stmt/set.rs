@@ -8,6 +8,7 @@ use super::{
     pattern::Pattern,
 };
 use crate::{
+    batch::SetKind,
     data::*,
     model::{self, SetFlags},
 };
@@ -27,19 +28,21 @@ pub struct SetRef<K> {
     pub(crate) table: Name,
     pub(crate) name: Name,
     pub(crate) interval: bool,
-    /// Whether it holds intervals is hearsay: the set was neither declared here nor found in the kernel.
-    pub(crate) assumed: bool,
+    /// What it maps to, if it is known to be a map.
+    pub(crate) value_type: Option<DataType>,
     kind: PhantomData<fn() -> K>,
 }
 
 impl<K: SetKey> SetRef<K> {
     /// The set `name` of a table.
     ///
-    /// A single address that is put into a set of intervals as if it were none stands for all addresses from there on. So
-    /// [`Client::apply`](crate::Client::apply) asks the kernel what the set is before it changes elements of it, and refuses
-    /// if that is not what was said here. What [`Client::find_set`](crate::Client::find_set) found need not be asked again.
+    /// In a set of intervals, a single address that is added as if it were a set of single values stands
+    /// for all addresses from there on. The kernel does not notice such a mistake. So
+    /// [`Client::apply`](crate::Client::apply) asks the kernel what the set is before it changes its
+    /// elements or adds a typed rule that uses it, and refuses the batch if the set is something else
+    /// than is said here. The answer is remembered until the ruleset changes.
     pub fn new(family: Family, table: impl Into<Name>, name: impl Into<Name>) -> Self {
-        Self { family, table: table.into(), name: name.into(), interval: false, assumed: true, kind: PhantomData }
+        Self { family, table: table.into(), name: name.into(), interval: false, value_type: None, kind: PhantomData }
     }
 
     /// Says that it is a set of intervals.
@@ -50,7 +53,7 @@ impl<K: SetKey> SetRef<K> {
 
     /// Whether it holds intervals, as the kernel says.
     pub(crate) fn found(mut self, interval: bool) -> Self {
-        (self.interval, self.assumed) = (interval, false);
+        self.interval = interval;
         self
     }
 
@@ -108,6 +111,31 @@ impl<K: Key> SetRef<K> {
     /// The type of the keys of the set with this name.
     pub(super) fn type_of(&self, name: &Name) -> DataType {
         key_type::<K>(self.twin(name))
+    }
+}
+
+/// What a rule takes a named set for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TakenFor {
+    key_type: fn(Option<Twin>) -> DataType,
+    value_type: Option<DataType>,
+    interval: Option<bool>,
+}
+
+impl TakenFor {
+    /// The kind of the set, or of one of a pair.
+    pub fn kind(&self, twin: Option<Twin>) -> SetKind {
+        SetKind { key_type: (self.key_type)(twin), value_type: self.value_type, interval: self.interval }
+    }
+}
+
+impl<K: Key> SetRef<K> {
+    /// What a rule takes it for. Whether it holds intervals matters to numbers of the host's byte
+    /// order, which stand the other way round in a set of intervals.
+    pub(crate) fn taken_for(&self) -> TakenFor {
+        let turned = K::FIELDS.iter().any(|field| field.order == ByteOrder::Host);
+        let interval = turned.then_some(self.interval);
+        TakenFor { key_type: key_type::<K>, value_type: self.value_type, interval }
     }
 }
 
@@ -315,7 +343,7 @@ pub type AddrSet = Set<IpAddr>;
 impl<K: SetKey> Set<K> {
     /// The set `name` of `table`.
     pub fn new(table: &model::Table, name: impl Into<Name>) -> Self {
-        let at = SetRef { assumed: false, ..SetRef::new(table.family, table.name.clone(), name) };
+        let at = SetRef::new(table.family, table.name.clone(), name);
         Self { at, options: Options::default() }
     }
 
@@ -348,7 +376,8 @@ pub struct MapRef<K, V> {
 impl<K: SetKey, V: MapValue> MapRef<K, V> {
     /// The map `name` of a table.
     pub fn new(family: Family, table: impl Into<Name>, name: impl Into<Name>) -> Self {
-        Self { set: SetRef::new(family, table, name), value: PhantomData }
+        let set = SetRef { value_type: Some(V::TYPE), ..SetRef::new(family, table, name) };
+        Self { set, value: PhantomData }
     }
 
     /// Says that it is a map of intervals.
@@ -407,8 +436,7 @@ impl<K: SetKey, V: MapValue> Map<K, V> {
 
     /// The map `name` of `table`.
     pub fn new(table: &model::Table, name: impl Into<Name>) -> Self {
-        let mut at = MapRef::new(table.family, table.name.clone(), name);
-        at.set.assumed = false;
+        let at = MapRef::new(table.family, table.name.clone(), name);
         Self { at, options: Options::default() }
     }
 

@@ -3,8 +3,8 @@
 use super::Counters;
 use crate::{
     Batch,
-    batch::{SetName, Verb},
-    data::{Data, DataType, Family, Name},
+    batch::{SetKind, SetName, Verb},
+    data::{Data, Family, Name},
     error::{Failure, Rejection, Result},
     model,
     stmt::{Element, Pattern, SetKey, SetRef},
@@ -38,8 +38,7 @@ pub(super) struct Place {
     pub family: Family,
     pub table: Name,
     pub name: Name,
-    /// What the kernel is to be asked before: type of the keys, and whether it holds intervals.
-    pub hearsay: Option<(DataType, Option<bool>)>,
+    pub kind: SetKind,
     pub interval: bool,
 }
 
@@ -165,9 +164,9 @@ impl ElementChange {
             }
         };
         let part = |name: &Name, elements: &[&model::Element]| {
-            let hearsay = set.hearsay(name, Verb::Delete);
+            let kind = set.kind_for(name, Verb::Delete);
             let (family, table, name, interval) = (set.family(), set.table().clone(), name.clone(), set.is_interval());
-            let set = Place { family, table, name, hearsay, interval };
+            let set = Place { family, table, name, kind, interval };
             Part { set, key: bytes(elements, Verb::Delete), deed: deed(elements) }
         };
         let parts = match &lowered.second {

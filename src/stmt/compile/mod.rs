@@ -13,7 +13,7 @@ mod statement;
 
 use super::{
     field::Field,
-    lower::{Lowered, Lowering, refused},
+    lower::{Lowered, Lowering, UsedSet, refused},
     tree::{Expression, Item, Op, Statement},
 };
 use crate::{
@@ -97,6 +97,11 @@ pub(crate) struct Declaration {
 
 /// What is known of the sets that a rule names.
 pub(super) trait Sets {
+    /// What the rule takes them for, where that was not read from the kernel.
+    fn uses(&self) -> Vec<UsedSet> {
+        Vec::new()
+    }
+
     fn named(&self, name: &Name) -> Result<NamedSet, Malformed>;
 }
 
@@ -151,11 +156,13 @@ pub(super) fn relation(
     left: &Expression,
     right: &Expression,
 ) -> Result<(), Malformed> {
+    cx.uses.extend(sets.uses());
     Compiler::new(cx, sets).relation(op, left, right)
 }
 
 /// Appends any statement to a rule.
 pub(super) fn statement(cx: &mut Lowering, sets: &dyn Sets, statement: &Statement) -> Result<(), Malformed> {
+    cx.uses.extend(sets.uses());
     Compiler::new(cx, sets).statement(statement)
 }
 
