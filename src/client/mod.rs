@@ -175,7 +175,8 @@ impl Client {
             }
             // Beside one who commits all the time, what was just read has to be good enough.
             let optimistic = verified.filter(|_| bound.is_none() && attempt < OPTIMISTIC);
-            let outcome = self.commit(batch, Bound { expected: bound.or(optimistic), tell: batch.expected().is_some() });
+            let outcome =
+                self.commit(batch, Bound { expected: bound.or(optimistic), tell: batch.expected().is_some() });
             match (outcome, optimistic) {
                 (Ok(committed), _) => {
                     self.verified.committed(batch);

@@ -42,9 +42,10 @@ pub struct Route {
 }
 
 impl Route {
-    /// A way to a network. Say [`via`](Self::via) whom, [`dev`](Self::dev) by which interface, or both; bits behind the prefix are dropped.
+    /// A way to a network. Say [`via`](Self::via) whom, [`dev`](Self::dev) by which interface, or both.
+    ///
+    /// `192.0.2.7/24` is refused when the route is added: the network is `192.0.2.0/24`.
     pub fn new(to: IpNetwork) -> Self {
-        let to = IpNetwork::new(to.network(), to.prefix()).unwrap_or(to);
         Self { to, gateway: None, dev: None, source: None, table: MAIN, metric: 0, reachable: true }
     }
 
@@ -99,13 +100,15 @@ impl Route {
     }
 
     pub(super) fn message(&self, net: &Routing) -> Result<RouteMessage> {
+        let refuse =
+            |cause: String| Err(Error::Request { what: format!("add {self}"), errno: Errno::EINVAL as i32, cause });
         // The kernel would take the first bytes of the address.
         if self.gateway.into_iter().chain(self.source).any(|address| address.is_ipv4() != self.to.is_ipv4()) {
-            return Err(Error::Request {
-                what: format!("add {self}"),
-                errno: Errno::EINVAL as i32,
-                cause: "network, gateway and source have to be of one family".into(),
-            });
+            return refuse("network, gateway and source have to be of one family".into());
+        }
+        if self.to.ip() != self.to.network() {
+            let (network, bits) = (self.to.network(), self.to.prefix());
+            return refuse(format!("{} is an address in the network {network}/{bits}: say the network", self.to));
         }
         let mut message = RouteMessage::default();
         let header = &mut message.header;

@@ -116,7 +116,7 @@ impl RawSource {
             Self::Field(from) => Ok(from.resolve(twin).expression()),
             Self::Map(lookup) => lookup.map(twin),
             Self::Hash(hash) => Ok(hash.expression(twin)),
-            Self::Pattern(raw) => match raw.fields().next() {
+            Self::Pattern(raw) => match raw.check_prefixes().map(|()| raw.fields().next())? {
                 Some(field) if field.shape == Shape::Masked => {
                     refused("bits under a mask where a whole value is needed")
                 }

@@ -7,7 +7,7 @@ use super::{
     item::Elements,
     key::{SetKey, turned},
     lookup::len_in,
-    pattern::Pattern,
+    pattern::{Pattern, check_network},
     set::{Set, SetRef},
 };
 use crate::{
@@ -32,6 +32,7 @@ pub trait Bounds<K>: sealed::Bounds<K> {}
 impl<K, T: sealed::Bounds<K>> Bounds<K> for T {}
 
 mod sealed {
+    use super::{Malformed, check_network};
     use ipnetwork::{IpNetwork, Ipv4Network, Ipv6Network};
     use std::{
         net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -42,6 +43,11 @@ mod sealed {
         /// It is never more than one key.
         const SINGLE: bool;
         fn bounds(self) -> (K, K);
+        /// Refuses what does not say plainly what is meant.
+        #[inline]
+        fn check(&self) -> Result<(), Malformed> {
+            Ok(())
+        }
     }
 
     impl<K: crate::data::Typed> Bounds<K> for K {
@@ -67,6 +73,9 @@ mod sealed {
                 #[inline]
                 fn bounds(self) -> ($key, $key) {
                     (self.network(), self.broadcast())
+                }
+                fn check(&self) -> Result<(), Malformed> {
+                    check_network((*self).into())
                 }
             }
         )*};
@@ -230,6 +239,13 @@ impl<K: SetKey + Typed, I: IntoIterator<Item: Bounds<K>> + Clone> Keys<'_, K, I>
             spans
         };
         if self.merged && target.interval {
+            for (index, item) in self.keys.clone().into_iter().enumerate() {
+                if let Err(why) = sealed::Bounds::<K>::check(&item) {
+                    batch.operation(verb);
+                    batch.refuse(EncodeError::from(why).within(Step::Index(index)).within(Step::Field("elements")));
+                    return;
+                }
+            }
             return batch.elements(verb, &target.name, spans().merged(), |(lo, hi), out| {
                 target.write(lo, hi, out);
                 Ok(())
@@ -247,9 +263,12 @@ impl<K: SetKey + Typed, I: IntoIterator<Item: Bounds<K>> + Clone> Keys<'_, K, I>
                 Ok(())
             });
         }
+        let keys =
+            self.keys.clone().into_iter().map(|item| (sealed::Bounds::<K>::check(&item), sealed::Bounds::bounds(item)));
         let mut disjoint = Disjoint::new(target.interval && target.makes());
-        batch.elements(verb, &target.name, keys, |&bounds, out| {
-            if let Some((lo, hi)) = target.span(bounds)? {
+        batch.elements(verb, &target.name, keys, |(check, bounds), out| {
+            check.clone()?;
+            if let Some((lo, hi)) = target.span(*bounds)? {
                 disjoint.pass(&lo, &hi);
                 target.write(&lo, &hi, out);
             }

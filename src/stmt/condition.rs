@@ -93,7 +93,7 @@ pub(crate) struct Compare {
 impl Compare {
     fn field(&self) -> Result<FieldPattern<'_>, Malformed> {
         match self.pattern.fields().next() {
-            Some(field) if self.pattern.is_sound() => Ok(field),
+            Some(field) if self.pattern.is_sound() => self.pattern.check_prefixes().map(|()| field),
             _ => refused("a range whose ends are of different families"),
         }
     }

@@ -181,6 +181,7 @@ impl<K: Key> Element<K> {
         if !key.raw.is_sound() || key.raw.len() != K::FIELDS.len() {
             return refused("an element whose bounds do not belong together");
         }
+        key.raw.check_prefixes()?;
         let concat = K::FIELDS.len() > 1;
         let (mut lo, mut hi) = (Value::default(), Value::default());
         for (field, part) in K::FIELDS.iter().zip(key.raw.fields()) {

@@ -211,6 +211,7 @@ impl Lookup {
             if !raw.is_sound() || raw.len() != parts.len() {
                 return refused("an element whose bounds do not belong together");
             }
+            raw.check_prefixes()?;
             if raw.fields().any(|field| field.shape == Shape::Masked) {
                 return refused("masked bits cannot stand in a set");
             }

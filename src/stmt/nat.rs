@@ -5,7 +5,7 @@ use super::{
     field::Twin,
     lookup::Lookup,
     lower::{Holds, Lowering, Statement, refused},
-    pattern::constant,
+    pattern::{check_network, constant},
     select::Mapped,
     tree::{self, Expression, NatKind, NatShape},
 };
@@ -40,6 +40,8 @@ pub struct To {
     map: Option<NatMap>,
     ports: Option<(u16, u16)>,
     flags: NatFlags,
+    /// Why it cannot be meant so.
+    wrong: Option<Malformed>,
 }
 
 #[derive(Clone, Debug)]
@@ -63,6 +65,7 @@ impl To {
             map: self.map.or(other.map),
             ports: self.ports.or(other.ports),
             flags: self.flags | other.flags,
+            wrong: self.wrong.or(other.wrong),
         }
     }
 
@@ -222,13 +225,15 @@ impl From<RangeInclusive<Ipv6Addr>> for To {
 
 impl From<ipnetwork::Ipv4Network> for To {
     fn from(net: ipnetwork::Ipv4Network) -> Self {
-        (net.network()..=net.broadcast()).into()
+        let wrong = check_network(net.into()).err();
+        Self { wrong, ..Self::from(net.network()..=net.broadcast()) }
     }
 }
 
 impl From<ipnetwork::Ipv6Network> for To {
     fn from(net: ipnetwork::Ipv6Network) -> Self {
-        (net.network()..=net.broadcast()).into()
+        let wrong = check_network(net.into()).err();
+        Self { wrong, ..Self::from(net.network()..=net.broadcast()) }
     }
 }
 
@@ -347,6 +352,9 @@ pub(super) fn address(address: IpAddr) -> Expression {
 impl Statement for Translate {
     fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
         let to = &self.to;
+        if let Some(why) = &to.wrong {
+            return Err(why.clone());
+        }
         let any = to.family(cx.twin).or(to.family(Some(Twin::V4)));
         if !self.is_local() && any.is_none() && to.ports.is_none() {
             return refused(format!("{} to neither address nor port", self.word()));

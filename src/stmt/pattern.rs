@@ -2,9 +2,10 @@
 
 use super::{
     key::{Key, MAX_FIELDS, images},
+    lower::refused,
     tree::{BinaryOp, Constant, Expression},
 };
-use crate::data::*;
+use crate::{data::*, wire::Malformed};
 use ipnetwork::{IpNetwork, Ipv4Network, Ipv6Network};
 use std::{
     marker::PhantomData,
@@ -21,6 +22,9 @@ pub(crate) enum Shape {
     Range,
     /// The values that agree in so many first bits; the bounds are those of the range.
     Prefix(u8),
+    /// A prefix with an address in it instead of its network, as `192.0.2.7/24`: whether the network
+    /// or the address is meant, nobody can tell. The lower bound is the address.
+    HostBits(u8),
     /// The values whose bits under the mask (the upper value) are those of the lower.
     Masked,
 }
@@ -73,6 +77,14 @@ impl RawPattern {
         self.count > 0 && self.lo.len() == self.hi.len()
     }
 
+    /// Refuses prefixes that name an address of their network.
+    pub fn check_prefixes(&self) -> Result<(), Malformed> {
+        self.fields().try_for_each(|field| match field.shape {
+            Shape::HostBits(bits) => network(field.address(), bits).map_or(Ok(()), check_network),
+            _ => Ok(()),
+        })
+    }
+
     /// The fields.
     pub fn fields(&self) -> impl Iterator<Item = FieldPattern<'_>> {
         let mut at = 0;
@@ -98,13 +110,35 @@ pub(crate) fn masked(left: Expression, ty: FieldType, mask: &[u8]) -> Expression
     Expression::Binary { op: BinaryOp::And, left: Box::new(left), right: Box::new(constant(ty, mask)) }
 }
 
+fn network(address: Option<IpAddr>, bits: u8) -> Option<IpNetwork> {
+    IpNetwork::new(address?, bits).ok()
+}
+
+/// Refuses a network that is written with an address in it.
+pub(crate) fn check_network(net: IpNetwork) -> Result<(), Malformed> {
+    if net.ip() == net.network() {
+        return Ok(());
+    }
+    let (address, network, bits) = (net.ip(), net.network(), net.prefix());
+    refused(format!(
+        "{address}/{bits} is an address in the network {network}/{bits}: say {network}/{bits} if all of that is meant, \
+         {address} if only this address"
+    ))
+}
+
 impl FieldPattern<'_> {
+    /// The lower bound of an address.
+    fn address(&self) -> Option<IpAddr> {
+        let v4 = <[u8; 4]>::try_from(self.lo).map(IpAddr::from);
+        v4.or_else(|_| <[u8; 16]>::try_from(self.lo).map(IpAddr::from)).ok()
+    }
+
     /// What a field of a type is compared with; of masked bits, what they have to be.
     pub fn expression(&self, ty: FieldType) -> Expression {
         let lo = constant(ty, self.lo);
         match self.shape {
             Shape::Range => Expression::Range(Box::new((lo, constant(ty, self.hi)))),
-            Shape::Prefix(bits) => Expression::Prefix(Box::new(lo), bits.into()),
+            Shape::Prefix(bits) | Shape::HostBits(bits) => Expression::Prefix(Box::new(lo), bits.into()),
             Shape::One | Shape::Masked => lo,
         }
     }
@@ -119,7 +153,7 @@ impl FieldPattern<'_> {
                 out.push('-');
                 show(self.hi, Style::NUMBER, out);
             }
-            Shape::Prefix(bits) => {
+            Shape::Prefix(bits) | Shape::HostBits(bits) => {
                 show(self.lo, style, out);
                 out.push_str(&format!("/{bits}"));
             }
@@ -130,6 +164,9 @@ impl FieldPattern<'_> {
 }
 
 /// What a field, or a tuple of fields, is compared with: a value, a range, a prefix, masked bits.
+///
+/// A prefix has to be that of its network: `192.0.2.7/24` is refused when the batch is applied, with an
+/// error that names the network `192.0.2.0/24` and the address.
 ///
 /// It is made by itself out of these wherever it is asked for; write `Pattern::from` only to mix them in one list.
 ///
@@ -158,9 +195,16 @@ impl<K> Pattern<K> {
         Self::new(if lo == hi { Shape::One } else { Shape::Range }, lo, hi)
     }
 
-    /// The addresses that agree with `lo` in `bits` bits.
-    fn prefix(lo: Value, hi: Value, bits: u8) -> Self {
-        Self::new(if lo == hi { Shape::One } else { Shape::Prefix(bits) }, lo, hi)
+    /// The addresses from the network's to `hi`, which agree with `ip` in `bits` bits.
+    fn prefix(ip: Value, network: Value, hi: Value, bits: u8) -> Self {
+        let shape = if ip == hi && network == hi {
+            Shape::One
+        } else if ip == network {
+            Shape::Prefix(bits)
+        } else {
+            Shape::HostBits(bits)
+        };
+        Self::new(shape, ip, hi)
     }
 }
 
@@ -191,9 +235,14 @@ impl<K: Key> Pattern<K> {
             if field.shape == Shape::Masked {
                 return None;
             }
-            lo.push(field.lo);
+            let first = match field.shape {
+                Shape::HostBits(bits) => network(field.address(), bits).map(|net| net.network().image()),
+                _ => Value::new(field.lo),
+            };
+            lo.push(first?);
             hi.push(field.hi);
         }
+        let lo: Vec<&[u8]> = lo.iter().map(|value| &value[..]).collect();
         Some((K::from_images(&lo)?, K::from_images(&hi)?))
     }
 }
@@ -249,13 +298,13 @@ impl From<[u8; 4]> for Pattern<Ipv4Addr> {
 
 impl From<Ipv4Network> for Pattern<Ipv4Addr> {
     fn from(net: Ipv4Network) -> Self {
-        Self::prefix(net.network().image(), net.broadcast().image(), net.prefix())
+        Self::prefix(net.ip().image(), net.network().image(), net.broadcast().image(), net.prefix())
     }
 }
 
 impl From<Ipv6Network> for Pattern<Ipv6Addr> {
     fn from(net: Ipv6Network) -> Self {
-        Self::prefix(net.network().image(), net.broadcast().image(), net.prefix())
+        Self::prefix(net.ip().image(), net.network().image(), net.broadcast().image(), net.prefix())
     }
 }
 

@@ -53,6 +53,54 @@ fn notes_are_nfts() {
     assert_eq!(notes(Map::<Ipv4Addr, Mark>::new(&t, "m").model()), "000402000000010401000000060400000000");
 }
 
+/// `192.0.2.7/24` may mean the network or the address: whoever says it is asked, wherever it stands.
+#[test]
+fn host_bits_in_a_prefix_are_refused_and_both_are_named() {
+    use crate::{Batch, Rule, To, addr, ip, ip6};
+    use ipnetwork::IpNetwork;
+    let chain = table().chain("c");
+    let (v4, v6): (IpNetwork, IpNetwork) = ("192.0.2.7/24".parse().unwrap(), "2001:db8::7/64".parse().unwrap());
+    let v4net = || net("192.0.2.7/24");
+    let v6net = || Pattern::from("2001:db8::7/64".parse::<ipnetwork::Ipv6Network>().unwrap());
+    let nets = Set::<Ipv4Addr>::new(&table(), "nets").interval();
+    let pairs = AddrSet::new(&table(), "pairs").interval();
+    let ports = Set::<(Ipv4Addr, Port)>::new(&table(), "ports").interval();
+    let to_port = Map::<Ipv4Addr, Port>::new(&table(), "to_port").interval();
+    let IpNetwork::V4(plain) = v4 else { unreachable!() };
+    let rules = [
+        Rule::new().when(ip::saddr().is(v4net())).accept(),
+        Rule::new().when(ip::saddr().is_not(v4net())).accept(),
+        Rule::new().when(ip6::daddr().is(v6net())).accept(),
+        Rule::new().when(addr::saddr().is(v4)).accept(),
+        Rule::new().when(addr::saddr().is_any([v4, v6])).accept(),
+        Rule::new().when(ip::saddr().is_any([net("10.0.0.0/8"), v4net()])).accept(),
+        Rule::new().dnat(To::from(plain)),
+    ];
+    let mut batches: Vec<Batch> = rules.iter().map(|rule| Batch::new().add(chain.rule(rule.clone())).clone()).collect();
+    batches.extend([
+        Batch::new().add(nets.elements([nets.element(v4net())])).clone(),
+        Batch::new().delete(nets.elements([nets.element(v4net())])).clone(),
+        Batch::new().add(pairs.elements([pairs.element(v6)])).clone(),
+        Batch::new().add(ports.elements([ports.element((v4net(), Port::from(22)))])).clone(),
+        Batch::new().add(to_port.elements([to_port.element(v4net(), 22)])).clone(),
+        Batch::new().add(nets.ranges([plain])).clone(),
+        Batch::new().add(nets.ranges([plain]).merged()).clone(),
+        Batch::new().add(pairs.ranges([v4, v6])).clone(),
+        Batch::new().refresh(&nets, v4net(), Duration::from_secs(1)).clone(),
+    ]);
+    for (n, batch) in batches.iter().enumerate() {
+        let said = batch.refused().first().map(|(_, why)| why.to_string()).unwrap_or_default();
+        let both = |net, address| said.contains(net) && said.contains(address);
+        assert!(both("192.0.2.0/24", "192.0.2.7") || both("2001:db8::/64", "2001:db8::7"), "{n}: {said}");
+    }
+    // A single address, and a network, mean what they say.
+    let fine = [net("192.0.2.7/32"), net("192.0.2.0/24"), net("0.0.0.0/0")];
+    let mut batch = Batch::new();
+    fine.iter().for_each(|net| drop(batch.add(nets.elements([nets.element(*net)]))));
+    assert!(batch.refused().is_empty(), "{:?}", batch.refused());
+    assert_eq!(v4net().bounds().unwrap().0, Ipv4Addr::new(192, 0, 2, 0));
+}
+
 #[test]
 fn a_set_of_either_family_is_a_pair() {
     let blocked = AddrSet::new(&table(), "blocked").interval();
