@@ -72,11 +72,12 @@ enum Action {
     Only(Place),
 }
 
-/// What a commit would refuse.
+/// What a commit would refuse, or take and make nothing of.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Flaw {
     pub(crate) operation: usize,
-    pub(crate) errno: Errno,
+    /// What a commit would say; `None` if it would take it.
+    pub(crate) errno: Option<Errno>,
     pub(crate) cause: String,
 }
 
@@ -89,7 +90,7 @@ impl Batch {
                 let Some((operation, _)) = self.find(seq) else {
                     return;
                 };
-                let flaw = Flaw { operation, errno, cause };
+                let flaw = Flaw { operation, errno: Some(errno), cause };
                 if !flaws.contains(&flaw) {
                     flaws.push(flaw);
                 }
@@ -148,7 +149,7 @@ impl Batch {
         }
         let flaws = unused.into_iter().filter_map(|(seq, _)| {
             let cause = "an anonymous set has to be used by a rule of the same batch".to_owned();
-            Some(Flaw { operation: self.find(seq)?.0, errno: Errno::EINVAL, cause })
+            Some(Flaw { operation: self.find(seq)?.0, errno: Some(Errno::EINVAL), cause })
         });
         flaws.collect()
     }

@@ -14,6 +14,7 @@ pub(crate) use describe::{Fields, describe};
 pub(crate) use graph::{Flaw, Present, place_of};
 pub use item::{Add, Create, Delete, Elements, Flush, Insert};
 pub(crate) use item::{Item, Place, SetName};
+pub(crate) use sent::Effect;
 
 use crate::{
     data::{DataType, Family, Name},

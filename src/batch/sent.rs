@@ -3,18 +3,33 @@
 use super::{Batch, Fields, Verb, describe};
 use crate::{
     data::{Family, Name},
-    model::{Generation, Set},
+    model::{Chain, Generation, Set},
     wire::{
         Form, Writer, attrs,
-        message::{self, F_ECHO, F_REQUEST, SUBSYSTEM},
+        message::{self, F_ECHO, F_EXCL, F_REQUEST, SUBSYSTEM},
     },
 };
+
+/// What is known of a commit before it is made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Effect {
+    /// It changes something, or fails.
+    Sure,
+    /// It adds elements, few enough to be tried twice. Those that are there already change nothing.
+    Additions,
+    /// It may change nothing.
+    Unknown,
+}
 
 /// `NFT_MSG_*`
 const NEWTABLE: u8 = 0;
 const DELTABLE: u8 = 2;
+const NEWCHAIN: u8 = 3;
+const NEWRULE: u8 = 6;
 const NEWSET: u8 = 9;
 const DELSET: u8 = 11;
+const NEWSETELEM: u8 = 12;
+const DELSETELEM: u8 = 14;
 const DESTROYTABLE: u8 = 26;
 const DESTROYSET: u8 = 29;
 
@@ -86,6 +101,44 @@ impl Batch {
     pub(crate) fn made_sets(&self) -> Vec<Set> {
         let made = |m: message::Message<'_>| Set::decode_attrs(Family::from(m.family()), m.attributes()).ok();
         message::messages(&self.out).flatten().filter(|m| m.nft() == Some(NEWSET)).filter_map(made).collect()
+    }
+
+    /// The chains that this batch makes or changes, each with the operation.
+    pub(crate) fn made_chains(&self) -> Vec<(usize, Chain)> {
+        let mut chains = Vec::new();
+        for (operation, (_, messages)) in self.each_operation().enumerate() {
+            for message in messages.filter(|message| message.nft() == Some(NEWCHAIN)) {
+                let chain = Chain::decode_attrs(Family::from(message.family()), message.attributes());
+                chains.extend(chain.ok().map(|chain| (operation, chain)));
+            }
+        }
+        chains
+    }
+
+    /// Whether a commit of it makes a new generation.
+    pub(crate) fn effect(&self) -> Effect {
+        const SMALL: usize = 4096;
+        let mut additions = self.out.len() <= SMALL;
+        for message in message::messages(&self.out).flatten() {
+            match message.nft() {
+                Some(NEWRULE | DELSETELEM) => return Effect::Sure,
+                Some(NEWSETELEM) => {}
+                _ => additions = false,
+            }
+        }
+        if additions { Effect::Additions } else { Effect::Unknown }
+    }
+
+    /// The same additions of elements, refused by the kernel if one of them is there.
+    pub(crate) fn exclusive(&self) -> Self {
+        let mut exclusive = self.clone();
+        let mut at = 0;
+        while let Some(&[a, b, c, d, _, _, low, high]) = exclusive.out.get(at..at + 8) {
+            let flags = u16::from_ne_bytes([low, high]) | F_EXCL;
+            exclusive.out[at + 6..at + 8].copy_from_slice(&flags.to_ne_bytes());
+            at += (u32::from_ne_bytes([a, b, c, d]) as usize).next_multiple_of(4);
+        }
+        exclusive
     }
 
     /// Whether a set may be another one after it: sets, or the tables with them, are made or removed.

@@ -169,29 +169,24 @@ impl Client {
                 None if cuts => Some(self.generation()?),
                 expected => expected,
             };
+            self.verified.keep_if(bound);
             let verified = self.reject_mistaken(batch)?;
             if cuts {
                 self.reject_parts(batch)?;
             }
             // Beside one who commits all the time, what was just read has to be good enough.
             let optimistic = verified.filter(|_| bound.is_none() && attempt < OPTIMISTIC);
-            let outcome =
-                self.commit(batch, Bound { expected: bound.or(optimistic), tell: batch.expected().is_some() });
-            match (outcome, optimistic) {
-                (Ok(committed), _) => {
-                    self.verified.committed(batch);
-                    return Ok(committed);
+            let outcome = match optimistic {
+                Some(generation) => self.commit_verified(batch, generation),
+                None => {
+                    let outcome = self.commit(batch, Bound { expected: bound, tell: batch.expected().is_some() });
+                    self.verified.after(batch, outcome.as_ref().ok().and_then(|committed| committed.generation));
+                    outcome
                 }
-                (Err(error), Some(expected)) if error.is_stale() => {
-                    let now = self.generation()?;
-                    self.verified.overtaken(expected, now);
-                }
-                (Err(error), _) => {
-                    self.verified.forget();
-                    if !error.is_stale() || batch.expected().is_some() {
-                        return Err(error);
-                    }
-                }
+            };
+            match outcome {
+                Err(error) if error.is_stale() && batch.expected().is_none() => {}
+                outcome => return outcome,
             }
         }
         Err(Error::Interrupted { what: "delete intervals".into() })
@@ -227,7 +222,8 @@ impl Client {
     ///
     /// In tables that the batch makes, the kernel looks at loops, at the depth of jumps and at whether expressions suit
     /// their hooks only when it commits; this crate does it here. What only a commit can meet (memory, another program's
-    /// change in between) is not found.
+    /// change in between) is not found. It also refuses what the kernel takes and makes nothing of: an ingress
+    /// or egress chain without a device, or with one that is not there.
     ///
     /// # Errors
     /// As [`Client::apply`].
@@ -243,7 +239,9 @@ impl Client {
         self.exchange(&mut commit)?;
         match commit.outcome_in(self) {
             Outcome::Committed => {
-                Rejection::flawed(batch, batch.flaws()).map_or(Ok(()), |rejection| Err(rejection.into()))
+                let mut flaws = batch.flaws();
+                flaws.extend(self.deaf_chains(batch)?);
+                Rejection::flawed(batch, flaws).map_or(Ok(()), |rejection| Err(rejection.into()))
             }
             outcome => Err(self.failed(batch, outcome, None, batch.expected())?),
         }

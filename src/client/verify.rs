@@ -4,15 +4,22 @@
 //! long as the generation is the same, and a batch that relies on it is bound to that generation: the
 //! kernel itself refuses it if anything has changed since. Looking again then costs a few exchanges;
 //! as long as nobody else commits, a single change costs none.
+//!
+//! For that the generation after each commit has to be known exactly. A commit that changes something
+//! makes the next one; a commit that changes nothing, such as adding an element that is there, leaves
+//! it. To ask the kernel costs half of a small commit. So small batches of additions are first tried
+//! in a form that the kernel refuses where an element is there already.
 
-use super::Client;
+use super::{Client, Committed};
 use crate::{
     Batch,
-    batch::{Assumption, SetKind},
-    data::{Family, Name},
-    error::{Rejection, Result},
-    model::{Generation, Set, Table},
+    batch::{Assumption, Effect, Flaw, SetKind},
+    data::{Family, Hook, Name},
+    error::{Error, Rejection, Result},
+    model::{Device, Generation, Set, Table},
+    proto::Bound,
 };
+use nix::net::if_::if_nametoindex;
 
 /// Sets that are remembered. Beyond that all are forgotten: to look again is never wrong.
 const ROOM: usize = 256;
@@ -32,33 +39,47 @@ impl Verified {
         found.map(|(_, kind)| *kind)
     }
 
-    fn move_to(&mut self, generation: Generation) {
-        self.generation = Some(generation);
+    /// A batch was committed, and made this generation; `None` if that is not known.
+    pub(super) fn after(&mut self, batch: &Batch, generation: Option<Generation>) {
+        self.generation = generation;
+        if generation.is_none() || batch.changes_sets() {
+            self.forget();
+        }
     }
 
-    /// A batch was committed that was bound to no generation. Nobody else may have committed meanwhile;
-    /// if somebody has, the kernel will say so.
-    pub(super) fn committed(&mut self, batch: &Batch) {
-        match self.generation {
-            Some(before) if !batch.changes_sets() => self.move_to(before.next()),
-            _ => self.forget(),
+    /// Forgets what is known, if that is of another generation than the one a batch is bound to.
+    pub(super) fn keep_if(&mut self, bound: Option<Generation>) {
+        if bound.is_some() && bound != self.generation {
+            self.forget();
         }
     }
 
     pub(super) fn forget(&mut self) {
         *self = Self::default();
     }
-
-    /// After a batch was refused because the generation is another one.
-    ///
-    /// A commit that changes nothing leaves the generation as it is. So if it is the one before the
-    /// one that was expected, nothing but that has happened.
-    pub(super) fn overtaken(&mut self, expected: Generation, now: Generation) {
-        if now.next() == expected { self.move_to(now) } else { self.forget() }
-    }
 }
 
 impl Client {
+    /// Commits a batch that relies on what sets were in a generation, if that is still the present one.
+    pub(super) fn commit_verified(&mut self, batch: &Batch, generation: Generation) -> Result<Committed> {
+        let bound = |tell| Bound { expected: Some(generation), tell };
+        let sure = match batch.effect() {
+            Effect::Sure => Some(self.commit(batch, bound(false))),
+            Effect::Additions => match self.commit(&batch.exclusive(), bound(false)) {
+                Err(Error::Rejected(_)) => None,
+                outcome => Some(outcome),
+            },
+            Effect::Unknown => None,
+        };
+        let told = sure.is_none();
+        let outcome = sure.unwrap_or_else(|| self.commit(batch, bound(true)));
+        // Where nothing was told, nothing was changed.
+        let after =
+            |committed: &Committed| if told { committed.generation.unwrap_or(generation) } else { generation.next() };
+        self.verified.after(batch, outcome.as_ref().ok().map(after));
+        outcome.map(|_| Committed { generation: None })
+    }
+
     /// Refuses elements and rules for sets that are not what they are taken for. Returns the generation
     /// in which that was true; `None` if the batch relies on nothing in the kernel.
     pub(super) fn reject_mistaken(&mut self, batch: &Batch) -> Result<Option<Generation>> {
@@ -107,5 +128,41 @@ impl Client {
             }
             None => Ok(generation),
         }
+    }
+}
+
+impl Client {
+    /// Base chains of `batch` that hook into no device, or into one that is not there. The kernel takes
+    /// them (a missing device since 6.16, where the chain waits for it), and they filter nothing.
+    pub(super) fn deaf_chains(&mut self, batch: &Batch) -> Result<Vec<Flaw>> {
+        let mut flaws = Vec::new();
+        // Interfaces are looked up in the network namespace of this thread.
+        let looks = self.namespace == super::confirm::namespace();
+        for (operation, chain) in batch.made_chains() {
+            if !matches!(chain.base(), Some((Hook::Ingress | Hook::Egress, _))) {
+                continue;
+            }
+            let what = format!("chain {} {} {}", chain.family, chain.table, chain.name);
+            let named = chain.devices();
+            let missing = named.iter().find_map(|device| match device {
+                Device::Name(name) if looks && if_nametoindex(name.as_bytes()).is_err() => Some(name),
+                _ => None,
+            });
+            let cause = match missing {
+                Some(device) => {
+                    format!("{what} hooks into {device}, and there is no such device: it will see no packet")
+                }
+                None if named.is_empty() => {
+                    let table = Table::new(chain.family, &chain.table);
+                    if self.chain(&table, &chain.name)?.is_some_and(|present| !present.devices().is_empty()) {
+                        continue;
+                    }
+                    format!("{what} hooks into no device, so it will see no packet: name one with with_device()")
+                }
+                None => continue,
+            };
+            flaws.push(Flaw { operation, errno: None, cause });
+        }
+        Ok(flaws)
     }
 }

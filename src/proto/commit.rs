@@ -328,7 +328,7 @@ impl Rejection {
     /// What a commit would refuse.
     pub(crate) fn flawed(batch: &Batch, flaws: Vec<Flaw>) -> Option<Self> {
         let failures = flaws.into_iter().map(|flaw| Failure {
-            errno: Some(flaw.errno as i32),
+            errno: flaw.errno.map(|errno| errno as i32),
             cause: flaw.cause,
             ..failure(batch, flaw.operation)
         });

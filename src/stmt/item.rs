@@ -171,7 +171,7 @@ impl<K: SetKey> SetRef<K> {
         let deletes = matches!(verb, Verb::Delete | Verb::Destroy);
         // A single key that is added to intervals of concatenated fields is one; deleted, it would take the interval along.
         let interval = (K::FIELDS.len() == 1 || deletes).then_some(self.interval);
-        SetKind { key_type: self.type_of(name), value_type: self.value_type.filter(|_| !deletes), interval }
+        SetKind { key_type: self.type_of(name), value_type: self.value_type, interval }
     }
 
     /// Elements of this set, for a batch: a slice or an iterator of what [`SetRef::element`] makes.

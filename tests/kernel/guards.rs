@@ -46,6 +46,143 @@ fn a_single_address_never_becomes_all_that_follow_it() {
     });
 }
 
+/// A set that the program declares is another one in the kernel: whatever is done with it, the batch is
+/// refused, whoever applies it and however often.
+#[test]
+fn a_declared_set_of_another_kind_than_the_kernels_is_refused() {
+    use oxitables::client::{ElementChange, Writer};
+    testing::in_namespace(|| -> Result<()> {
+        let mut nft = Client::open()?;
+        let t = table();
+        let input = t.chain("input");
+        nft.apply(
+            Batch::new()
+                .add(&t)
+                .add(&input)
+                .add(Set::<Ipv4Addr>::new(&t, "nets").interval().timeouts())
+                .add(Set::<Port>::new(&t, "ports").interval())
+                .add(Set::<Ipv4Addr>::new(&t, "hosts").timeouts().dynamic())
+                .add(Map::<Ipv4Addr, Mark>::new(&t, "marks"))
+                .add(Set::<Mark>::new(&t, "ranges").interval()),
+        )?;
+        let nets = Set::<Ipv4Addr>::new(&t, "nets").timeouts();
+        let ports = Set::<Port>::new(&t, "ports");
+        let marks = Set::<Mark>::new(&t, "hosts").dynamic();
+        let addresses = Map::<Ipv4Addr, Ipv4Addr>::new(&t, "marks");
+        let plain = Set::<Mark>::new(&t, "ranges");
+        let (address, minute) = (Ipv4Addr::new(192, 0, 2, 7), Duration::from_secs(60));
+        type Case<'a> = (&'a str, Box<dyn Fn(&mut Batch) + 'a>);
+        let cases: Vec<Case<'_>> = vec![
+            ("holds intervals", Box::new(|b| drop(b.refresh(&nets, address, minute)))),
+            ("holds intervals", Box::new(|b| drop(b.add(nets.keys([address]))))),
+            ("holds intervals", Box::new(|b| drop(b.add(nets.elements([nets.element(address)]))))),
+            ("holds intervals", Box::new(|b| drop(b.delete(nets.keys([address]))))),
+            ("holds intervals", Box::new(|b| drop(b.exchange(&nets, [address], [Ipv4Addr::LOCALHOST])))),
+            ("holds intervals", Box::new(|b| drop(b.add(ports.keys([Port::from(22)]))))),
+            ("holds ipv4_addr, not mark", Box::new(|b| drop(b.add(marks.keys([Mark::from(7)]))))),
+            (
+                "maps to mark, not to ipv4_addr",
+                Box::new(|b| drop(b.add(addresses.elements([addresses.element(address, address)])))),
+            ),
+            // Rules would never match, or fill the set with nonsense.
+            (
+                "holds ipv4_addr, not mark",
+                Box::new(|b| {
+                    b.add(input.rule(Rule::new().when(meta::mark().is_in(&marks)).accept()));
+                }),
+            ),
+            (
+                "holds ipv4_addr, not mark",
+                Box::new(|b| {
+                    b.add(input.rule(Rule::new().then(meta::mark().update_in(&marks).timeout(minute))));
+                }),
+            ),
+            (
+                "holds intervals",
+                Box::new(|b| {
+                    b.add(input.rule(Rule::new().when(meta::mark().is_in(&plain)).accept()));
+                }),
+            ),
+        ];
+        let before = nft.ruleset()?;
+        for (n, (words, fill)) in cases.iter().enumerate() {
+            let mut batch = Batch::new();
+            fill(&mut batch);
+            // Also after others were fine, on a connection that remembers them.
+            for _ in 0..2 {
+                let said = refusal(nft.apply(&batch));
+                assert!(said.contains(words), "{n}: {said}");
+                assert!(nft.check(&batch).is_err(), "{n}");
+                let right = Set::<Ipv4Addr>::new(&t, "nets").interval().timeouts();
+                nft.apply(Batch::new().refresh(&right, Ipv4Addr::LOCALHOST, minute))?;
+                nft.apply(Batch::new().flush(&right))?;
+            }
+        }
+        let mut writer = Writer::new(Client::open()?);
+        writer.push(ElementChange::refresh(&nets, address, minute))?;
+        writer.push(ElementChange::add(&marks, marks.element(Mark::from(7))))?;
+        writer.push(ElementChange::add(&addresses, addresses.element(address, address)))?;
+        assert_eq!(writer.flush()?.failures.len(), 3);
+        let after = nft.ruleset()?;
+        assert_eq!(after.to_string(), before.to_string());
+        Ok(())
+    });
+}
+
+/// A set that was right becomes another one behind the back of a connection that remembers it.
+#[test]
+fn what_was_known_of_a_set_is_not_believed_after_somebody_else_commits() {
+    testing::in_namespace(|| -> Result<()> {
+        let (mut nft, mut other) = (Client::open()?, Client::open()?);
+        let single = Set::<Ipv4Addr>::new(&table(), "s");
+        let nets = Set::<Ipv4Addr>::new(&table(), "s").interval();
+        let address = |n: u32| Ipv4Addr::from(10 << 24 | n);
+        other.apply(Batch::new().add(table()).add(&single))?;
+        for round in 0..20 {
+            // Changes, and changes that change nothing, by both.
+            for n in 0..3 {
+                nft.apply(Batch::new().add(single.keys([address(n)])))?;
+                nft.apply(Batch::new().add(single.keys([address(n)])))?;
+                if (round + n) % 2 == 0 {
+                    other.apply(Batch::new().add(table().chain(format!("c{round}{n}"))))?;
+                }
+            }
+            assert_eq!(nft.members(&single)?.len(), 3);
+            other.apply(Batch::new().delete(&single).add(&nets))?;
+            let said = refusal(nft.apply(Batch::new().add(single.keys([address(9)]))));
+            assert!(said.contains("holds intervals"), "{round}: {said}");
+            assert!(nft.members(&nets)?.is_empty());
+            nft.apply(Batch::new().add(nets.ranges([address(1)..=address(2)])))?;
+            nft.apply(Batch::new().delete(&nets).add(&single))?;
+        }
+        Ok(())
+    });
+}
+
+/// The kernel takes a chain that hooks into no device, and it filters nothing.
+#[test]
+fn a_check_tells_of_chains_that_will_see_no_packet() {
+    testing::in_namespace(|| -> Result<()> {
+        let mut nft = Client::open()?;
+        let dev = Table::new(Family::Netdev, "dev");
+        let chain = |table: &Table| table.chain("c").with_hook(Hook::Ingress, Priority::FILTER);
+        for table in [&dev, &table()] {
+            let said = nft.check(Batch::new().add(table).add(chain(table))).unwrap_err().to_string();
+            assert!(said.contains("device"), "{said}");
+            let missing = chain(table).with_device("oxi-none");
+            let said = nft.check(Batch::new().add(table).add(missing)).unwrap_err().to_string();
+            assert!(said.contains("oxi-none"), "{said}");
+            let there = chain(table).with_device("lo");
+            nft.check(Batch::new().add(table).add(&there))?;
+            nft.check(Batch::new().add(table).add(table.chain("regular")))?;
+            // Of a chain that is there, the devices need not be said again.
+            nft.apply(Batch::new().add(table).add(&there))?;
+            nft.check(Batch::new().add(table).add(chain(table).with_policy(Policy::Drop)))?;
+        }
+        Ok(())
+    });
+}
+
 #[test]
 fn a_range_is_in_a_set_if_one_element_covers_it() {
     testing::in_namespace(|| -> Result<()> {

@@ -71,7 +71,7 @@ impl Ruleset {
         for (nft, message, fields) in batch.each() {
             if let Err((errno, cause)) = world.follow(nft, &message, &fields) {
                 let operation = batch.find(message.seq).map_or(0, |(index, _)| index);
-                flaws.push(Flaw { operation, errno, cause });
+                flaws.push(Flaw { operation, errno: Some(errno), cause });
                 break;
             }
         }
