@@ -6,6 +6,7 @@ mod ordinary;
 
 mod kernel {
     mod batch;
+    mod beside;
     mod bulk;
     mod capabilities;
     mod chains;

@@ -1,6 +1,9 @@
 //! Listings: streamed, typed, and never a mix of two rulesets.
 
-use super::{Client, Received};
+use super::{
+    Client, Received,
+    beside::{Commits, pause},
+};
 use crate::{
     data::{Family, Name, Value},
     error::{Error, Result},
@@ -23,7 +26,8 @@ use std::{
 /// A listing of up to a mebibyte is read whole before its first item is handed out, and read again when the ruleset changed
 /// meanwhile: such a listing is of one generation. A longer one is streamed; if the ruleset changes under it, its last item
 /// is [`Error::Interrupted`], and what came before must not be taken for the truth. [`Listing::snapshot`] reads a longer one
-/// whole, too, and again if need be.
+/// whole, too, and again if need be. Rules, sets and elements are listed of one table: there, what others
+/// commit to other tables does not count, however much that is.
 ///
 /// Dropping a listing half-way reads the rest of it off the socket.
 #[derive(Debug)]
@@ -49,6 +53,12 @@ pub struct Listing<'c, T> {
     generation: Option<Generation>,
     /// Somebody else compares generations: a snapshot of everything.
     guarded: bool,
+    /// The table that all of it is of, if the kernel looks at no other.
+    table: Option<Table>,
+    /// Commits are heard by the caller: those that change the table count, and nothing else does.
+    heard: bool,
+    /// Commits that are heard, where the quick way has failed.
+    commits: Option<Commits>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -158,6 +168,8 @@ const WINDOW: usize = 1 << 20;
 pub(super) const ATTEMPTS: u32 = 20;
 /// A growing set was seen to be rearranged within 50 ms.
 pub(super) const PAUSE: Duration = Duration::from_millis(10);
+/// How often a listing is tried in which nothing may be committed.
+pub(super) const QUICK: u32 = 2;
 /// How often nothing may be there, or be lost, where the rest of a listing should be.
 const TRIES: u32 = 8;
 
@@ -180,7 +192,29 @@ impl<'c, T> Listing<'c, T> {
             doubles: None,
             generation: None,
             guarded: false,
+            table: None,
+            heard: false,
+            commits: None,
         }
+    }
+
+    /// All of it is of this table, and a commit that changes other tables does not disturb it.
+    fn of(mut self, table: Table) -> Self {
+        self.table = Some(table);
+        self
+    }
+
+    /// Is not tried again if it is torn.
+    pub(super) fn once(mut self) -> Self {
+        self.attempts = ATTEMPTS;
+        self
+    }
+
+    /// Leaves it to the caller to hear of commits; those that change other tables do not matter.
+    pub(super) fn heard(mut self, set: Option<&Set>) -> Self {
+        self = self.guarded(set);
+        self.heard = true;
+        self
     }
 
     /// Leaves it to the caller to wait for commits and to compare generations.
@@ -208,6 +242,14 @@ impl<'c, T> Listing<'c, T> {
         self.read = 0;
         if self.guarded {
             return self.ask();
+        }
+        if let Some(table) = &self.table
+            && self.attempts >= QUICK
+        {
+            match &mut self.commits {
+                Some(commits) => drop(commits.left_alone(self.client, table)?),
+                None => self.commits = self.client.commits()?,
+            }
         }
         self.generation = Some(self.client.generation().map_err(|error| match error {
             Error::Request { errno, cause, .. } => Error::Request { what: self.plan.what.clone(), errno, cause },
@@ -269,12 +311,18 @@ impl<'c, T> Listing<'c, T> {
                 return Err(Error::Io { doing: "listing", source: std::io::ErrorKind::TimedOut.into() });
             }
         };
-        let what = || self.plan.what.clone();
         if !matches!(event, Ok(DumpEvent::More) | Err(_)) {
             self.state = State::Done;
         }
+        let whole = matches!(event, Ok(DumpEvent::Complete | DumpEvent::Torn)) && !self.dump.is_lost();
+        let undisturbed = whole && self.is_undisturbed()?;
+        let what = || self.plan.what.clone();
         let event = match event {
-            Ok(DumpEvent::Complete) if self.doubles.as_mut().is_some_and(Doubles::is_wrong) => DumpEvent::Torn,
+            Ok(DumpEvent::Complete | DumpEvent::Torn) if self.doubles.as_mut().is_some_and(Doubles::is_wrong) => {
+                DumpEvent::Torn
+            }
+            Ok(_) if whole && self.heard => DumpEvent::Complete,
+            Ok(_) if undisturbed => DumpEvent::Complete,
             Ok(DumpEvent::Complete) if !self.guarded && Some(self.client.generation()?) != self.generation => {
                 DumpEvent::Torn
             }
@@ -291,7 +339,7 @@ impl<'c, T> Listing<'c, T> {
                 if !self.guarded && !self.handed_out && self.plan.repeatable && self.attempts < ATTEMPTS =>
             {
                 self.attempts += 1;
-                std::thread::sleep(PAUSE);
+                std::thread::sleep(pause(self.attempts));
                 self.state = State::New;
                 return Ok(());
             }
@@ -303,6 +351,16 @@ impl<'c, T> Listing<'c, T> {
             }
         }
         Ok(())
+    }
+}
+
+impl<T> Listing<'_, T> {
+    /// Whether all that was committed meanwhile changed other tables.
+    fn is_undisturbed(&mut self) -> Result<bool> {
+        match (&mut self.commits, &self.table) {
+            (Some(commits), Some(table)) => commits.left_alone(self.client, table),
+            _ => Ok(false),
+        }
     }
 }
 
@@ -432,12 +490,14 @@ impl Client {
         // Rules of another chain of the name would come from another table: the kernel filters by both.
         let names = names(&[(1, &chain.table), (2, &chain.name)]);
         self.listing(kind, Some(chain.family), names, what, Rule::decode_attrs, |_| true)
+            .of(Table::new(chain.family, &chain.table))
     }
 
     /// The sets and maps of a table, anonymous ones too.
     pub fn sets(&mut self, table: &Table) -> Listing<'_, Set> {
         let what = format!("sets of {} {}", table.family, table.name);
         self.listing(GETSET, Some(table.family), names(&[(1, &table.name)]), what, Set::decode_attrs, |_| true)
+            .of(Table::new(table.family, &table.name))
     }
 
     /// The elements of a set or map, as the kernel holds them.
@@ -459,7 +519,8 @@ impl Client {
     fn elements_by(&mut self, kind: u8, set: &Set) -> Listing<'_, Element> {
         let what = format!("elements of {} {} {}", set.family, set.table, set.name);
         let names = names(&[(1, &set.table), (2, &set.name)]);
-        let mut listing = self.listing(kind, Some(set.family), names, what, |_, e| Element::decode_attrs(e), |_| true);
+        let listing = self.listing(kind, Some(set.family), names, what, |_, e| Element::decode_attrs(e), |_| true);
+        let mut listing = listing.of(Table::new(set.family, &set.table));
         listing.set = Some((set.family, set.table.clone(), set.name.clone()));
         listing
     }

@@ -1,6 +1,7 @@
 //! Talks to the kernel: blocking, over one socket that stays open.
 
 mod background;
+mod beside;
 pub mod confirm;
 mod exchange;
 mod holder;

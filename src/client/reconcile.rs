@@ -1,11 +1,11 @@
 //! Plans of what the kernel has.
 
 use super::{
-    ATTEMPTS, Client,
-    list::{GETCHAIN, GETRULE, names},
+    ATTEMPTS, Client, Listing, Watch,
+    list::{GETCHAIN, GETRULE, QUICK, names},
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     model::{Chain, FilledSet, Rule, Ruleset, Set, Table},
     proto::Feature,
     reconcile::{Plan, Reading, Wanted, diff, diff_on},
@@ -38,7 +38,11 @@ impl Client {
     /// [`Error::Request`](crate::Error::Request) without privilege.
     pub fn plan(&mut self, desired: &Ruleset) -> Result<Plan> {
         let reading = Reading::new(desired);
-        let present = self.consistent(|nft, present| nft.read(&desired.tables, &|set| reading.of(set), present))?;
+        let wanted = |set: &Set| reading.of(set);
+        let present = match self.consistent(QUICK, |nft, present| nft.read(&desired.tables, &wanted, present)) {
+            Err(Error::Interrupted { .. }) => self.tables_at_once(Some(&desired.tables), &wanted)?,
+            present => present?,
+        };
         let plan = diff(&present, desired);
         // Asked only if it counts: that takes longer than to plan again.
         match plan.refreshes() && self.capabilities()?.has(Feature::TimeoutUpdate) {
@@ -55,11 +59,21 @@ impl Client {
     pub fn reconcile(&mut self, desired: &Ruleset) -> Result<Plan> {
         let mut done: Option<Plan> = None;
         let mut attempt = 1;
+        let mut watch = None;
         loop {
             let plan = self.plan(desired)?;
-            let applied = if plan.is_empty() { Ok(()) } else { self.apply(&plan).map(|_| ()) };
+            let applied = match &mut watch {
+                _ if plan.is_empty() => Ok(()),
+                None => self.apply(&plan).map(|_| ()),
+                Some(watch) => self.apply_beside(&plan, desired, watch, &mut Vec::new()).map(|_| ()),
+            };
             match applied {
-                Err(error) if error.is_stale() && attempt < ATTEMPTS => {}
+                // Whoever is faster may change other tables only: from now on that is listened to.
+                Err(error) if error.is_stale() && attempt < ATTEMPTS => {
+                    if watch.is_none() && self.is_here() {
+                        watch = Some(Watch::open()?);
+                    }
+                }
                 outcome => {
                     outcome?;
                     let goes_on = plan.has_next() && attempt < ATTEMPTS;
@@ -77,13 +91,40 @@ impl Client {
         }
     }
 
-    /// What there is in these tables.
+    /// What there is in these tables. The caller compares generations.
     pub(super) fn read(
         &mut self,
         tables: &[Table],
         wanted: &dyn Fn(&Set) -> Wanted,
         present: &mut Ruleset,
     ) -> Result<()> {
+        self.read_in(false, tables, wanted, present)
+    }
+
+    /// What there is in these tables. The caller hears of commits.
+    pub(super) fn read_beside(
+        &mut self,
+        tables: &[Table],
+        wanted: &dyn Fn(&Set) -> Wanted,
+        present: &mut Ruleset,
+    ) -> Result<()> {
+        self.read_in(true, tables, wanted, present)
+    }
+
+    fn read_in(
+        &mut self,
+        heard: bool,
+        tables: &[Table],
+        wanted: &dyn Fn(&Set) -> Wanted,
+        present: &mut Ruleset,
+    ) -> Result<()> {
+        // The kernel counts chains, objects and flowtables of all tables: they come whole or not at all.
+        fn of_all<T>(listing: Listing<'_, T>, heard: bool) -> Result<Vec<T>> {
+            if heard { listing.once().snapshot() } else { listing.guarded(None).snapshot() }
+        }
+        fn of_one<T>(listing: Listing<'_, T>, heard: bool, set: Option<&Set>) -> Result<Vec<T>> {
+            if heard { listing.heard(set).snapshot() } else { listing.guarded(set).snapshot() }
+        }
         for table in tables {
             let Some(found) = self.table(table.family, &table.name)? else { continue };
             let family = Some(table.family);
@@ -93,19 +134,19 @@ impl Client {
                 self.listing(GETCHAIN, family, Vec::new(), what("chains"), Chain::decode_attrs, move |chain| {
                     chain.table == name
                 });
-            present.chains.extend(chains.guarded(None).snapshot()?);
+            present.chains.extend(of_all(chains, heard)?);
             let at = names(&[(1, &table.name)]);
             let rules = self.listing(GETRULE, family, at, what("rules"), Rule::decode_attrs, |_| true);
-            present.rules.extend(rules.guarded(None).snapshot()?);
-            present.objects.extend(self.objects(table).guarded(None).snapshot()?);
-            present.flowtables.extend(self.flowtables(table).guarded(None).snapshot()?);
-            for set in self.sets(table).guarded(None).snapshot()? {
+            present.rules.extend(of_one(rules, heard, None)?);
+            present.objects.extend(of_all(self.objects(table), heard)?);
+            present.flowtables.extend(of_all(self.flowtables(table), heard)?);
+            for set in of_one(self.sets(table), heard, None)? {
                 let elements = match wanted(&set) {
                     Wanted::Nothing => Vec::new(),
                     Wanted::Keys(keys) if keys.len() <= few_keys(&set) => {
                         self.get(&set, &keys)?.into_iter().flatten().collect()
                     }
-                    Wanted::Keys(_) | Wanted::All => self.elements(&set).guarded(Some(&set)).snapshot()?,
+                    Wanted::Keys(_) | Wanted::All => of_one(self.elements(&set), heard, Some(&set))?,
                 };
                 present.sets.push(FilledSet::new(set, elements));
             }

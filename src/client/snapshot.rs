@@ -2,12 +2,14 @@
 
 use super::{
     Client,
-    list::{ATTEMPTS, GETCHAIN, GETFLOWTABLE, GETOBJ, GETRULE, GETSET, GETTABLE, PAUSE},
+    beside::pause,
+    list::{GETCHAIN, GETFLOWTABLE, GETOBJ, GETRULE, GETSET, GETTABLE, QUICK},
 };
 use crate::{
     data::Family,
     error::{Error, Result},
     model::{Chain, FilledSet, Flowtable, Object, Rule, Ruleset, Set, Table},
+    reconcile::Wanted,
     wire::DecodeError,
 };
 
@@ -28,23 +30,33 @@ impl Client {
     /// [`Error::Interrupted`] if it kept changing; [`Error::Malformed`] if something does not decode; [`Error::Request`] without
     /// privilege.
     pub fn ruleset(&mut self) -> Result<Ruleset> {
-        self.consistent(|client, ruleset| client.fill(ruleset, true))
+        self.all_at_once(true)
     }
 
     /// The same without elements, of which there may be very many.
     #[cfg(feature = "json")]
     pub(crate) fn outline(&mut self) -> Result<Ruleset> {
-        self.consistent(|client, ruleset| client.fill(ruleset, false))
+        self.all_at_once(false)
+    }
+
+    fn all_at_once(&mut self, elements: bool) -> Result<Ruleset> {
+        match self.consistent(QUICK, |client, ruleset| client.fill(ruleset, elements)) {
+            Err(Error::Interrupted { .. }) => {
+                self.tables_at_once(None, &|_| if elements { Wanted::All } else { Wanted::Nothing })
+            }
+            all => all,
+        }
     }
 
     /// What `fill` reads, of one generation.
     pub(super) fn consistent(
         &mut self,
+        attempts: u32,
         mut fill: impl FnMut(&mut Self, &mut Ruleset) -> Result<()>,
     ) -> Result<Ruleset> {
-        for attempt in 0..ATTEMPTS {
+        for attempt in 0..attempts {
             if attempt > 0 {
-                std::thread::sleep(PAUSE);
+                std::thread::sleep(pause(attempt));
             }
             let before = self.generation()?;
             // A commit that raised the generation may still be unlinking what it deleted.

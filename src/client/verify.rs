@@ -137,7 +137,7 @@ impl Client {
     pub(super) fn deaf_chains(&mut self, batch: &Batch) -> Result<Vec<Flaw>> {
         let mut flaws = Vec::new();
         // Interfaces are looked up in the network namespace of this thread.
-        let looks = self.namespace == super::confirm::namespace();
+        let looks = self.is_here();
         for (operation, chain) in batch.made_chains() {
             if !matches!(chain.base(), Some((Hook::Ingress | Hook::Egress, _))) {
                 continue;

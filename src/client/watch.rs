@@ -1,9 +1,10 @@
 //! Who changed what.
 
-use super::{Client, Listen, Monitor};
+use super::{ATTEMPTS, Client, Committed, Listen, Monitor, beside::pause};
 use crate::{
+    Batch,
     data::Name,
-    error::Result,
+    error::{Error, Result},
     model::{Generation, Ruleset, Transaction},
     proto::News,
     reconcile::Plan,
@@ -124,8 +125,17 @@ impl Client {
         let mut watch = Watch::open()?;
         let mut told: Vec<Change> = Vec::new();
         let mut own = None;
+        let mut overtaken = 0;
         loop {
-            let plan = self.plan(desired)?;
+            let plan = match self.plan(desired) {
+                // Somebody changes these tables faster than they can be read: they will be seen when that ends.
+                Err(Error::Interrupted { .. }) => {
+                    overtaken += 1;
+                    std::thread::sleep(pause(overtaken));
+                    continue;
+                }
+                plan => plan?,
+            };
             let is_seen = |change: &Change| plan.expected().is_none_or(|of| !change.generation.is_after(of));
             // All that the plan has seen has been told by now. What is later counts the next time: it may come faster than it is read.
             while told.last().is_none_or(is_seen)
@@ -140,12 +150,17 @@ impl Client {
                 return Ok(());
             }
             told.drain(..seen);
-            own = match (!plan.is_empty()).then(|| self.apply(&plan)) {
+            own = match (!plan.is_empty()).then(|| self.apply_beside(&plan, desired, &mut watch, &mut told)) {
                 None => None,
                 // Whoever was faster has been told of, or will be.
-                Some(Err(error)) if error.is_stale() => continue,
+                Some(Err(error)) if error.is_stale() => {
+                    overtaken += 1;
+                    std::thread::sleep(if overtaken > 1 { pause(overtaken) } else { Duration::ZERO });
+                    continue;
+                }
                 Some(done) => done?.generation,
             };
+            overtaken = 0;
             let wait = plan.due().map_or(every, |due| due.min(every));
             while told.is_empty()
                 && let Some(change) = watch.next_of(desired, wait)?
@@ -153,6 +168,37 @@ impl Client {
                 told.extend((Some(change.generation) != own).then_some(change));
             }
         }
+    }
+}
+
+impl Client {
+    /// Applies a plan, whatever is committed to other tables meanwhile. `told` gets what was changed in
+    /// the tables of the plan since it was made; then the plan is stale.
+    pub(super) fn apply_beside(
+        &mut self,
+        plan: &Plan,
+        desired: &Ruleset,
+        watch: &mut Watch,
+        told: &mut Vec<Change>,
+    ) -> Result<Committed> {
+        let mut outcome = self.apply(plan);
+        let mut moved = None;
+        for _ in 0..ATTEMPTS {
+            if !outcome.as_ref().is_err_and(Error::is_stale) || !told.is_empty() {
+                break;
+            }
+            let mut last = self.generation()?;
+            self.wait_for_commits()?;
+            while let Some(change) = watch.read(desired, Duration::ZERO)? {
+                last = if change.generation.is_after(last) { change.generation } else { last };
+                told.extend(change.counts().then_some(change));
+            }
+            if told.is_empty() {
+                // Nobody has touched these tables: what the plan found is as it was.
+                outcome = self.apply(moved.get_or_insert_with(|| Batch::clone(plan)).expect(last));
+            }
+        }
+        outcome
     }
 }
 

@@ -130,7 +130,7 @@ impl Watch {
     fn snapshot(&mut self, nft: &mut Client) -> Result<Ruleset> {
         let meant = |family: u8| self.flushed.iter().any(|flushed| [0, family].contains(flushed));
         let mut tables = self.tables.clone();
-        let before = nft.consistent(|nft, ruleset| {
+        let before = nft.consistent(super::list::ATTEMPTS, |nft, ruleset| {
             tables = self.tables.clone();
             if !self.flushed.is_empty() {
                 let all = nft.tables().snapshot()?.into_iter().filter(|table| meant(table.family.into()));
@@ -145,7 +145,7 @@ impl Watch {
     }
 
     fn read(&self, nft: &mut Client) -> Result<Ruleset> {
-        nft.consistent(|nft, ruleset| nft.read(&self.tables, &|_| Wanted::All, ruleset))
+        nft.consistent(super::list::ATTEMPTS, |nft, ruleset| nft.read(&self.tables, &|_| Wanted::All, ruleset))
     }
 
     /// Puts back what there was, unless it is done with: false.

@@ -34,6 +34,16 @@ pub struct FilledSet {
 }
 
 impl Ruleset {
+    /// Takes in what another one has of other tables.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.tables.append(&mut other.tables);
+        self.chains.append(&mut other.chains);
+        self.rules.append(&mut other.rules);
+        self.sets.append(&mut other.sets);
+        self.objects.append(&mut other.objects);
+        self.flowtables.append(&mut other.flowtables);
+    }
+
     /// Nothing, of this generation.
     pub fn new(generation: Generation) -> Self {
         Self {

@@ -52,6 +52,7 @@ pub struct Dump {
     seq: u32,
     generation: Option<u16>,
     torn: bool,
+    lost: bool,
 }
 
 /// What a datagram of a [`Dump`] brought.
@@ -71,7 +72,7 @@ pub enum DumpEvent {
 impl Dump {
     /// Listens to the answers to request `seq`.
     pub fn new(seq: u32) -> Self {
-        Self { seq, generation: None, torn: false }
+        Self { seq, generation: None, torn: false, lost: false }
     }
 
     /// Takes a datagram; calls `each` with the kind, family and attributes of every message of the listing.
@@ -116,7 +117,12 @@ impl Dump {
 
     /// Notes that the socket lost datagrams (`ENOBUFS`).
     pub fn handle_overrun(&mut self) {
-        self.torn = true;
+        (self.torn, self.lost) = (true, true);
+    }
+
+    /// Whether some of it was lost.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost
     }
 
     /// Whether what came so far is known to mix two generations.

@@ -73,16 +73,53 @@ fn a_declared_set_of_another_kind_than_the_kernels_is_refused() {
         let (address, minute) = (Ipv4Addr::new(192, 0, 2, 7), Duration::from_secs(60));
         type Case<'a> = (&'a str, Box<dyn Fn(&mut Batch) + 'a>);
         let cases: Vec<Case<'_>> = vec![
-            ("holds intervals", Box::new(|b| drop(b.refresh(&nets, address, minute)))),
-            ("holds intervals", Box::new(|b| drop(b.add(nets.keys([address]))))),
-            ("holds intervals", Box::new(|b| drop(b.add(nets.elements([nets.element(address)]))))),
-            ("holds intervals", Box::new(|b| drop(b.delete(nets.keys([address]))))),
-            ("holds intervals", Box::new(|b| drop(b.exchange(&nets, [address], [Ipv4Addr::LOCALHOST])))),
-            ("holds intervals", Box::new(|b| drop(b.add(ports.keys([Port::from(22)]))))),
-            ("holds ipv4_addr, not mark", Box::new(|b| drop(b.add(marks.keys([Mark::from(7)]))))),
+            (
+                "holds intervals",
+                Box::new(|b| {
+                    b.refresh(&nets, address, minute);
+                }),
+            ),
+            (
+                "holds intervals",
+                Box::new(|b| {
+                    b.add(nets.keys([address]));
+                }),
+            ),
+            (
+                "holds intervals",
+                Box::new(|b| {
+                    b.add(nets.elements([nets.element(address)]));
+                }),
+            ),
+            (
+                "holds intervals",
+                Box::new(|b| {
+                    b.delete(nets.keys([address]));
+                }),
+            ),
+            (
+                "holds intervals",
+                Box::new(|b| {
+                    b.exchange(&nets, [address], [Ipv4Addr::LOCALHOST]);
+                }),
+            ),
+            (
+                "holds intervals",
+                Box::new(|b| {
+                    b.add(ports.keys([Port::from(22)]));
+                }),
+            ),
+            (
+                "holds ipv4_addr, not mark",
+                Box::new(|b| {
+                    b.add(marks.keys([Mark::from(7)]));
+                }),
+            ),
             (
                 "maps to mark, not to ipv4_addr",
-                Box::new(|b| drop(b.add(addresses.elements([addresses.element(address, address)])))),
+                Box::new(|b| {
+                    b.add(addresses.elements([addresses.element(address, address)]));
+                }),
             ),
             // Rules would never match, or fill the set with nonsense.
             (
