@@ -97,14 +97,12 @@ impl Client {
     /// # Errors
     /// [`Error::Io`] if the kernel has no netlink socket to give.
     pub fn open() -> Result<Self> {
-        Ok(Self {
-            socket: Socket::open()?,
-            seq: 1 << 31,
-            acks: None,
-            capabilities: None,
-            iptables: false,
-            namespace: confirm::namespace(),
-        })
+        Ok(Self::on(Socket::open()?))
+    }
+
+    fn on(socket: Socket) -> Self {
+        let namespace = confirm::namespace();
+        Self { socket, seq: 1 << 31, acks: None, capabilities: None, iptables: false, namespace }
     }
 
     /// The netlink port of the connection: what the kernel reports as [owner](Table::owner) of its tables.
@@ -139,7 +137,10 @@ impl Client {
     /// * [`Error::Stale`]: nothing was changed; somebody else was faster (see [`Batch::expect`]).
     /// * [`Error::TooLarge`]: nothing was sent.
     /// * [`Error::Unknown`]: the answer got lost and the generation does not tell either.
-    /// * [`Error::Interrupted`]: it deletes intervals, and somebody else kept changing the ruleset while they were looked up.
+    /// * [`Error::Interrupted`]: it deletes intervals or flushes the ruleset, and somebody else kept
+    ///   changing the ruleset while it was looked at.
+    /// * [`Error::Pending`]: it flushes the ruleset while a change waits to be confirmed, whose
+    ///   marker would go with it.
     pub fn apply(&mut self, batch: &Batch) -> Result<Committed> {
         self.reject_wrong(batch)?;
         if batch.messages() == 0 {
@@ -149,19 +150,21 @@ impl Client {
                 _ => Err(Error::Stale { expected }),
             };
         }
-        if batch.cut_sets().is_empty() {
+        if batch.cut_sets().is_empty() && batch.flushed().is_empty() {
             return self.commit(batch, batch.expected());
         }
-        // What intervals are there is read first, and has to be true when they are deleted.
+        // What intervals are there is read first, and has to be true when they are deleted; and so
+        // has that no change waits to be confirmed when the ruleset is flushed.
         for _ in 0..list::ATTEMPTS {
             let generation = batch.expected().map_or_else(|| self.generation(), Ok)?;
             self.reject_parts(batch)?;
+            self.reject_pending(batch)?;
             match self.commit(batch, Some(generation)) {
                 Err(error) if error.is_stale() && batch.expected().is_none() => {}
                 result => return result,
             }
         }
-        Err(Error::Interrupted { what: "delete intervals".into() })
+        Err(Error::Interrupted { what: "delete intervals, or flush the ruleset".into() })
     }
 
     /// Commits if the ruleset is of a generation.
@@ -203,6 +206,7 @@ impl Client {
             return Ok(());
         }
         self.reject_parts(batch)?;
+        self.reject_pending(batch)?;
         let mut commit = Commit::check(batch);
         self.exchange(&mut commit)?;
         match commit.outcome_in(self) {
