@@ -43,10 +43,11 @@ type Done<T = ()> = Result<T, Box<dyn Error>>;
 /// The program; `tests/agent.rs` calls it, too.
 pub fn main() -> ExitCode {
     // Before all else: this program also watches over its own changes, in a second process.
-    confirm::init();
+    let mended = confirm::init();
     if log::set_logger(&Log).is_ok() {
         log::set_max_level(log::LevelFilter::Info);
     }
+    mended.iter().for_each(|mended| warn!("{mended}"));
     match Options::parse(std::env::args().skip(1)).and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

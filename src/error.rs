@@ -47,6 +47,18 @@ or leave that to Client::reconcile"
         /// Of the earlier change.
         outcome: Result<(), Box<Error>>,
     },
+    /// Nothing was changed: the batch touches what another change touches that is not confirmed
+    /// yet (see [`Client::apply_confirmed`](crate::Client::apply_confirmed)).
+    #[error(
+        "nothing was changed: {what} has a change that waits to be confirmed, marked by {waiting}; \
+         try again when that is confirmed or undone, or delete that table to confirm it"
+    )]
+    Pending {
+        /// What the batch touches: `table inet host`, or `the ruleset`.
+        what: String,
+        /// The table that marks the change, who made it and when.
+        waiting: String,
+    },
     /// It was not confirmed in time: everything is as it was before.
     #[error("it was not confirmed in time, and has been undone")]
     Undone,
@@ -244,6 +256,11 @@ impl Error {
     /// The ruleset changed since the generation that the batch was bound to.
     pub fn is_stale(&self) -> bool {
         matches!(self, Self::Stale { .. })
+    }
+
+    /// The batch touches what another change touches that waits to be confirmed.
+    pub fn is_pending(&self) -> bool {
+        matches!(self, Self::Pending { .. })
     }
 
     /// The kernel cannot do it.

@@ -291,10 +291,10 @@ const TESTS: &[Test] = sandboxed::tests![
 ];
 
 fn main() -> std::process::ExitCode {
-    confirm::init();
     if env::var_os(AGENT).is_some() {
         return program::main();
     }
+    confirm::init();
     // Somebody else is nft.
     if testing::program("nft").is_some() {
         sandboxed::run(TESTS);

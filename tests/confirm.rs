@@ -2,12 +2,23 @@
 //!
 //! Without the standard harness, since `main` has to begin with `confirm::init()`. Names of tests may be given as arguments.
 
+#[path = "confirm/agents.rs"]
+mod agents;
 mod common;
+#[path = "confirm/limits.rs"]
+mod limits;
 #[path = "common/ordinary.rs"]
 mod ordinary;
+#[path = "confirm/privileged.rs"]
+mod privileged;
 #[path = "common/sandboxed.rs"]
 mod sandboxed;
+#[path = "confirm/stress.rs"]
+mod stress;
+#[path = "confirm/two.rs"]
+mod two;
 
+use limits::*;
 use nix::{sys::signal, unistd::Pid};
 use oxitables::{
     client::confirm,
@@ -16,6 +27,7 @@ use oxitables::{
     testing::{Sandbox, program},
     *,
 };
+use privileged::who_starts_the_second_process_of_a_privileged_program_gains_nothing;
 use sandboxed::{Outcome, Test};
 use std::{
     env,
@@ -27,6 +39,8 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use stress::killed_at_random_it_is_as_was_said;
+use two::*;
 
 const LONG: Duration = Duration::from_secs(600);
 const SHORT: Duration = Duration::from_millis(300);
@@ -35,6 +49,8 @@ const NONE: Duration = Duration::ZERO;
 
 /// Which step an agent is killed after, by the number of what it logs.
 const AGENT: &str = "OXITABLES_TEST_KILLED_AFTER";
+/// Its second process is killed before it.
+const BOTH: &str = "OXITABLES_TEST_BOTH_KILLED";
 
 fn table() -> Table {
     Table::new(Family::Inet, "host")
@@ -57,9 +73,23 @@ fn settled(nft: &mut Client) -> Result<Ruleset> {
     loop {
         match state(nft)? {
             (state, false) => return Ok(state),
-            _ if start.elapsed() > Duration::from_secs(60) => panic!("something waits for ever"),
+            _ if start.elapsed() > LONG => panic!("something waits for ever"),
             _ => thread::sleep(Duration::from_millis(2)),
         }
+    }
+}
+
+/// The same where it may be that nobody watches any more.
+fn mended(nft: &mut Client) -> Result<Ruleset> {
+    loop {
+        for mended in confirm::mend(nft)? {
+            mended.outcome?;
+        }
+        // Those that are watched by somebody who is just dying are next.
+        if let (state, false) = state(nft)? {
+            return Ok(state);
+        }
+        thread::sleep(Duration::from_millis(2));
     }
 }
 
@@ -183,8 +213,11 @@ fn unconfirmed_everything_comes_back() -> Outcome {
         with(|b| b.delete(table()).delete(Table::new(Family::Ip, "other"))),
         with(|b| b.add(table().with_flags(model::TableFlags::DORMANT))),
     ] {
-        let pending = nft.apply_confirmed(&change, SHORT)?;
+        let pending = nft.apply_confirmed(&change, LONG)?;
         assert_ne!(state(&mut nft)?.0, before);
+        pending.undo()?;
+        assert_eq!(state(&mut nft)?, (before.clone(), false));
+        let pending = nft.apply_confirmed(&change, SHORT)?;
         assert_eq!(settled(&mut nft)?, before);
         assert_eq!(listed(), text);
         assert!(matches!(pending.confirm(&mut nft), Err(Error::Undone)));
@@ -283,7 +316,7 @@ fn with_the_second_process_dead_nobody_says_that_it_is_undone() -> Outcome {
     let mut nft = Client::open()?;
     nft.apply(Batch::new().add(table()))?;
     let pending = nft.apply_confirmed(&change_of_little(), LONG)?;
-    kill_watchdogs();
+    agents::kill_watchdogs(std::process::id());
     let error = pending.undo().unwrap_err();
     assert!(error.source().unwrap().to_string().contains("the second process is gone"), "{error}");
     let (after, waits) = state(&mut nft)?;
@@ -291,22 +324,10 @@ fn with_the_second_process_dead_nobody_says_that_it_is_undone() -> Outcome {
     // Who is there to confirm can.
     let more = with(|b| b.add(Table::new(Family::Ip, "more")));
     let pending = nft.apply_confirmed(&more, LONG)?;
-    kill_watchdogs();
+    agents::kill_watchdogs(std::process::id());
     pending.confirm(&mut nft)?;
     assert_eq!(state(&mut nft)?.0.tables.len(), 2);
     Ok(())
-}
-
-/// Kills the second processes of this one.
-fn kill_watchdogs() {
-    let children = std::fs::read_dir("/proc/self/task").unwrap().flatten();
-    let children = children.map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());
-    for child in children.collect::<Vec<_>>().join(" ").split_whitespace() {
-        let called = std::fs::read(format!("/proc/{child}/cmdline")).unwrap_or_default();
-        if called.starts_with(b"oxitables-watchdog") {
-            signal::kill(Pid::from_raw(child.parse().unwrap()), signal::SIGKILL).unwrap();
-        }
-    }
 }
 
 fn who_deletes_the_marker_confirms() -> Outcome {
@@ -384,6 +405,14 @@ fn what_cannot_be_made_or_watched_is_refused() -> Outcome {
 }
 
 fn killed_between_any_two_steps_it_is_before_or_after() -> Outcome {
+    killed_after_each_step(false)
+}
+
+fn killed_with_its_second_process_it_is_so_when_another_has_begun() -> Outcome {
+    killed_after_each_step(true)
+}
+
+fn killed_after_each_step(both: bool) -> Outcome {
     if !load(BEFORE) {
         return Ok(());
     }
@@ -395,7 +424,11 @@ fn killed_between_any_two_steps_it_is_before_or_after() -> Outcome {
     pending.undo()?;
     let mut outcomes = Vec::new();
     for step in 1.. {
-        let mut agent = Command::new(env::current_exe()?).env(AGENT, step.to_string()).spawn()?;
+        let mut agent = Command::new(env::current_exe()?);
+        if both {
+            agent.env(BOTH, "1");
+        }
+        let mut agent = agent.env(AGENT, step.to_string()).spawn()?;
         let ended = loop {
             let (now, _) = state(&mut nft)?;
             assert!(now == before || now == after, "killed after step {step}, it is in between");
@@ -403,7 +436,7 @@ fn killed_between_any_two_steps_it_is_before_or_after() -> Outcome {
                 break status;
             }
         };
-        let end = settled(&mut nft)?;
+        let end = if both { mended(&mut nft)? } else { settled(&mut nft)? };
         let kept = end == after;
         assert!(kept || end == before);
         outcomes.push((kept, ended.success()));
@@ -439,6 +472,9 @@ impl log::Log for Killer {
     }
     fn log(&self, record: &log::Record<'_>) {
         if self.enabled(record.metadata()) && self.1.fetch_add(1, Ordering::SeqCst) + 1 == self.0 {
+            if env::var_os(BOTH).is_some() {
+                agents::kill_watchdogs(std::process::id());
+            }
             signal::kill(Pid::this(), signal::SIGKILL).unwrap();
         }
     }
@@ -468,10 +504,38 @@ const TESTS: &[Test] = sandboxed::tests![
     nobody_deletes_tables_by_starting_the_second_process,
     what_cannot_be_made_or_watched_is_refused,
     killed_between_any_two_steps_it_is_before_or_after,
+    killed_with_its_second_process_it_is_so_when_another_has_begun,
+    a_table_has_one_change_that_waits,
+    of_one_program_too_whatever_names_the_table,
+    what_was_undone_cannot_be_confirmed_in_any_order,
+    what_others_change_meanwhile_is_undone_too,
+    a_flushed_ruleset_confirms_nothing,
+    a_table_of_ones_own_is_not_flushed_either,
+    a_dead_container_is_mended_by_the_next,
+    a_marker_that_keeps_nothing_is_told_and_left,
+    who_starts_the_second_process_of_a_privileged_program_gains_nothing,
+    what_could_not_be_sent_to_undo_it_is_not_changed,
+    memory_to_undo_is_there_before,
+    what_others_made_impossible_is_told_and_can_be_mended_later,
+    what_cannot_be_made_again_is_not_changed,
+    what_stayed_without_its_owner_comes_back,
+    what_ends_the_second_process_at_its_start_is_told,
+    a_forked_child_does_not_hide_that_the_agent_is_gone,
+    a_forked_child_does_not_keep_it_from_being_undone,
+    killed_at_random_it_is_as_was_said,
 ];
 
+/// Makes this program one that does something before `confirm::init()`.
+const LATE: &str = "OXITABLES_TEST_LATE";
+
 fn main() {
-    confirm::init();
+    if env::var_os(LATE).is_some() && env::var_os("OXITABLES_WATCHDOG").is_some() {
+        std::process::exit(3);
+    }
+    let mended = confirm::init();
+    if agents::obey(&mended) || privileged::attack() {
+        return;
+    }
     if let Ok(step) = env::var(AGENT) {
         return agent(&step).unwrap();
     }

@@ -75,8 +75,10 @@ pub(crate) struct Touched {
     pub(crate) tables: Vec<Table>,
     /// The sets whose elements it changes.
     pub(crate) sets: Vec<(Family, Name, Name)>,
-    /// The families of which it removes tables without naming them: all, or one by its handle. `None` is every family.
+    /// The families of which it removes all tables without naming them. `None` is every family.
     pub(crate) flushed: Vec<Option<Family>>,
+    /// The tables that it removes by their handles.
+    pub(crate) handles: Vec<(Family, u64)>,
 }
 
 /// One operation: a run of messages.
@@ -374,11 +376,14 @@ impl Batch {
 
     /// What it is about.
     pub(crate) fn touched(&self) -> Touched {
-        let Touched { mut tables, mut sets, mut flushed } = Touched::default();
+        let Touched { mut tables, mut sets, mut flushed, mut handles } = Touched::default();
         for (nft, message, fields) in self.each() {
             let family = Family::from(message.family());
             let Some(name) = fields.name(1) else {
-                flushed.push((message.family() != 0).then_some(family));
+                match fields.handle(4) {
+                    Some(handle) if matches!(nft, 2 | 26) => handles.push((family, handle)),
+                    _ => flushed.push((message.family() != 0).then_some(family)),
+                }
                 continue;
             };
             let mut table = Table::new(family, name);
@@ -400,7 +405,7 @@ impl Batch {
                 None => tables.push(table),
             }
         }
-        Touched { tables, sets, flushed }
+        Touched { tables, sets, flushed, handles }
     }
 
     /// Does what another batch does after this one, which has given no numbers to sets.

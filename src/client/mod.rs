@@ -108,15 +108,19 @@ impl Client {
     /// # Errors
     /// [`Error::Io`] if the kernel has no netlink socket to give.
     pub fn open() -> Result<Self> {
-        Ok(Self {
-            socket: Socket::open()?,
+        Ok(Self::on(Socket::open()?))
+    }
+
+    fn on(socket: Socket) -> Self {
+        Self {
+            socket,
             unsettled: false,
             acks: None,
             capabilities: None,
             verified: Verified::default(),
             iptables: false,
             namespace: confirm::namespace(),
-        })
+        }
     }
 
     /// The netlink port of the connection: what the kernel reports as [owner](Table::owner) of its tables.
@@ -151,7 +155,10 @@ impl Client {
     /// * [`Error::Stale`]: nothing was changed; somebody else was faster (see [`Batch::expect`]).
     /// * [`Error::TooLarge`]: nothing was sent.
     /// * [`Error::Unknown`]: the answer got lost and the generation does not tell either.
-    /// * [`Error::Interrupted`]: it deletes intervals, and somebody else kept changing the ruleset while they were looked up.
+    /// * [`Error::Interrupted`]: it deletes intervals or flushes the ruleset, and somebody else kept
+    ///   changing the ruleset while it was looked at.
+    /// * [`Error::Pending`]: it flushes the ruleset while a change waits to be confirmed, whose
+    ///   marker would go with it.
     pub fn apply(&mut self, batch: &Batch) -> Result<Committed> {
         self.reject_wrong(batch)?;
         if batch.messages() == 0 {
@@ -163,17 +170,19 @@ impl Client {
             };
         }
         let cuts = !batch.cut_sets().is_empty();
-        // What is read first has to be true when the batch is committed.
+        let reads = cuts || !batch.flushed().is_empty();
+        // What is read first has to be true when the batch is committed: which intervals there are, and
+        // that no change waits to be confirmed when the ruleset is flushed.
         for attempt in 0..list::ATTEMPTS {
             let bound = match batch.expected() {
-                // Intervals that are there may change with every commit.
-                None if cuts => Some(self.generation()?),
+                None if reads => Some(self.generation()?),
                 expected => expected,
             };
             self.verified.keep_if(bound);
             let verified = self.reject_mistaken(batch)?;
-            if cuts {
+            if reads {
                 self.reject_parts(batch)?;
+                self.reject_pending(batch)?;
             }
             // Beside one who commits all the time, what was just read has to be good enough.
             let optimistic = verified.filter(|_| bound.is_none() && attempt < OPTIMISTIC);
@@ -190,7 +199,7 @@ impl Client {
                 outcome => return outcome,
             }
         }
-        Err(Error::Interrupted { what: "delete intervals".into() })
+        Err(Error::Interrupted { what: "delete intervals, or flush the ruleset".into() })
     }
 
     /// Commits if the ruleset is of a generation.
@@ -236,6 +245,7 @@ impl Client {
             return Ok(());
         }
         self.reject_parts(batch)?;
+        self.reject_pending(batch)?;
         let mut commit = Commit::check(batch);
         self.exchange(&mut commit)?;
         match commit.outcome_in(self) {

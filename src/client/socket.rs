@@ -9,13 +9,13 @@ use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
-        socket::{self, MsgFlags, getsockopt, setsockopt, sockopt},
+        socket::{self, MsgFlags, NetlinkAddr, bind, getsockname, getsockopt, setsockopt, sockopt},
         time::{TimeVal, TimeValLike},
     },
 };
 use std::{
     io::{self, IoSlice},
-    os::fd::{AsFd, AsRawFd, BorrowedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     time::Duration,
 };
 
@@ -29,7 +29,7 @@ const SEND_MAX: usize = 0x7fff_f000;
 
 #[derive(Debug)]
 pub(crate) struct Socket {
-    inner: NetlinkSocket,
+    inner: OwnedFd,
     port: u32,
     buffer: Vec<u8>,
     /// System calls that are to fail in tests, in this order.
@@ -77,13 +77,29 @@ impl Socket {
         }
         // The kernel answers while it is asked; this is for a kernel that does not.
         setsockopt(&inner, sockopt::ReceiveTimeout, &TimeVal::seconds(10)).map_err(io(doing))?;
-        Ok(Self {
+        let inner = inner.as_fd().try_clone_to_owned().map_err(|source| Error::Io { doing, source })?;
+        Ok(Self::of(inner, port))
+    }
+
+    /// A socket that another process has opened.
+    pub(crate) fn opened(inner: OwnedFd) -> Result<Self> {
+        let address = getsockname::<NetlinkAddr>(inner.as_raw_fd()).map_err(io("taking a netlink socket over"))?;
+        Ok(Self::of(inner, address.pid()))
+    }
+
+    fn of(inner: OwnedFd, port: u32) -> Self {
+        Self {
             inner,
             port,
             buffer: vec![0; RECEIVE],
             #[cfg(test)]
             faults: Default::default(),
-        })
+        }
+    }
+
+    /// For another process.
+    pub(crate) fn into_fd(self) -> OwnedFd {
+        self.inner
     }
 
     pub(crate) fn port(&self) -> u32 {
@@ -126,7 +142,8 @@ impl Socket {
         Ok(getsockopt(&self.inner, sockopt::SndBuf).map_err(io("asking for the send buffer's size"))? - SEND_OVERHEAD)
     }
 
-    fn make_room(&self, len: usize) -> Result<()> {
+    /// Gives the send buffer room for so many bytes at once.
+    pub(crate) fn make_room(&self, len: usize) -> Result<()> {
         if len <= DEFAULT_ROOM || len <= self.limit()? {
             return Ok(());
         }
@@ -156,8 +173,10 @@ impl Socket {
 
     /// Hears what is told to a multicast group, of what.
     pub(crate) fn join(&mut self, group: u32, what: &str) -> Result<()> {
-        let refused = |error: io::Error| refusal(what.into(), error.raw_os_error().unwrap_or_default());
-        self.inner.add_membership(group).map_err(refused)
+        // To bind to the same port once more chooses groups, by a bit for each; those in use are
+        // below 32, and a socket has one.
+        let address = NetlinkAddr::new(self.port, 1 << (group - 1));
+        bind(self.inner.as_raw_fd(), &address).map_err(|errno| refusal(what.into(), errno as i32))
     }
 
     /// Takes one datagram that is queued already.

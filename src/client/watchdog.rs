@@ -1,119 +1,124 @@
 //! The second process of [`confirm`](super::confirm): reads what there is, waits, and puts it back.
 
-use super::{Client, confirm::PENDING};
+use super::{
+    Client, Socket,
+    confirm::{Guard, VARIABLE, bytes, same},
+};
 use crate::{
     Batch,
-    data::{Family, Name, unhex},
+    data::{Family, Name, Userdata, unhex},
     error::{Error, Result},
-    model::{Chain, FilledSet, Object, Ruleset, Set, SetFlags, Table, TableFlags},
+    expr::ObjectType,
+    model::{FilledSet, Ruleset, Set, SetFlags, Table},
     reconcile::{Wanted, diff},
 };
-use nix::sys::signal::SigSet;
+use nix::{
+    errno::Errno,
+    sys::{
+        signal::SigSet,
+        socket::{getsockopt, sockopt::PeerCredentials},
+    },
+    unistd::{Pid, getppid},
+};
 use std::{
-    io::{self, BufRead, Write},
-    sync::mpsc::{self, RecvTimeoutError},
+    collections::HashMap,
+    io::{self, BufRead, BufReader, Write},
+    os::{fd::AsFd, unix::net::UnixStream},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
     time::{Duration, Instant},
 };
 
-/// How often it is tried to put back what there was, and how long after one another.
-const ATTEMPTS: u32 = 100;
+/// How long it is tried to put back what there was, and how long after one another.
+const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(50);
 /// How often somebody else may be faster before it is put back whatever there is now.
 const POLITE: u32 = 5;
+/// Bytes of memory that undoing takes at most for each byte of the batch that makes the tables
+/// anew.
+const RESERVE: usize = 32;
+/// How often it is looked whether the first process still lives.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What to watch over.
 struct Watch {
     deadline: Duration,
     marker: Table,
     tables: Vec<Table>,
-    /// Families of which all tables are meant; 0 is all of them.
-    flushed: Vec<u8>,
     /// Whose elements the batch changes.
     sets: Vec<(Family, Name, Name)>,
     /// What there was, and when.
     before: Option<(Ruleset, Instant)>,
+    /// Makes the tables anew.
+    undo: Batch,
+    /// Memory for the undoing.
+    reserve: Vec<u8>,
+    /// Says that somebody watches.
+    guard: Option<Guard>,
+    /// It may be undone already: the kernel's answer got lost.
+    unsure: bool,
 }
 
 /// All of it; returns the code to exit with.
 pub(super) fn run() -> i32 {
-    // A service manager that stops a program asks all its processes to end. This one does, when it has done its work.
+    let Some((line, orders, first, socket)) = inherited() else {
+        let _ =
+            writeln!(io::stderr(), "oxitables: {VARIABLE} is for the program itself, which did not start this process");
+        // Who gives orders learns it from the exit status, not while writing them.
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        return 1;
+    };
+    // A service manager that stops a program asks all its processes to end. This one does, when it
+    // has done its work.
     let _ = SigSet::all().thread_block();
-    let (sender, orders) = mpsc::channel();
-    std::thread::spawn(move || {
-        let lines = io::stdin().lock().lines().map_while(std::result::Result::ok);
-        // Without a receiver there is nothing left to do.
-        let _ = lines.map(|line| sender.send(line)).find(std::result::Result::is_err);
-    });
-    let answer = |text: String| {
-        let mut out = io::stdout().lock();
+    let answer = |bytes: &[u8]| {
         // Who asked may be gone.
-        let _ = out.write_all(format!("{}\n", text.replace('\n', "; ")).as_bytes()).and_then(|()| out.flush());
+        let _ = (&line).write_all(bytes);
     };
-    let marker = Table::new(Family::Inet, "");
-    let (tables, flushed, sets) = (Vec::new(), Vec::new(), Vec::new());
-    let mut watch = Watch { deadline: Duration::MAX, marker, tables, flushed, sets, before: None };
-    let mut nft = match Client::open() {
-        Ok(nft) => nft,
-        Err(error) => {
-            answer(format!("failed {error}"));
-            return 1;
-        }
-    };
+    let say = |text: String| answer(format!("{}\n", text.replace('\n', "; ")).as_bytes());
+    let mut nft = Client::on(socket);
     // It is the first process that was asked whether it may.
     nft.allow_iptables(true);
-    // The time is over, and the changes are not made yet.
-    let mut late = false;
-    loop {
-        let left = match &watch.before {
-            Some((_, then)) if !late => watch.deadline.saturating_sub(then.elapsed()),
-            _ => Duration::MAX,
-        };
-        let order = match orders.recv_timeout(left) {
-            Ok(order) => order,
-            Err(RecvTimeoutError::Timeout) => {
-                late = matches!(nft.table(watch.marker.family, &watch.marker.name), Ok(None));
-                if late { continue } else { break }
-            }
-            Err(RecvTimeoutError::Disconnected) => break,
-        };
-        match order.split(' ').collect::<Vec<_>>()[..] {
-            ["deadline", ms] => watch.deadline = ms.parse().map_or(Duration::MAX, Duration::from_millis),
-            // Who may start this program is not to delete other tables by it.
-            ["marker", told] if name(told).as_bytes().starts_with(PENDING.as_bytes()) => watch.marker.name = name(told),
-            ["all", family] => watch.flushed.push(family.parse().unwrap_or_default()),
-            ["table", family, told] => watch.tables.push(Table::new(number(family), name(told))),
-            ["set", family, table, set] => watch.sets.push((number(family), name(table), name(set))),
-            ["snapshot"] => match watch.snapshot(&mut nft) {
-                Ok(before) => {
-                    let generation = before.generation;
-                    watch.before = Some((before, Instant::now()));
-                    answer(format!("ready {}", generation.0));
-                }
-                Err(error) => {
-                    answer(format!("failed {error}"));
-                    return 1;
-                }
-            },
-            ["made"] if late => break,
-            ["made"] => {}
-            ["done"] => return 0,
-            _ => {
-                answer(format!("failed {order:?} is no order"));
-                return 1;
-            }
+    let mut watch = Watch::new();
+    match watch.wait(&mut nft, &read(orders), first, &answer) {
+        Ok(true) => {}
+        Ok(false) => return 0,
+        Err(error) => {
+            say(format!("failed {error}"));
+            return 1;
         }
     }
     match watch.undo(&mut nft) {
         Ok(undone) => {
-            answer(if undone { "undone" } else { "nothing" }.into());
+            say(if undone { "undone" } else { "nothing" }.into());
             0
         }
         Err(error) => {
-            eprintln!("oxitables: what was not confirmed is not undone: {error}");
-            answer(format!("failed {error}"));
+            say(format!("failed {error}"));
+            // Nobody may be there to read that.
+            let _ = writeln!(io::stderr(), "oxitables: what was not confirmed is not undone: {error}");
             1
         }
     }
+}
+
+/// What the first process gives this one: a line to it, for reading and writing, and a netlink
+/// socket; and which process it is.
+fn inherited() -> Option<(UnixStream, UnixStream, Pid, Socket)> {
+    let line = UnixStream::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
+    let first = getsockopt(&line, PeerCredentials).ok()?;
+    let socket = Socket::opened(io::stdout().as_fd().try_clone_to_owned().ok()?).ok()?;
+    Some((line.try_clone().ok()?, line, Pid::from_raw(first.pid()), socket))
+}
+
+/// The orders as they come, each a line.
+fn read(line: UnixStream) -> Receiver<String> {
+    let (sender, orders) = mpsc::channel();
+    std::thread::spawn(move || {
+        let lines = BufReader::new(line).lines().map_while(std::result::Result::ok);
+        // Without a receiver there is nothing left to do.
+        let _ = lines.map(|line| sender.send(line)).find(std::result::Result::is_err);
+    });
+    orders
 }
 
 /// The name that was told; no digits are no name.
@@ -126,22 +131,88 @@ fn number(text: &str) -> Family {
 }
 
 impl Watch {
-    /// What there is before the changes are made: from then on it is known which tables are meant.
-    fn snapshot(&mut self, nft: &mut Client) -> Result<Ruleset> {
-        let meant = |family: u8| self.flushed.iter().any(|flushed| [0, family].contains(flushed));
-        let mut tables = self.tables.clone();
-        let before = nft.consistent(super::list::ATTEMPTS, |nft, ruleset| {
-            tables = self.tables.clone();
-            if !self.flushed.is_empty() {
-                let all = nft.tables().snapshot()?.into_iter().filter(|table| meant(table.family.into()));
-                // Those that belong to a connection stay.
-                let free = all.filter(|table| !table.flags.unwrap_or_default().contains(TableFlags::OWNER));
-                tables.extend(free.filter(|found| !self.tables.iter().any(|named| is(named, found))));
+    fn new() -> Self {
+        let marker = Table::new(Family::Inet, "");
+        let (tables, sets, before) = (Vec::new(), Vec::new(), None);
+        let (undo, reserve, guard, unsure) = (Batch::new(), Vec::new(), None, false);
+        Self { deadline: Duration::MAX, marker, tables, sets, before, undo, reserve, guard, unsure }
+    }
+
+    /// Does as it is told until it has to undo, by order or because the time is over or the first
+    /// process gone; false if it is done without.
+    fn wait(
+        &mut self,
+        nft: &mut Client,
+        orders: &Receiver<String>,
+        first: Pid,
+        answer: &dyn Fn(&[u8]),
+    ) -> Result<bool> {
+        // The time is over, and the changes are not made yet.
+        let mut late = false;
+        loop {
+            let left = match &self.before {
+                Some((_, then)) if !late => self.deadline.saturating_sub(then.elapsed()),
+                _ => Duration::MAX,
+            };
+            let order = match orders.recv_timeout(left.min(LOOK)) {
+                Ok(order) => order,
+                // What that one has forked may hold the line open.
+                Err(RecvTimeoutError::Timeout) if getppid() != first => return Ok(true),
+                Err(RecvTimeoutError::Timeout) if left > LOOK => continue,
+                Err(RecvTimeoutError::Timeout) => {
+                    late = matches!(nft.table(self.marker.family, &self.marker.name), Ok(None));
+                    if late { continue } else { return Ok(true) }
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(true),
+            };
+            match order.split(' ').collect::<Vec<_>>()[..] {
+                ["deadline", ms] => self.deadline = ms.parse().map_or(Duration::MAX, Duration::from_millis),
+                ["marker", told] => {
+                    self.marker.name = name(told);
+                    let taken = || Error::Io { doing: "watching", source: io::ErrorKind::AddrInUse.into() };
+                    self.guard = Some(Guard::take(&self.marker.name)?.ok_or_else(taken)?);
+                }
+                ["forget"] => self.tables.clear(),
+                ["table", family, told] => self.tables.push(Table::new(number(family), name(told))),
+                ["set", family, table, set] => self.sets.push((number(family), name(table), name(set))),
+                ["snapshot"] => {
+                    let (generation, undo) = self.snapshot(nft)?;
+                    answer(format!("snapshot {generation} {}\n", undo.len()).as_bytes());
+                    answer(&undo);
+                }
+                ["rehearse"] => {
+                    self.rehearse(nft)?;
+                    answer(b"ready\n");
+                }
+                ["made"] if late => return Ok(true),
+                ["made"] => {}
+                ["done"] => return Ok(false),
+                // By order, or it was killed while it gave one.
+                _ => return Ok(true),
             }
-            nft.read(&tables, &|_| Wanted::All, ruleset)
-        })?;
-        self.tables = tables;
-        Ok(before)
+        }
+    }
+
+    /// What there is before the changes are made: of which generation, and what makes it anew.
+    fn snapshot(&mut self, nft: &mut Client) -> Result<(u32, Vec<u8>)> {
+        let before = self.read(nft)?;
+        let undo = bytes(&self.anew(&before));
+        // What others find in the marker is these bytes.
+        self.undo = Batch::from_bytes(&undo)?;
+        let generation = before.generation.0;
+        self.before = Some((before, Instant::now()));
+        Ok((generation, undo))
+    }
+
+    /// Has the kernel check what makes the tables anew: it has to fit into the socket, to be
+    /// allowed, and to be possible.
+    fn rehearse(&mut self, nft: &mut Client) -> Result<()> {
+        let undo = std::mem::take(&mut self.undo);
+        self.reserve = vec![1; RESERVE * undo.wire_len()];
+        let mut batch = Batch::new();
+        batch.create(&self.marker).append(undo);
+        batch.delete(&self.marker);
+        nft.check(&batch)
     }
 
     fn read(&self, nft: &mut Client) -> Result<Ruleset> {
@@ -149,76 +220,94 @@ impl Watch {
     }
 
     /// Puts back what there was, unless it is done with: false.
-    fn undo(&self, nft: &mut Client) -> Result<bool> {
-        let Some((before, then)) = &self.before else { return Ok(false) };
-        let (mut whole, mut overtaken) = (false, 0);
-        let mut last = Error::Interrupted { what: "undo what was not confirmed".into() };
-        for _ in 0..ATTEMPTS {
-            let outcome = nft.table(self.marker.family, &self.marker.name).and_then(|marker| match marker {
-                // Confirmed, or never made.
-                None => Ok(false),
-                Some(_) if overtaken >= POLITE => nft.apply(&self.anew(&aged(before, then.elapsed()))).map(|_| true),
-                Some(_) => {
-                    let present = self.read(nft)?;
-                    let before = aged(before, then.elapsed());
-                    let batch = if whole || notes_differ(&present, &before) {
-                        self.rewrite(present, &before)
-                    } else {
-                        self.repair(present, before)
-                    };
-                    nft.apply(&batch).map(|_| true)
-                }
-            });
-            match outcome {
+    fn undo(&mut self, nft: &mut Client) -> Result<bool> {
+        self.reserve = Vec::new();
+        let Some((mut before, mut then)) = self.before.take() else { return Ok(false) };
+        let (start, mut form, mut overtaken) = (Instant::now(), Form::Repair, 0);
+        loop {
+            age(&mut before, then.elapsed());
+            then = Instant::now();
+            let error = match self.attempt(nft, &mut before, form) {
                 Ok(undone) => return Ok(undone),
-                Err(error) if error.is_stale() || matches!(error, Error::Interrupted { .. }) => overtaken += 1,
-                Err(error) => {
-                    // What cannot be turned into what there was can be replaced by it.
-                    whole = matches!(error, Error::Rejected(_)) || whole;
-                    last = error;
-                    std::thread::sleep(PAUSE);
+                Err(error) => error,
+            };
+            if error.is_stale() || matches!(error, Error::Interrupted { .. }) {
+                overtaken += 1;
+                if overtaken >= POLITE {
+                    form = Form::Anew;
                 }
+            } else if form != Form::Anew {
+                // What cannot be turned into what there was can be replaced by it, even if it
+                // cannot be read.
+                form = if form == Form::Repair { Form::Rewrite } else { Form::Anew };
+            } else if !is_passing(&error) || start.elapsed() >= PATIENCE {
+                return Err(error);
+            } else {
+                std::thread::sleep(PAUSE);
             }
         }
-        Err(last)
+    }
+
+    fn attempt(&mut self, nft: &mut Client, before: &mut Ruleset, form: Form) -> Result<bool> {
+        // Confirmed, or never made; or undone by the attempt before.
+        let Some(marker) = nft.table(self.marker.family, &self.marker.name)? else { return Ok(self.unsure) };
+        let mut batch = match form {
+            Form::Anew => self.anew(before),
+            Form::Repair | Form::Rewrite => {
+                let present = self.read(nft)?;
+                if form == Form::Rewrite || notes_differ(&present, before) {
+                    self.rewrite(&present, before)
+                } else {
+                    self.repair(present, before)
+                }
+            }
+        };
+        // If that is gone, nothing is done.
+        batch.delete(&marker);
+        let outcome = nft.apply(&batch);
+        self.unsure |= matches!(outcome, Err(Error::Unknown { .. } | Error::Io { .. }));
+        outcome.map(|_| true)
     }
 
     /// Turns what there is into what there was.
-    fn repair(&self, mut present: Ruleset, mut before: Ruleset) -> Batch {
-        // What a plan never does is to take out elements that may have come by themselves. These are put back here: those of the sets
-        // that the batch changed; the others are left alone.
-        let mut refilled = Vec::new();
-        for old in before.sets.iter_mut().filter(|old| comes_and_goes(&old.set)) {
+    fn repair(&self, mut present: Ruleset, before: &mut Ruleset) -> Batch {
+        // What a plan never does is to take out elements that may have come by themselves. These
+        // are put back here: those of the sets that the batch changed; the others are left alone.
+        let mut taken = Vec::new();
+        for (at, old) in before.sets.iter_mut().enumerate().filter(|(_, old)| comes_and_goes(&old.set)) {
             let same = |new: &&mut FilledSet| key(&new.set) == key(&old.set) && new.set.handle == old.set.handle;
             if let Some(new) = present.sets.iter_mut().find(same) {
-                let elements = std::mem::take(&mut old.elements);
                 new.elements.clear();
-                if self.sets.contains(&key(&old.set)) {
-                    refilled.push((old.set.clone(), elements));
+                taken.push((at, std::mem::take(&mut old.elements)));
+            }
+        }
+        let mut batch = Batch::from(diff(&present, before));
+        for (at, elements) in taken {
+            let set = &mut before.sets[at];
+            if self.sets.contains(&key(&set.set)) {
+                batch.flush(&set.set);
+                if !elements.is_empty() {
+                    batch.add(set.set.elements(&elements));
                 }
             }
+            // For the next attempt.
+            set.elements = elements;
         }
-        let mut batch = Batch::from(diff(&present, &before));
-        for (set, elements) in &refilled {
-            batch.flush(set);
-            if !elements.is_empty() {
-                batch.add(set.elements(elements));
-            }
-        }
-        self.finish(&mut batch, &present, |table| !before.tables.iter().any(|old| is(old, table)));
+        delete(&mut batch, &present, |table| !before.tables.iter().any(|old| same(old, table)));
         batch
     }
 
     /// Makes anew what there was.
-    fn rewrite(&self, present: Ruleset, before: &Ruleset) -> Batch {
+    fn rewrite(&self, present: &Ruleset, before: &Ruleset) -> Batch {
         let mut batch = Batch::new();
         batch.expect(present.generation);
-        self.finish(&mut batch, &present, |_| true);
+        delete(&mut batch, present, |_| true);
         batch.append(diff(&Ruleset::new(present.generation), before).into());
         batch
     }
 
-    /// The same where somebody else changes the ruleset all the time, so that nobody can tell what there is.
+    /// The same whatever there is now: where somebody else changes the ruleset all the time, or the
+    /// kernel takes nothing else.
     fn anew(&self, before: &Ruleset) -> Batch {
         let mut batch = Batch::new();
         for Table { family, name, .. } in &self.tables {
@@ -226,46 +315,63 @@ impl Watch {
             let table = Table::new(*family, name.clone());
             batch.add(&table).delete(&table);
         }
-        batch.delete(&self.marker);
         batch.append(diff(&Ruleset::new(before.generation), before).into());
         batch
     }
+}
 
-    /// Deletes tables, and the marker: if that is gone, nothing is done.
-    fn finish(&self, batch: &mut Batch, present: &Ruleset, goes: impl Fn(&Table) -> bool) {
-        for table in present.tables.iter().filter(|table| goes(table)) {
-            batch.delete(table);
-        }
-        batch.delete(&self.marker);
+/// How to undo, from what keeps most to what needs least.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Form {
+    /// What there is turned into what there was.
+    Repair,
+    /// The tables that there are deleted, and made.
+    Rewrite,
+    /// The same without looking at what there is.
+    Anew,
+}
+
+/// Whether the same may succeed later: the kernel lacks memory, or the answer got lost.
+fn is_passing(error: &Error) -> bool {
+    const PASSING: [Errno; 5] = [Errno::ENOMEM, Errno::ENOBUFS, Errno::EAGAIN, Errno::EINTR, Errno::EBUSY];
+    let passes = |errno: Option<i32>| errno.is_some_and(|errno| PASSING.contains(&Errno::from_raw(errno)));
+    match error {
+        Error::Rejected(rejection) => rejection.failures.iter().any(|failure| passes(failure.errno)),
+        Error::Request { errno, .. } => passes(Some(*errno)),
+        Error::Io { source, .. } => passes(source.raw_os_error()),
+        Error::Unknown { .. } => true,
+        _ => false,
     }
 }
 
-fn is(one: &Table, other: &Table) -> bool {
-    (one.family, &one.name) == (other.family, &other.name)
+/// Deletes some of the tables.
+fn delete(batch: &mut Batch, present: &Ruleset, goes: impl Fn(&Table) -> bool) {
+    for table in present.tables.iter().filter(|table| goes(table)) {
+        batch.delete(table);
+    }
 }
 
 fn key(set: &Set) -> (Family, Name, Name) {
     (set.family, set.table.clone(), set.name.clone())
 }
 
-/// Whether something was made again with other comments: the kernel changes no comment, and so no plan does.
+/// Whether something was made again with other comments: the kernel changes no comment, and so no
+/// plan does.
 fn notes_differ(present: &Ruleset, before: &Ruleset) -> bool {
-    let tables =
-        before.tables.iter().any(|old| present.tables.iter().any(|new| is(old, new) && old.userdata != new.userdata));
-    let chains = before.chains.iter().any(|old| {
-        let same = |new: &&Chain| (new.family, &new.table, &new.name) == (old.family, &old.table, &old.name);
-        present.chains.iter().find(same).is_some_and(|new| new.userdata != old.userdata)
-    });
-    let sets = before.sets.iter().any(|old| {
-        let new = present.sets.iter().find(|new| key(&new.set) == key(&old.set));
-        new.is_some_and(|new| new.set.userdata != old.set.userdata)
-    });
-    let objects = before.objects.iter().any(|old| {
-        let place = |object: &Object| (object.family, object.table.clone(), object.name.clone(), object.kind);
-        let new = present.objects.iter().find(|new| place(new) == place(old));
-        new.is_some_and(|new| new.userdata != old.userdata)
-    });
-    tables || chains || sets || objects
+    let present = notes(present);
+    notes(before).iter().any(|(place, old)| present.get(place).is_some_and(|new| new != old))
+}
+
+/// What things are noted by: what they are, and their names.
+type Place<'a> = (u8, Option<ObjectType>, Family, &'a Name, &'a Name);
+
+/// The notes of all that may have some.
+fn notes(all: &Ruleset) -> HashMap<Place<'_>, &Option<Userdata>> {
+    let tables = all.tables.iter().map(|t| ((0, None, t.family, &t.name, &t.name), &t.userdata));
+    let chains = all.chains.iter().map(|c| ((1, None, c.family, &c.table, &c.name), &c.userdata));
+    let sets = all.sets.iter().map(|FilledSet { set: s, .. }| ((2, None, s.family, &s.table, &s.name), &s.userdata));
+    let objects = all.objects.iter().map(|o| ((3, o.kind, o.family, &o.table, &o.name), &o.userdata));
+    tables.chain(chains).chain(sets).chain(objects).collect()
 }
 
 /// Whether packets or time change what is in it.
@@ -273,13 +379,11 @@ fn comes_and_goes(set: &Set) -> bool {
     set.flags().intersects(SetFlags::EVAL | SetFlags::TIMEOUT)
 }
 
-/// What would be left of it by now.
-fn aged(before: &Ruleset, by: Duration) -> Ruleset {
-    let mut aged = before.clone();
+/// Takes off what has gone by of the lives of elements.
+fn age(before: &mut Ruleset, by: Duration) {
     // Less the kernel may round to nothing, which is for ever; what has expired does so once more.
     const LEAST: Duration = Duration::from_millis(20);
-    for element in aged.sets.iter_mut().flat_map(|set| &mut set.elements) {
+    for element in before.sets.iter_mut().flat_map(|set| &mut set.elements) {
         element.expiration = element.expiration.map(|left| left.saturating_sub(by).max(LEAST));
     }
-    aged
 }

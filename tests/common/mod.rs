@@ -33,18 +33,23 @@ impl Copy {
         let copy = Self(folder);
         // By another process: a file that this one has open for writing, another thread's fork would keep open, and what
         // somebody has open for writing cannot be run (ETXTBSY).
-        if !Command::new("cp").arg(&program).arg(copy.0.join("tests")).status()?.success() {
+        if !Command::new("cp").arg(&program).arg(copy.path()).status()?.success() {
             return Err(io::Error::other("cp cannot copy the test program"));
         }
-        for path in [copy.0.clone(), copy.0.join("tests")] {
+        for path in [copy.0.clone(), copy.path()] {
             fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
         }
         Ok(copy)
     }
 
+    /// Where it is.
+    pub fn path(&self) -> PathBuf {
+        self.0.join("tests")
+    }
+
     /// Runs it as an ordinary user.
     pub fn as_nobody(&self) -> Command {
-        let mut command = Command::new(self.0.join("tests"));
+        let mut command = Command::new(self.path());
         command.current_dir("/").env_remove("OXITABLES_REQUIRE_KERNEL").uid(NOBODY).gid(NOBODY);
         command
     }
