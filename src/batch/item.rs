@@ -4,7 +4,7 @@ use super::{Batch, Verb};
 use crate::{
     data::{Data, Family, Name},
     expr::ObjectType,
-    model::{Chain, Element, ElementFlags, Flowtable, Object, Rule, Set, SetFlags, Table},
+    model::{Chain, ChainFlags, Element, ElementFlags, Flowtable, Object, Rule, Set, SetFlags, Table},
     wire::{
         Be32, Codec, EncodeError, Malformed, Ms64, Path, Step, Text, Writer,
         message::{F_APPEND, F_CREATE, F_EXCL, F_REPLACE},
@@ -104,7 +104,10 @@ impl Item for Table {
             Verb::Delete => batch.message(2, 0, self.family, name),
             Verb::Destroy => batch.message(26, 0, self.family, name),
             Verb::Flush => batch.message(8, 0, self.family, |out| text(out, 1, "name", &self.name)),
-            _ => batch.message(0, new_flags(verb), self.family, |out| self.encode_attrs(out)),
+            _ => {
+                batch.check_name(&self.name, self.handle);
+                batch.message(0, new_flags(verb), self.family, |out| self.encode_attrs(out));
+            }
         }
     }
 }
@@ -125,7 +128,13 @@ impl Item for Chain {
                 text(out, 1, "table", &self.table);
                 text(out, 2, "name", &self.name);
             }),
-            _ => batch.message(3, new_flags(verb), self.family, |out| self.encode_attrs(out)),
+            _ => {
+                // The kernel makes the names of chains that belong to a rule.
+                if !self.flags.unwrap_or_default().contains(ChainFlags::BINDING) {
+                    batch.check_name(&self.name, self.handle);
+                }
+                batch.message(3, new_flags(verb), self.family, |out| self.encode_attrs(out));
+            }
         }
     }
 }
@@ -140,6 +149,7 @@ impl Chain {
                 why: Malformed::Refused("a chain is renamed by its handle: take the chain from a listing".into()),
             });
         };
+        batch.check_name(name, None);
         batch.message(3, 0, self.family, |out| {
             text(out, 1, "table", &self.table);
             out.attr(2, "handle", |out| out.bytes(&handle.to_be_bytes()));
@@ -177,6 +187,10 @@ impl Set {
                         why: Malformed::Refused("with a zero timeout elements would never expire: leave it out".into()),
                     });
                 }
+                // The kernel makes the names of anonymous sets.
+                if !self.flags().contains(SetFlags::ANONYMOUS) {
+                    batch.check_name(&self.name, self.handle);
+                }
                 // The kernel asks for an id even where the name is all that counts.
                 let id = self.id.unwrap_or_else(|| batch.new_id());
                 batch.message(9, new_flags(verb), self.family, |out| {
@@ -207,7 +221,10 @@ impl Item for Object {
             (Verb::Destroy, _) => batch.message(31, 0, self.family, name),
             (_, Some(why)) => refuse(batch, "data", why),
             _ if self.data.is_none() => refuse(batch, "data", Malformed::Missing),
-            _ => batch.message(18, new_flags(verb), self.family, |out| self.encode_attrs(out)),
+            _ => {
+                batch.check_name(&self.name, self.handle);
+                batch.message(18, new_flags(verb), self.family, |out| self.encode_attrs(out));
+            }
         }
     }
 }
@@ -223,7 +240,10 @@ impl Item for Flowtable {
         match verb {
             Verb::Delete => batch.message(24, 0, self.family, name),
             Verb::Destroy => batch.message(32, 0, self.family, name),
-            _ => batch.message(22, new_flags(verb), self.family, |out| self.encode_attrs(out)),
+            _ => {
+                batch.check_name(&self.name, self.handle);
+                batch.message(22, new_flags(verb), self.family, |out| self.encode_attrs(out));
+            }
         }
     }
 }

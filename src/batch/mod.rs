@@ -21,7 +21,7 @@ use crate::{
     expr::Expr,
     model::{self, Chain, Generation, Set, SetFlags, Table},
     wire::{
-        EncodeError, Form, Malformed, Writer,
+        EncodeError, Form, Malformed, Step, Writer,
         message::{self, F_REQUEST, SUBSYSTEM},
     },
 };
@@ -519,6 +519,14 @@ impl Batch {
     }
 
     /// Records that the current operation has no form on the wire.
+    /// Refuses to make something whose name stock nft cannot read. What came from a listing, and has a
+    /// handle, has such a name already.
+    fn check_name(&mut self, name: &Name, handle: Option<u64>) {
+        if let (None, Some(why)) = (handle, name.unreadable()) {
+            self.refuse(EncodeError::from(Malformed::Refused(why.into())).within(Step::Field("name")));
+        }
+    }
+
     pub(crate) fn refuse(&mut self, error: EncodeError) {
         self.refused.push((self.operations.len().saturating_sub(1), error));
     }

@@ -1,5 +1,6 @@
 //! Which process has a netlink port.
 
+use crate::data::Name;
 use std::{fmt, fs, path::Path};
 
 /// A process that has a netfilter socket open.
@@ -7,7 +8,7 @@ pub(crate) struct Holder {
     process: String,
     port: u32,
     /// Its name, up to 15 bytes.
-    pub program: String,
+    pub program: Name,
 }
 
 impl fmt::Display for Holder {
@@ -32,7 +33,8 @@ impl Holder {
             let all = fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
             all.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).find(|process| holds(process))?
         };
-        let program = fs::read_to_string(format!("/proc/{process}/comm")).ok()?.trim_end().to_owned();
+        let comm = fs::read(format!("/proc/{process}/comm")).ok()?;
+        let program = Name::from(comm.strip_suffix(b"\n").unwrap_or(&comm));
         Some(Self { process, port, program })
     }
 }

@@ -1,4 +1,5 @@
 use std::{
+    borrow::Cow,
     cmp::Ordering,
     fmt,
     hash::{Hash, Hasher},
@@ -9,7 +10,8 @@ use std::{
 ///
 /// The kernel does not ask for UTF-8; a name that is none is shown with replacement characters and sent back as it came.
 /// Cloning is cheap. A name that the kernel cannot take (empty, too long, with a NUL) is refused when it is put
-/// into a batch, with the place where it stands.
+/// into a batch, with the place where it stands. So is the name of a new table, chain, set, object or
+/// flowtable that stock nft could not read back from its own listing, such as `a b`.
 ///
 /// ```
 /// # use oxitables::data::Name;
@@ -40,6 +42,35 @@ impl Name {
             Repr::Short { len, bytes } => &bytes[..usize::from(*len)],
             Repr::Long(bytes) => bytes,
         }
+    }
+
+    /// The text, with replacement characters for what is not UTF-8. Unlike with `Display`, whatever
+    /// stands in the name stands in the text: for JSON, and for whoever quotes it.
+    pub fn to_string_lossy(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.as_bytes())
+    }
+
+    /// Whether nothing in it can be taken for something else than a part of a name.
+    fn is_plain(&self) -> bool {
+        self.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"_./-%".contains(byte))
+    }
+
+    /// Why stock nft cannot read it as the name of a table, chain, set, object or flowtable. It lists
+    /// such a thing, but cannot load its own listing.
+    pub(crate) fn unreadable(&self) -> Option<String> {
+        let bytes = self.as_bytes();
+        let first = bytes.first().is_none_or(|byte| byte.is_ascii_alphabetic() || b"_.".contains(byte));
+        let rest = bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.".contains(byte));
+        if !first || !rest || bytes == b"." {
+            return Some(format!(
+                "nft cannot read {self} as a name: it has to begin with a letter, `_` or `.`, and to go on with these, \
+                 digits, `-` and `/`"
+            ));
+        }
+        let word = self.as_str().filter(|name| WORDS.binary_search(name).is_ok())?;
+        Some(format!(
+            "nft cannot read {word} as a name, since it is a word of its language: choose another, such as {word}s"
+        ))
     }
 
     /// The text, if it is UTF-8.
@@ -123,14 +154,207 @@ impl PartialEq<&str> for Name {
     }
 }
 
+/// As nft prints it. A name that holds anything but letters, digits and `_./-%` stands in quotes, with
+/// control characters escaped: the kernel takes any bytes for a name, and what looks like syntax must not
+/// be taken for it.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&String::from_utf8_lossy(self.as_bytes()))
+        let text = self.to_string_lossy();
+        if self.is_plain() { f.pad(&text) } else { f.pad(&format!("{text:?}")) }
     }
 }
 
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&String::from_utf8_lossy(self.as_bytes()), f)
+    }
+}
+
+/// Words that nft takes for no name, in any place where a name is made: tried with `nft -c` of versions
+/// 1.0.6 and 1.1.7. Words that it knows in some places only, such as `saddr`, are names elsewhere.
+const WORDS: &[&str] = &[
+    "accept",
+    "add",
+    "ah",
+    "all",
+    "arp",
+    "auto-merge",
+    "bridge",
+    "cgroup",
+    "chain",
+    "comment",
+    "comp",
+    "constant",
+    "continue",
+    "counter",
+    "cpu",
+    "create",
+    "ct",
+    "day",
+    "dccp",
+    "define",
+    "delete",
+    "describe",
+    "destroy",
+    "device",
+    "devices",
+    "dnat",
+    "drop",
+    "dst",
+    "dup",
+    "dynamic",
+    "ecn",
+    "element",
+    "elements",
+    "esp",
+    "ether",
+    "exists",
+    "expires",
+    "export",
+    "exthdr",
+    "fib",
+    "flags",
+    "flow",
+    "flowtable",
+    "flush",
+    "frag",
+    "fwd",
+    "gc-interval",
+    "ge",
+    "geneve",
+    "get",
+    "goto",
+    "gretap",
+    "gt",
+    "handle",
+    "hbh",
+    "hook",
+    "hour",
+    "ibriport",
+    "ibrname",
+    "icmp",
+    "icmpv6",
+    "igmp",
+    "iif",
+    "iifgroup",
+    "iifname",
+    "iiftype",
+    "import",
+    "include",
+    "index",
+    "inet",
+    "insert",
+    "interval",
+    "ip",
+    "ip6",
+    "ipsec",
+    "jhash",
+    "jump",
+    "limit",
+    "list",
+    "log",
+    "lt",
+    "map",
+    "mark",
+    "masquerade",
+    "meta",
+    "meter",
+    "mh",
+    "missing",
+    "monitor",
+    "netdev",
+    "nftrace",
+    "notrack",
+    "numgen",
+    "obriport",
+    "obrname",
+    "offload",
+    "oif",
+    "oifgroup",
+    "oifname",
+    "oiftype",
+    "or",
+    "osf",
+    "pkttype",
+    "policy",
+    "position",
+    "priority",
+    "queue",
+    "quota",
+    "random",
+    "redefine",
+    "redirect",
+    "reject",
+    "rename",
+    "replace",
+    "reset",
+    "return",
+    "rt",
+    "rt0",
+    "rt2",
+    "rtclassid",
+    "rule",
+    "ruleset",
+    "sctp",
+    "secmark",
+    "set",
+    "size",
+    "skgid",
+    "skuid",
+    "snat",
+    "socket",
+    "srh",
+    "symhash",
+    "synproxy",
+    "table",
+    "tcp",
+    "th",
+    "time",
+    "timeout",
+    "tproxy",
+    "type",
+    "typeof",
+    "udp",
+    "udplite",
+    "undefine",
+    "update",
+    "vlan",
+    "vmap",
+    "vni",
+    "vxlan",
+    "xt",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_syntax_is_shown_in_quotes_and_refused() {
+        for plain in ["input", "a-b", "a/b.c_d", "_1", ".x", "saddr", "__set%d", ""] {
+            assert_eq!(Name::from(plain).to_string(), plain);
+        }
+        for (name, shown) in [
+            ("a { }; chain b", r#""a { }; chain b""#),
+            ("a\nb", r#""a\nb""#),
+            ("a\u{1b}[31m", r#""a\u{1b}[31m""#),
+            ("a\"b", r#""a\"b""#),
+            ("a b", r#""a b""#),
+            ("a\u{202e}b", r#""a\u{202e}b""#),
+        ] {
+            assert_eq!(Name::from(name).to_string(), shown);
+            assert!(Name::from(name).unreadable().is_some(), "{name}");
+        }
+        for unreadable in ["1a", "-a", "é", ".", "accept", "mark", "a:b"] {
+            assert!(Name::from(unreadable).unreadable().is_some(), "{unreadable}");
+        }
+        for fine in ["input", "a-b", "a/b.c_d", "_1", ".x", "saddr", "marks", "POSTROUTING", "accept1"] {
+            assert_eq!(Name::from(fine).unreadable(), None);
+        }
+    }
+
+    #[test]
+    fn words_are_in_order() {
+        assert!(WORDS.is_sorted());
     }
 }

@@ -117,7 +117,7 @@ impl Statement for Log {
         let mut out = String::from("log");
         let mut add = |word: &str, value: String| out.push_str(&format!(" {word} {value}"));
         if let Some(prefix) = &self.prefix {
-            add("prefix", format!("\"{}\"", prefix.to_string().replace('"', "'")));
+            add("prefix", format!("\"{}\"", prefix.to_string_lossy().replace('"', "'")));
         }
         if let Some(group) = self.group {
             add("group", group.to_string());

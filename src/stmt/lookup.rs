@@ -148,7 +148,7 @@ impl Lookup {
                 field.text(&part.ty, Style::EXPRESSION, &mut out);
                 out
             });
-            format!("{} : \"{name}\"", key.collect::<Vec<_>>().join(" . "))
+            format!("{} : \"{}\"", key.collect::<Vec<_>>().join(" . "), name.to_string_lossy())
         });
         format!("{} map {{ {} }}", Part::texts(&parts), items.collect::<Vec<_>>().join(", "))
     }

@@ -99,7 +99,7 @@ fn from_map(kind: ObjectType, word: &'static str, objects: Objects) -> FromMap {
 }
 
 fn by_name(kind: ObjectType, word: &str, name: Name) -> Plain {
-    let text = format!("{word} \"{name}\"");
+    let text = format!("{word} \"{}\"", name.to_string_lossy());
     Plain { expr: Objref::new(kind, name).into(), text }
 }
 

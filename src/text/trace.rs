@@ -86,7 +86,7 @@ impl fmt::Display for TraceText<'_> {
             }
             write!(f, "trace id {:08x} {}", step.id.unwrap_or_default(), step.family)?;
             for name in [&step.table, &step.chain].into_iter().flatten() {
-                write!(f, " {}", super::nft::harmless(&String::from_utf8_lossy(name.as_bytes()), false))?;
+                write!(f, " {}", name)?;
             }
             write!(f, " {line}")?;
         }

@@ -74,7 +74,7 @@ fn devices_one_several_none() {
                 chain(&netdev, "one", Hook::Ingress, &["wan"]),
                 chain(&netdev, "two", Hook::Ingress, &["wan", "lan"]),
                 chain(&netdev, "out", Hook::Egress, &["lan"]),
-                chain(&inet, "inet", Hook::Ingress, &["lan", "wan"]),
+                chain(&inet, "both", Hook::Ingress, &["lan", "wan"]),
             ];
             apply(&mut nft, |b| chains.iter().fold(b.add(&netdev).add(&inet), Batch::add))?;
             for chain in &chains {

@@ -63,7 +63,7 @@ fn mortal() -> Set {
 }
 
 fn dynamic() -> Set {
-    named("dynamic").with_flags(SetFlags::EVAL)
+    named("learned").with_flags(SetFlags::EVAL)
 }
 
 fn anonymous() -> Set {
@@ -439,11 +439,11 @@ fn what_the_kernel_does_not_have_or_take_of_expressions() {
             &["an inverted lookup finds no value"],
         ),
         (
-            |b| b.add(with_address(learn("dynamic").with_timeout(HOUR))),
-            &["EOPNOTSUPP at exprs[1] > dynset: set dynamic has no timeouts; make it with the timeout flag"],
+            |b| b.add(with_address(learn("learned").with_timeout(HOUR))),
+            &["EOPNOTSUPP at exprs[1] > dynset: set learned has no timeouts; make it with the timeout flag"],
         ),
         (|b| b.add(with_address(learn("nets"))), &["set nets holds intervals: rules may not change it"]),
-        (|b| b.add(with_address(learn("dynamic").with_expr(Notrack::new()))), &["elements cannot have notrack"]),
+        (|b| b.add(with_address(learn("learned").with_expr(Notrack::new()))), &["elements cannot have notrack"]),
         (
             |b| b.add(single(Log::new().to_group(1).with_level(LogLevel::Info))),
             &["log goes either to a group or to the kernel log with level and flags, not to both"],
@@ -456,7 +456,7 @@ fn what_the_kernel_does_not_have_or_take_of_expressions() {
         (|b| b.add(single(Meta::store(MetaKey::Iif, Register::R1))), &["meta key Iif cannot be set in family inet"]),
         (
             |b| {
-                let table = Table::new(Family::Arp, "arp");
+                let table = Table::new(Family::Arp, "of_arp");
                 b.add(&table).add(table.chain("c"));
                 b.add(rule(&table.chain("c"), [Ct::load(CtKey::State, Register::R1)]))
             },

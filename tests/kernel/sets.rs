@@ -34,7 +34,7 @@ fn kinds() -> Vec<(Set, Vec<Element>, Vec<&'static str>)> {
         (new("plain"), vec![element(ip(1)), element(ip(2))], vec!["type ipv4_addr"]),
         (new("sized").with_size(0x123), vec![element(ip(1))], vec!["size 291"]),
         (memory, vec![element(ip(1))], vec!["policy memory"]),
-        (new("constant").with_flags(SetFlags::CONSTANT), vec![element(ip(1))], vec!["flags constant"]),
+        (new("fixed").with_flags(SetFlags::CONSTANT), vec![element(ip(1))], vec!["flags constant"]),
         (
             new("nets").with_flags(SetFlags::INTERVAL),
             range(ip(0x100), ip(0x200)).into(),
@@ -52,14 +52,14 @@ fn kinds() -> Vec<(Set, Vec<Element>, Vec<&'static str>)> {
         ),
         (timed, vec![], vec!["timeout 1h", "gc-interval 30s", "comment \"forgets\""]),
         (
-            new("dynamic").with_flags(SetFlags::EVAL | SetFlags::TIMEOUT).with_size(99),
+            new("learned").with_flags(SetFlags::EVAL | SetFlags::TIMEOUT).with_size(99),
             vec![],
             vec!["flags dynamic,timeout"],
         ),
         (counted, vec![element(ip(1))], vec!["counter", "elements = { 10.0.0.1 counter packets 0 bytes 0 }"]),
         (both_counted, vec![], vec!["counter quota over 1 mbytes"]),
         (
-            new("map").with_data(port(), 2),
+            new("mapped").with_data(port(), 2),
             vec![pair(ip(1), 0x1234)],
             vec!["type ipv4_addr : inet_service", "elements = { 10.0.0.1 : 4660 }"],
         ),

@@ -140,7 +140,9 @@ pub(super) fn write(marker: &Table, tables: &[Table], undo: &[u8], batch: &mut B
         }
     }
     for (name, families) in named {
-        batch.add(marker.chain(name).with_comment(&families.join(" ")));
+        // The table is there, and so its name need not be one that nft can read.
+        let chain = Chain { handle: Some(0), ..marker.chain(name) };
+        batch.add(chain.with_comment(&families.join(" ")));
     }
     let pieces = undo.chunks(PIECE_LEN).zip(0u32..).map(|(piece, n)| {
         let mut notes = Userdata::default();

@@ -26,7 +26,7 @@ pub(super) fn read(node: &Node<'_>) -> Result<Vec<Expr>> {
 
 /// An extension of iptables. nft gives the first two properties only.
 pub(super) fn extension(kind: &str, name: &Name, revision: u32, info: &[u8]) -> Value {
-    json!({"xt": {"type": kind, "name": name.to_string(), "revision": revision, "info": hex(info)}})
+    json!({"xt": {"type": kind, "name": name.to_string_lossy(), "revision": revision, "info": hex(info)}})
 }
 
 pub(super) fn read_extension(node: &Node<'_>) -> Result<Expr> {

@@ -79,7 +79,8 @@ impl<'a> Printer<'a> {
             self.push(" progname ");
             // nft's word where it is not found.
             let program = Holder::of(table.owner.unwrap_or_default()).map(|holder| holder.program);
-            self.push(&super::harmless(program.as_deref().unwrap_or("(null)"), false));
+            let program = program.as_ref().map_or("(null)".into(), Name::to_string_lossy);
+            self.push(&super::harmless(&program, false));
         }
         self.push("\n");
         self.words("\tflags ", names(TABLE_FLAGS, |flag| flags.contains(flag)), "\n");

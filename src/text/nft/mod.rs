@@ -85,7 +85,7 @@ impl<'a> Printer<'a> {
 
     /// A name as it stands in rules.
     pub fn name(&mut self, name: &Name) {
-        self.push(&harmless(&String::from_utf8_lossy(name.as_bytes()), false));
+        self.print(name);
     }
 
     /// Text between quotes.

@@ -71,8 +71,8 @@ pub(super) fn expression(expression: &Expression, cx: Cx) -> Value {
         Expression::Binary { op, left, right } => binary(*op, [plain(left), plain(right)]),
         Expression::Map { key, of } => one("map", json!({"key": plain(key), "data": plain(of)})),
         Expression::Set(items) => one("set", items.iter().map(|item| self::item(item, cx)).collect::<Vec<_>>()),
-        Expression::Named(name) => format!("@{name}").into(),
-        Expression::Object(name) => name.to_string().into(),
+        Expression::Named(name) => format!("@{}", name.to_string_lossy()).into(),
+        Expression::Object(name) => name.to_string_lossy().into(),
         Expression::Verdict(verdict) => self::verdict(verdict),
         Expression::Any => "*".into(),
     }
@@ -119,7 +119,7 @@ pub(super) fn verdict(verdict: &Verdict) -> Value {
         }
     };
     match &verdict.chain {
-        Some(chain) => one(name, json!({"target": chain.to_string()})),
+        Some(chain) => one(name, json!({"target": chain.to_string_lossy()})),
         None => one(name, Value::Null),
     }
 }

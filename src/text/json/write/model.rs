@@ -22,8 +22,8 @@ fn family(family: Family) -> Value {
 /// Where something is and what it is called, in one of nft's two orders.
 fn place(family: Family, table: Option<&Name>, name: &Name, name_first: bool) -> Map<String, Value> {
     let mut properties = Map::from_iter([("family".into(), self::family(family))]);
-    let table = table.map(|table| ("table", table.to_string()));
-    let name = Some(("name", name.to_string()));
+    let table = table.map(|table| ("table", table.to_string_lossy().into_owned()));
+    let name = Some(("name", name.to_string_lossy().into_owned()));
     let both = if name_first { [name, table] } else { [table, name] };
     properties.extend(both.into_iter().flatten().map(|(key, text)| (key.into(), text.into())));
     properties
@@ -65,7 +65,7 @@ fn add_devices(properties: &mut Map<String, Value>, devices: &[Device]) {
     let mut words: Vec<Value> = devices
         .iter()
         .map(|device| match device {
-            Device::Name(name) => name.to_string().into(),
+            Device::Name(name) => name.to_string_lossy().into(),
             Device::Prefix(start) => format!("{start}*").into(),
         })
         .collect();
@@ -107,8 +107,8 @@ pub(in super::super) fn flowtable(flowtable: &Flowtable) -> Value {
 pub(in super::super) fn rule(rule: &Rule, sets: &Sets<'_>, cx: Cx) -> Value {
     let mut properties = Map::from_iter([
         ("family".into(), family(rule.family)),
-        ("table".into(), rule.table.to_string().into()),
-        ("chain".into(), rule.chain.to_string().into()),
+        ("table".into(), rule.table.to_string_lossy().into()),
+        ("chain".into(), rule.chain.to_string_lossy().into()),
         ("handle".into(), rule.handle.unwrap_or_default().into()),
     ]);
     comment(&mut properties, rule.comment());

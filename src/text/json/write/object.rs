@@ -39,9 +39,9 @@ fn data(data: &ObjectData, properties: &mut Map<String, Value>) {
             add("used", quota.consumed.unwrap_or_default().into());
             add("inv", quota.flags.unwrap_or_default().contains(QuotaFlags::INV).into());
         }
-        ObjectData::Secmark(secmark) => add("context", secmark.context.to_string().into()),
+        ObjectData::Secmark(secmark) => add("context", secmark.context.to_string_lossy().into()),
         ObjectData::CtHelper(helper) => {
-            add("type", helper.name.to_string().into());
+            add("type", helper.name.to_string_lossy().into());
             add("protocol", protocol(helper.l4proto));
             add("l3proto", l3proto(helper.l3proto));
         }

@@ -129,7 +129,7 @@ pub(super) fn stateful(statement: &Statement, cx: Cx) -> Value {
 fn log(log: &Log) -> Value {
     let mut properties = Map::new();
     if let Some(prefix) = &log.prefix {
-        properties.insert("prefix".into(), prefix.to_string().into());
+        properties.insert("prefix".into(), prefix.to_string_lossy().into());
     }
     let numbers = [
         ("group", log.group.map(u32::from)),
