@@ -175,7 +175,7 @@ fn a_host_goes_with_its_links_when_dropped() {
         drop((server, a));
         let started = Instant::now();
         while b.index("eth0").is_ok() {
-            assert!(started.elapsed() < Duration::from_secs(20), "the namespace is still there");
+            assert!(started.elapsed() < Duration::from_secs(600), "the namespace is still there");
             thread::sleep(Duration::from_millis(10));
         }
         Ok(())
