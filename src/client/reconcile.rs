@@ -8,7 +8,7 @@ use crate::{
     error::Result,
     model::{Chain, FilledSet, Rule, Ruleset, Set, Table},
     proto::Feature,
-    reconcile::{Plan, Reading, Wanted, diff, diff_on},
+    reconcile::{Plan, Reading, Wanted, diff, diff_on, dynamic},
 };
 
 /// Up to how many keys are asked for one by one, which takes the kernel about ten times as long for each as to list it.
@@ -37,6 +37,7 @@ impl Client {
     /// [`Error::Interrupted`](crate::Error::Interrupted) if the ruleset kept changing; [`Error::Malformed`](crate::Error::Malformed) if something does not decode;
     /// [`Error::Request`](crate::Error::Request) without privilege.
     pub fn plan(&mut self, desired: &Ruleset) -> Result<Plan> {
+        let desired = &*dynamic(desired);
         let reading = Reading::new(desired);
         let present = self.consistent(|nft, present| nft.read(&desired.tables, &|set| reading.of(set), present))?;
         let plan = diff(&present, desired);

@@ -123,6 +123,26 @@ impl<'r> View<'r> {
         self.anonymous_sets.get(expr.set()?.0).copied()
     }
 
+    /// The set of a name, whether it belongs to a rule or not.
+    pub(super) fn any_set(&self, name: &Name) -> Option<&'r FilledSet> {
+        self.sets.get(name).or_else(|| self.anonymous_sets.get(name)).copied()
+    }
+
+    /// How often a chain is named: by rules of other chains with a verdict of their own; a map is as good as many.
+    pub(super) fn uses(&self, chain: &Name) -> usize {
+        let goes = |rule: &&Rule| rule.exprs().iter().filter(|expr| target(expr) == Some(chain)).count();
+        let rules: usize = self.all_rules().map(|rule| goes(&rule)).sum();
+        let mut mapped = 0;
+        for set in self.sets.values().chain(self.anonymous_sets.values()) {
+            for element in &set.elements {
+                element_references(&set.set, element, &mut |reference| {
+                    mapped += 2 * usize::from(reference == Reference::Chain(chain));
+                });
+            }
+        }
+        rules + mapped
+    }
+
     /// The chain of its own that an expression goes to.
     pub(super) fn own_chain(&self, expr: &Expr) -> Option<&'r Chain> {
         self.anonymous_chains.get(target(expr)?).copied()
