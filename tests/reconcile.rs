@@ -10,10 +10,12 @@ mod ordinary;
 
 mod reconcile {
     mod defaults;
+    mod dynamic;
     mod edges;
     mod generate;
     mod kernel;
     mod model;
+    mod order;
     mod state;
     mod users;
     mod versions;
