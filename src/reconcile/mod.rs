@@ -37,14 +37,26 @@
 //!   unless it names them.
 //! * Rules stay in place, with handles and counters, as far as their order allows; a rule that takes the place of another
 //!   keeps its handle. Anonymous sets and chains are compared by what is in them.
+//! * Rules are the same if they do the same to every packet, whichever registers they are written with: versions of nft write a range
+//!   as one comparison or as two, fields in one load or in several, tests in another order. What nft leaves out when it lists a rule
+//!   makes no difference either: whether `icmp type` asks for IPv4 as well, and in tables of `ip6` whether `tcp dport` asks for
+//!   `ip6 nexthdr` or for `meta l4proto`.
+//! * Tables and chains are made in the order of the desired state. It decides between chains of one hook and one priority: the kernel
+//!   runs the one first that was made last. What stays is not made anew for the sake of that order, so give such chains
+//!   priorities of their own if it matters which is first.
 //! * Of sets the elements that differ are written. Where elements come and go by themselves (`dynamic`, `timeout`), those that
 //!   the desired state does not name are not its business, and stay: what was learned is kept, and to take such an element out is
 //!   for a batch of your own. Only those that name a chain or an object that goes, go with it: [`Plan::destroys`] tells.
+//! * A set that a rule of its table changes is dynamic, whether it says so or not (nft makes it so, and its JSON before 1.1 does not
+//!   tell). One that is dynamic and need not be stays as it is, and loses what is not desired of it.
+//! * A chain for devices that names none keeps those that it has: nft's JSON before 1.1 does not tell them.
 //! * A larger size counts from the next batch on. A set whose new elements do not fit into the old one is made again; one where
 //!   elements come by themselves keeps them, gets room, and the new ones with the next plan, which is [due](Plan::due) at once.
 //! * A timeout is state: a desired element that has less than half of its life left is given all of it again
 //!   ([`Plan::due`] says when that will be). One that has more is left alone. Since 6.12 the element keeps its counters by
 //!   that; before, and in plans of [`diff`], it is made anew, which [`Plan::destroys`] says.
+//! * Sizes of sets change in place since 6.5, timeouts since 6.1; older kernels would ignore them. There [`Client::plan`](crate::Client::plan)
+//!   makes the set again, while [`diff`] knows no kernel.
 //! * Policies, devices that are added, sizes and timeouts of sets, quotas and whether a table sleeps change in place. What cannot (hook,
 //!   priority and type of a chain, devices that go, key and flags of a set, elements of a constant one, most objects) is
 //!   removed and made again in the same batch, and so are the rules and elements that name it: [`Plan::replaced`] says what, and
@@ -111,15 +123,31 @@ use view::View;
 /// # Ok::<(), oxitables::Error>(())
 /// ```
 pub fn diff(present: &Ruleset, desired: &Ruleset) -> Plan {
-    diff_on(present, desired, false)
+    diff_on(present, desired, Kernel::ANY)
 }
 
-/// The same for a kernel that gives elements another life where they are, with their counters, if it does: since 6.12.
-pub(crate) fn diff_on(present: &Ruleset, desired: &Ruleset, restarts: bool) -> Plan {
+/// What a kernel changes in place; what it does not is made anew.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Kernel {
+    /// It gives elements another life where they are, with their counters.
+    pub(crate) restarts: bool,
+    /// Sizes of sets; kernels that do not, take them and ignore them.
+    pub(crate) sizes: bool,
+    /// Timeouts of sets, likewise.
+    pub(crate) timeouts: bool,
+}
+
+impl Kernel {
+    /// What is planned for any kernel.
+    pub(crate) const ANY: Self = Self { restarts: false, sizes: true, timeouts: true };
+}
+
+/// The same for a kernel of which it is known what it changes in place.
+pub(crate) fn diff_on(present: &Ruleset, desired: &Ruleset, kernel: Kernel) -> Plan {
     let (present, desired) = (&*dynamic(present), &*dynamic(desired));
     let desired = &*unnamed(present, desired);
     let present = &*fixed(present, desired);
-    let mut plan = Plan::new(present.generation, restarts);
+    let mut plan = Plan::new(present.generation, kernel);
     let (before, after) = (View::all(present, desired), View::all(desired, desired));
     let nothing = View::default();
     for key in in_order(desired) {

@@ -26,7 +26,8 @@ use std::time::Duration;
 /// chains, sets and objects), and without names that the kernel made up. Sorted by name, rules by chain; an interval is
 /// a start and an end.
 ///
-/// What the kernel reports of a ruleset has the normal form of what was sent to it.
+/// What the kernel reports of a ruleset has the normal form of what was sent to it. Rules are compared by their registers here; that other
+/// registers may mean the same only [`diff`](super::diff) knows, of which nothing comes for two rulesets that do the same.
 ///
 /// ```
 /// use oxitables::{Batch, Family, Table, model::Ruleset, reconcile::normal};

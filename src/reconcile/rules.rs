@@ -50,7 +50,7 @@ impl Printer {
 
     /// The prints of two versions of a chain; of the old rules none of one that may not stay.
     ///
-    /// By registers, which is quick. Only what lies between the first and the last rule that differ so is compared by meaning.
+    /// By registers, which is quick. Only rules that there are more or fewer of by their registers are compared by what they mean.
     pub(super) fn both<'r>(
         &mut self,
         (old, was, may_stay): (&[&'r Rule], &View<'r>, &[bool]),
@@ -61,13 +61,17 @@ impl Printer {
         let mut after: Vec<Print> = new.iter().map(|rule| self.print(rule, is)).collect();
         let (head, tail) = ends(&before, &after);
         let (from, to) = (head..before.len() - tail, head..after.len() - tail);
-        if !from.is_empty() && !to.is_empty() {
-            for i in from.filter(|i| may_stay[*i]) {
-                before[i] = self.meaning(old[i], [was, is]);
-            }
-            for i in to {
-                after[i] = self.meaning(new[i], [is, was]);
-            }
+        // Of which registers there are as many before as after.
+        let mut more: HashMap<Print, isize> = HashMap::new();
+        before[from.clone()].iter().for_each(|print| *more.entry(*print).or_default() += 1);
+        after[to.clone()].iter().for_each(|print| *more.entry(*print).or_default() -= 1);
+        let differ = |prints: &[Print], range: Range<usize>| -> Vec<usize> {
+            range.filter(|at| prints[*at].is_some() && more.get(&prints[*at]) != Some(&0)).collect()
+        };
+        let (old_ones, new_ones) = (differ(&before, from), differ(&after, to));
+        if !old_ones.is_empty() && !new_ones.is_empty() {
+            old_ones.into_iter().for_each(|at| before[at] = self.meaning(old[at], [was, is]));
+            new_ones.into_iter().for_each(|at| after[at] = self.meaning(new[at], [is, was]));
         }
         (before, after)
     }

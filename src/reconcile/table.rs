@@ -1,6 +1,7 @@
 //! One table: what goes, what comes, and in which order.
 
 use super::{
+    Kernel,
     elements::{Changes, Entry, changes, due, entries_as_said, is_moving},
     normal,
     plan::{Destroyed, Plan, Replaced as Replacement, set_name, set_word},
@@ -60,7 +61,7 @@ fn without_devices(chain: &Chain) -> Chain {
     Chain { hook, ..chain.clone() }
 }
 
-fn set_fate(old: &Set, new: &Set) -> Fate {
+fn set_fate(old: &Set, new: &Set, kernel: Kernel) -> Fate {
     let (a, b) = (normal::set(old), normal::set(new));
     let concat = |set: &Set| set.desc.as_ref().and_then(|desc| desc.concat.clone());
     let fixed = [
@@ -70,15 +71,16 @@ fn set_fate(old: &Set, new: &Set) -> Fate {
         ("policy", a.policy == b.policy),
         ("expressions", a.exprs == b.exprs),
         // A limit can be moved, not lifted.
-        ("size", a.size().is_none() || b.size().is_some()),
+        ("size", a.size() == b.size() || kernel.sizes && (a.size().is_none() || b.size().is_some())),
+        ("timeout", kernel.timeouts || (a.timeout, a.gc_interval) == (b.timeout, b.gc_interval)),
     ];
     fate(a == b, &fixed)
 }
 
 /// The same, with what is in it: elements that are fixed once a rule uses them come with a new set, and so do those for which the
 /// old one has no room.
-fn filled_fate(old: &FilledSet, new: &FilledSet) -> Fate {
-    match set_fate(&old.set, &new.set) {
+fn filled_fate(old: &FilledSet, new: &FilledSet, kernel: Kernel) -> Fate {
+    match set_fate(&old.set, &new.set, kernel) {
         Stays | InPlace if new.set.flags().contains(SetFlags::CONSTANT) && !changes(old, new, &|_| true).is_empty() => {
             Replaced("elements")
         }
@@ -177,7 +179,7 @@ fn sort<'a, 'r, K: Ord, T>(
 /// Writes what turns one version of a table into another.
 pub(super) fn reconcile<'r>(old: &View<'r>, new: &View<'r>, plan: &mut Plan) {
     let chains = sort(&old.chains, &new.chains, chain_fate);
-    let sets = sort(&old.sets, &new.sets, filled_fate);
+    let sets = sort(&old.sets, &new.sets, |old, new| filled_fate(old, new, plan.kernel));
     let objects = sort(&old.objects, &new.objects, object_fate);
     let flowtables = sort(&old.flowtables, &new.flowtables, flowtable_fate);
     let mut gone: HashSet<Reference<'_>> = chains.gone.iter().map(|chain| Reference::Chain(&chain.name)).collect();
@@ -356,7 +358,7 @@ fn add_rules(plan: &mut Plan, old: &View<'_>, new: &View<'_>, edits: &Edits<'_>)
 }
 
 fn remove_elements(plan: &mut Plan, set: &Set, changes: &Changes<'_>) {
-    let anew = changes.refreshed.iter().filter(|(old, new)| !plan.restarts || new.restarted(old, set).is_none());
+    let anew = changes.refreshed.iter().filter(|(old, new)| !plan.kernel.restarts || new.restarted(old, set).is_none());
     let lost: Vec<_> = changes.gone.iter().chain(anew.map(|(old, _)| old)).collect();
     for entry in lost {
         plan.loses_element(set, entry.element);
@@ -381,7 +383,7 @@ fn add_elements(plan: &mut Plan, set: &Set, changes: &Changes<'_>) {
     let batch = &mut plan.batch;
     let (mut restarted, mut anew) = (Vec::new(), Vec::new());
     for (old, new) in &changes.refreshed {
-        match new.restarted(old, set).filter(|_| plan.restarts) {
+        match new.restarted(old, set).filter(|_| plan.kernel.restarts) {
             Some(element) => restarted.push((element, new.whole().1)),
             None => anew.push((old.held(), new.explicit(set))),
         }
@@ -436,7 +438,7 @@ impl<'r> Reading<'r> {
         // Rules may make it dynamic, which it need not say; and it need not be for what is desired.
         let with = |flags| Set { flags: Some(flags), ..set.clone() };
         let others = [with(set.flags() | SetFlags::EVAL), with(set.flags() - SetFlags::EVAL)];
-        let goes = |desired: &Set| others.iter().all(|set| matches!(set_fate(set, desired), Replaced(_)));
+        let goes = |desired: &Set| others.iter().all(|set| matches!(set_fate(set, desired, Kernel::ANY), Replaced(_)));
         let Some(desired) = desired.filter(|desired| !goes(&desired.set)) else {
             return Wanted::Nothing;
         };

@@ -235,3 +235,81 @@ fn rules_that_differ_are_never_taken_for_the_same() {
         }
     });
 }
+
+/// Chains of a single rule have no name in the kernel, and one that it made up in JSON.
+#[test]
+fn unnamed_chains_are_the_same_under_the_name_that_json_says() {
+    testing::in_namespace(|| {
+        let Some(nft) = nfts().last() else { return testing::skip("nft is not installed") };
+        let mut client = Client::open().unwrap();
+        let text = text(
+            "inet",
+            "tcp dport 22 jump { ip saddr 10.0.0.1 accept; counter drop; }\n udp dport 53 goto { accept; }",
+        );
+        let held = loaded(&mut client, &nft, &text);
+        let document: Ruleset = serde_json::from_str(&serde_json::to_string(&held).unwrap()).unwrap();
+        let plan = client.plan(&document).unwrap();
+        assert!(plan.is_empty(), "{plan}");
+        client.apply(Batch::new().flush_ruleset(None)).unwrap();
+        client.reconcile(&document).unwrap();
+        let plan = client.plan(&document).unwrap();
+        assert!(plan.is_empty(), "{plan}");
+        assert!(diff(&client.ruleset().unwrap(), &held).is_empty());
+    });
+}
+
+/// nft's JSON before 1.1 does not tell the devices of a chain.
+#[test]
+fn a_chain_keeps_its_devices_if_none_are_said() {
+    testing::in_namespace(|| {
+        let Some(nft) = nfts().next() else { return testing::skip("nft is not installed") };
+        let mut client = Client::open().unwrap();
+        let held = loaded(&mut client, &nft, &text("netdev", "counter packets 12 bytes 720"));
+        let listed = serde_json::to_string(&held).unwrap().replace("\"dev\":\"lo\",", "");
+        let silent: Ruleset = serde_json::from_str(&listed).unwrap();
+        assert_eq!((silent.chains.len(), silent.chains.iter().map(|chain| chain.devices().len()).sum()), (2, 0usize));
+        assert!(client.plan(&silent).unwrap().is_empty());
+        // Another policy is set in place.
+        let drops: Ruleset =
+            serde_json::from_str(&listed.replace("\"policy\":\"accept\"", "\"policy\":\"drop\"")).unwrap();
+        let plan = client.reconcile(&drops).unwrap();
+        assert!(plan.to_string().starts_with("~ chain netdev t c") && plan.destroys().is_empty(), "{plan}");
+        assert!(client.plan(&drops).unwrap().is_empty());
+        let devices = client.ruleset().unwrap().chains.iter().map(|chain| chain.devices().len()).sum::<usize>();
+        assert_eq!(devices, 1);
+    });
+}
+
+/// Extensions of iptables are opaque: a snapshot of them is a desired state all the same.
+#[test]
+fn what_iptables_nft_has_written_plans_nothing() {
+    testing::in_namespace(|| {
+        let Some(iptables) = testing::program("iptables-nft") else {
+            return testing::skip("iptables-nft is not installed");
+        };
+        let rules = [
+            "-A INPUT -p tcp --dport 137:139 -m comment --comment one -j DROP",
+            "-A INPUT -m state --state ESTABLISHED,RELATED -j ACCEPT",
+            "-A INPUT -p tcp -m multiport --dports 22,80 -m limit --limit 5/min -j LOG --log-prefix x",
+            "-A INPUT -i lo -p icmp --icmp-type echo-request -j REJECT --reject-with icmp-host-prohibited",
+            "-N own",
+            "-A FORWARD -s 10.0.0.0/8 ! -d 10.0.0.1 -o docker0 -j own",
+            "-t nat -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE",
+            "-t mangle -A PREROUTING -p tcp --syn -j MARK --set-mark 7",
+        ];
+        for rule in rules {
+            let done = Command::new(&iptables).args(rule.split(' ')).output().unwrap();
+            assert!(done.status.success(), "{rule}: {}", String::from_utf8_lossy(&done.stderr));
+        }
+        let mut client = Client::open().unwrap();
+        client.allow_iptables(true);
+        let held = client.ruleset().unwrap();
+        assert!(held.rules.len() >= 7);
+        assert!(client.plan(&held).unwrap().is_empty());
+        // One rule less: it alone is made again.
+        let last = held.rules.iter().rfind(|rule| rule.table == *"mangle").unwrap();
+        client.apply(Batch::new().delete(last)).unwrap();
+        assert_eq!(client.reconcile(&held).unwrap().len(), 1);
+        assert_same(&client.ruleset().unwrap(), &held, "what a plan made of it");
+    });
+}
