@@ -12,9 +12,11 @@ const NEWSET: u8 = 9;
 const SET_FLAGS: u16 = 3;
 
 impl Batch {
-    /// Makes the sets dynamic that a rule changes and that are declared in this batch: as nft does, whether it is said or not.
+    /// Makes the sets dynamic that a rule changes and that are declared in this batch: as nft does,
+    /// whether it is said or not.
     ///
-    /// A map that declares no size needs no flag, and nft gives it none; with a size the kernel would refuse the rule.
+    /// A map that declares no size needs no flag, and nft gives it none; with a size the kernel
+    /// would refuse the rule.
     pub(crate) fn declare_dynamic(&mut self, rule: &Rule) {
         for expr in rule.exprs() {
             let Expr::Dynset(dynset) = expr else { continue };
@@ -29,7 +31,8 @@ impl Batch {
         }
     }
 
-    /// Where the flags of a set of this batch are that has to be dynamic and is not, and what they have to be.
+    /// Where the flags of a set of this batch are that has to be dynamic and is not, and what they
+    /// have to be.
     fn flags_of(&self, rule: &Rule, name: &Name) -> Option<(usize, SetFlags)> {
         let mut start = 0;
         for message in message::messages(&self.out).flatten() {

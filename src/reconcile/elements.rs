@@ -55,7 +55,8 @@ impl<'r> Entry<'r> {
         Some(Element { flags: Some(ElementFlags::INTERVAL_END), ..Element::new(*key) })
     }
 
-    /// The first and the last key of what is nothing but one value or one range of a field; `None` of anything else.
+    /// The first and the last key of what is nothing but one value or one range of a field; `None`
+    /// of anything else.
     pub(super) fn bounds(&self) -> Option<(Value, Value)> {
         let Element { key: Some(from), data: None, object: None, timeout: None, expr: None, exprs: None, .. } =
             self.element

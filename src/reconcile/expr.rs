@@ -15,9 +15,11 @@ use crate::{
 };
 use std::borrow::Cow;
 
-/// An expression of a rule: what is not said is what the kernel takes for it, and what it does not report is left out.
+/// An expression of a rule: what is not said is what the kernel takes for it, and what it does not
+/// report is left out.
 ///
-/// There is an arm for each expression, also for those of which the kernel reports all that it was sent and nothing else.
+/// There is an arm for each expression, also for those of which the kernel reports all that it was
+/// sent and nothing else.
 pub(super) fn normal<'e>(expr: &'e Expr, view: &View<'_>) -> Cow<'e, Expr> {
     Cow::Owned(match expr {
         Expr::Bitwise(e) => Bitwise { op: e.op.or(Some(BitwiseOp::MaskXor)), ..(**e).clone() }.into(),
@@ -94,7 +96,8 @@ pub(super) fn normal<'e>(expr: &'e Expr, view: &View<'_>) -> Cow<'e, Expr> {
     })
 }
 
-/// Where the last address or port is: where the first is, if it is not said, and nowhere without a first.
+/// Where the last address or port is: where the first is, if it is not said, and nowhere without a
+/// first.
 fn last(first: Option<Register>, last: Option<Register>) -> Option<Register> {
     last.filter(|_| first.is_some()).or(first)
 }

@@ -26,8 +26,9 @@ use std::time::Duration;
 /// chains, sets and objects), and without names that the kernel made up. Sorted by name, rules by chain; an interval is
 /// a start and an end.
 ///
-/// What the kernel reports of a ruleset has the normal form of what was sent to it. Rules are compared by their registers here; that other
-/// registers may mean the same only [`diff`](super::diff) knows, of which nothing comes for two rulesets that do the same.
+/// What the kernel reports of a ruleset has the normal form of what was sent to it. Rules are
+/// compared by their registers here; that other registers may mean the same only
+/// [`diff`](super::diff) knows, of which nothing comes for two rulesets that do the same.
 ///
 /// ```
 /// use oxitables::{Batch, Family, Table, model::Ruleset, reconcile::normal};
@@ -151,7 +152,8 @@ pub(super) fn set(set: &Set) -> Set {
     let flags = set.flags();
     let own = flags.contains(SetFlags::ANONYMOUS);
     let concat = set.desc.as_ref().and_then(|desc| desc.concat.clone()).filter(|fields| fields.len() > 1);
-    // A set that is filled once is as large as that, whether it says so (nft before 1.1) or not. Where rules may add, the kernel sets a limit by itself.
+    // A set that is filled once is as large as that, whether it says so (nft before 1.1) or not.
+    // Where rules may add, the kernel sets a limit by itself.
     let default = flags.contains(SetFlags::EVAL).then_some(DYNAMIC_SIZE);
     let size = some(set.size()).or(default).filter(|_| !own && !flags.contains(SetFlags::CONSTANT));
     Set {

@@ -157,12 +157,14 @@ impl Plan {
         self.due
     }
 
-    /// What does not settle: what this plan makes or changes just as `applied` did, in the words of a plan.
+    /// What does not settle: what this plan makes or changes just as `applied` did, in the words of
+    /// a plan.
     ///
-    /// Ask it of the plan that comes after one that was applied, if nobody else has changed the tables since. What it names the kernel (or
-    /// this version of the crate) does not make as it is desired, and the next plan will say it again: a program that reconciles in a loop
-    /// tells it and waits, instead of trying at once. Elements that are given another life are left out: that is said again when it
-    /// is [due](Self::due).
+    /// Ask it of the plan that comes after one that was applied, if nobody else has changed the
+    /// tables since. What it names the kernel (or this version of the crate) does not make as it is
+    /// desired, and the next plan will say it again: a program that reconciles in a loop tells it
+    /// and waits, instead of trying at once. Elements that are given another life are left out:
+    /// that is said again when it is [due](Self::due).
     ///
     /// ```
     /// use oxitables::{Batch, Family, Table, model::Ruleset, reconcile::diff};

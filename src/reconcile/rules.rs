@@ -39,8 +39,8 @@ impl Printer {
         Some(self.hash(|hasher| hasher.write(&self.ink)))
     }
 
-    /// The print of what a rule means, which rules have in common that are written with other registers; that of its registers, if its
-    /// meaning is not known.
+    /// The print of what a rule means, which rules have in common that are written with other
+    /// registers; that of its registers, if its meaning is not known.
     fn meaning(&mut self, rule: &Rule, views: [&View<'_>; 2]) -> Print {
         match meaning::of(rule, views) {
             Some(meaning) => Some(self.hash(|hasher| meaning.hash(hasher))),
@@ -50,7 +50,8 @@ impl Printer {
 
     /// The prints of two versions of a chain; of the old rules none of one that may not stay.
     ///
-    /// By registers, which is quick. Only rules that there are more or fewer of by their registers are compared by what they mean.
+    /// By registers, which is quick. Only rules that there are more or fewer of by their registers
+    /// are compared by what they mean.
     pub(super) fn both<'r>(
         &mut self,
         (old, was, may_stay): (&[&'r Rule], &View<'r>, &[bool]),

@@ -51,7 +51,8 @@ fn chain_fate(old: &Chain, new: &Chain) -> Fate {
         // Kernels before 6.4 take the removal of a device for that of the chain.
         ("device", new.devices().is_empty() || old.devices().iter().all(|device| new.devices().contains(device))),
     ];
-    // nft's JSON before 1.1 does not tell devices, and a chain that needs some filters nothing without: those that are there stay.
+    // nft's JSON before 1.1 does not tell devices, and a chain that needs some filters nothing
+    // without: those that are there stay.
     let same = if new.devices().is_empty() { without_devices(&a) == without_devices(&b) } else { a == b };
     fate(same, &fixed)
 }

@@ -51,6 +51,9 @@ pub(super) fn key(table: &Table) -> Key<'_> {
     (table.family.into(), &table.name)
 }
 
+/// How the names begin that the kernel gives to chains of a single rule.
+pub(super) const MADE_UP: &[u8] = b"__chain";
+
 /// Whether a set belongs to one rule.
 pub(super) fn is_anonymous(set: &Set) -> bool {
     set.flags().contains(SetFlags::ANONYMOUS)
@@ -128,10 +131,14 @@ impl<'r> View<'r> {
         self.sets.get(name).or_else(|| self.anonymous_sets.get(name)).copied()
     }
 
-    /// How often a chain is named: by rules of other chains with a verdict of their own; a map is as good as many.
+    /// How often a chain is named by verdicts of rules. What it could not be the own chain of
+    /// counts as many: maps, and rules of chains that may be such themselves, which do not nest.
     pub(super) fn uses(&self, chain: &Name) -> usize {
-        let goes = |rule: &&Rule| rule.exprs().iter().filter(|expr| target(expr) == Some(chain)).count();
-        let rules: usize = self.all_rules().map(|rule| goes(&rule)).sum();
+        let goes = |rule: &Rule| {
+            let times = rule.exprs().iter().filter(|expr| target(expr) == Some(chain)).count();
+            if rule.chain.as_bytes().starts_with(MADE_UP) { 2 * times } else { times }
+        };
+        let rules: usize = self.all_rules().map(goes).sum();
         let mut mapped = 0;
         for set in self.sets.values().chain(self.anonymous_sets.values()) {
             for element in &set.elements {

@@ -1,5 +1,5 @@
-//! What is not said: every expression and every object, with each optional attribute said, left out, and zero, is planned
-//! empty once the kernel has it.
+//! What is not said: every expression and every object, with each optional attribute said, left
+//! out, and zero, is planned empty once the kernel has it.
 
 use crate::bytes::attribute;
 use oxitables::{
@@ -197,7 +197,8 @@ fn attributes(bytes: &[u8]) -> Vec<(u16, &[u8])> {
     all
 }
 
-/// The same with each attribute said or left out, in all combinations; and with one of them zero, or one of those below it another.
+/// The same with each attribute said or left out, in all combinations; and with one of them zero,
+/// or one of those below it another.
 fn variants(bytes: &[u8]) -> Vec<Vec<u8>> {
     const NESTED: u16 = 1 << 15;
     let said = attributes(bytes);

@@ -1,4 +1,5 @@
-//! Sets that rules change and that do not say that they are dynamic: nft makes them so, and its JSON before 1.1 does not tell.
+//! Sets that rules change and that do not say that they are dynamic: nft makes them so, and its
+//! JSON before 1.1 does not tell.
 
 use super::state::{HOUR, host, input, made, settle};
 use crate::nfts::nfts;

@@ -10,7 +10,8 @@ use std::{
     time::Duration,
 };
 
-/// Tables and chains, in an order in which they may be made; each chain translates to a port of its own.
+/// Tables and chains, in an order in which they may be made; each chain translates to a port of its
+/// own.
 const ORDERS: &[&[(&str, &str)]] = &[
     &[("a", "c"), ("b", "c")],
     &[("b", "c"), ("a", "c")],
@@ -113,7 +114,8 @@ fn tables_that_are_made_before_all_chains_do_not_count() {
     });
 }
 
-/// A plan does not make anew what stays, so what comes later is last there: as with nft, it comes first to packets.
+/// A plan does not make anew what stays, so what comes later is last there: as with nft, it comes
+/// first to packets.
 #[test]
 fn what_stays_keeps_its_place() {
     testing::in_namespace(|| {

@@ -8,7 +8,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Rules that versions of nft write in different ways, or list with less than was written: family, and what is in the table.
+/// Rules that versions of nft write in different ways, or list with less than was written: family,
+/// and what is in the table.
 const RULES: &[(&str, &[&str])] = &[
     (
         "inet",
@@ -38,6 +39,7 @@ const RULES: &[(&str, &[&str])] = &[
             "meta l4proto tcp ip saddr 10.0.0.1 tcp dport 22 counter packets 12 bytes 720",
             "meta l4proto tcp iifname \"lo\" tcp dport 22 counter packets 12 bytes 720",
             "meta l4proto tcp reject with tcp reset",
+            "meta mark set 1 meta l4proto icmp icmp type echo-request counter packets 12 bytes 720",
             "ip saddr 10.0.0.1 reject with icmp host-prohibited",
             // Bits, fields beside each other, sets.
             "tcp flags & (fin | syn | rst | psh | ack | urg | ecn | cwr) == syn counter packets 12 bytes 720",
@@ -209,6 +211,9 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
     ("inet", "meta mark set meta mark and 0xff", "meta mark set meta mark or 0xff"),
     ("inet", "meta mark set jhash ip saddr mod 7", "meta mark set jhash ip daddr mod 7"),
     ("inet", "meta mark set numgen inc mod 3", "meta mark set numgen random mod 3"),
+    ("ip", "ip protocol set 6 ip protocol 6 accept", "ip protocol set 6 meta l4proto 6 accept"),
+    ("ip", "meta mark set 1 ip protocol tcp accept", "meta mark set 1 meta l4proto udp accept"),
+    ("inet", "tcp dport set 5 tcp dport 22-23 accept", "tcp dport 22-23 tcp dport set 5 accept"),
     ("ip", "reject with tcp reset", "reject with icmp port-unreachable"),
     ("ip", "ip protocol tcp reject with tcp reset", "ip protocol udp reject"),
     ("inet", "jump sub", "goto sub"),

@@ -10,8 +10,8 @@ pub(super) struct Packet {
     pub base: u32,
     /// The tunnel that the header is in; empty for the packet itself.
     pub tunnel: Rc<[u8]>,
-    /// How often the packet may have been changed by then.
-    pub changes: u32,
+    /// How often the packet may have been written to by then.
+    pub writes: u32,
 }
 
 /// A value that is told by how it is made.
@@ -29,7 +29,8 @@ pub(super) struct Term {
 pub(super) enum Source {
     /// So many bytes after the start of a header.
     Packet(Packet, u32),
-    /// A byte of what tells the protocols of a packet, which nothing changes: [`MetaKey`](crate::expr::MetaKey).
+    /// A byte of what tells the protocols of a packet, which nothing changes:
+    /// [`MetaKey`](crate::expr::MetaKey).
     Protocol(u32, u32),
     /// A byte of any other value.
     Term(Rc<Term>, u32),
@@ -77,7 +78,8 @@ impl Byte {
         Self { source: self.source.filter(|_| keep != 0), keep, flip: (self.flip & mask) ^ xor }
     }
 
-    /// What makes it equal to `n`: which bits of its source have which values; `None` if nothing does.
+    /// What makes it equal to `n`: which bits of its source have which values; `None` if nothing
+    /// does.
     pub fn compared(&self, n: u8) -> Option<(Option<Source>, u8, u8)> {
         let value = n ^ self.flip;
         (value & !self.keep == 0).then(|| (self.source.clone(), self.keep, value))

@@ -1,10 +1,14 @@
 //! What is true of every packet that a rule sees, and what nft leaves out when it lists a rule.
 //!
-//! * In tables of one protocol its own number needs no test, and the first bytes of a header of IP are there once it is known that it is one.
-//! * `ip protocol` of a packet of IPv4 is `meta l4proto`; `meta protocol` and `meta nfproto` say the same in tables of both IP families.
-//! * What follows the header of a transport protocol implies it to nft. So it lists `icmp type` for a rule that does not ask for IPv4 besides
-//!   ICMP, and `tcp dport` in tables of IPv6 for one that asks for `ip6 nexthdr` instead of `meta l4proto`; what it makes of its listing
-//!   is the other form. They differ for packets that are none of their protocol, or have extension headers, and nft shows no difference: so there is none here.
+//! * In tables of one protocol its own number needs no test, and the first bytes of a header of IP
+//!   are there once it is known that it is one.
+//! * `ip protocol` of a packet of IPv4 is `meta l4proto`; `meta protocol` and `meta nfproto` say
+//!   the same in tables of both IP families.
+//! * What follows the header of a transport protocol implies it to nft. So it lists `icmp type` for
+//!   a rule that does not ask for IPv4 besides ICMP, and `tcp dport` in tables of IPv6 for one that
+//!   asks for `ip6 nexthdr` instead of `meta l4proto`; what it makes of its listing is the other
+//!   form. They differ for packets that are none of their protocol, or have extension headers, and
+//!   nft shows no difference: so there is none here.
 
 use super::{Byte, Packet, Source, Test, Tests};
 use crate::{
@@ -39,8 +43,9 @@ fn protocol(key: MetaKey) -> Source {
     Source::Protocol(key.into(), 0)
 }
 
+/// Whether it is a header of the packet itself, as it came.
 fn is_header(packet: &Packet, base: PayloadBase) -> bool {
-    packet.base == u32::from(base) && packet.tunnel.is_empty()
+    packet.base == u32::from(base) && packet.tunnel.is_empty() && packet.writes == 0
 }
 
 impl Source {

@@ -1,12 +1,15 @@
 //! What a rule means, whichever registers it is written with.
 //!
-//! Programs and versions of nft write one rule in several ways: a range as one comparison or as two, next to each other's fields in one
-//! load or in two, tests in another order, a header tested before it is read or not again. Two rules that have the same meaning here do the
-//! same with every packet; a rule that is not understood as a whole has no meaning here, and is compared register by register.
+//! Programs and versions of nft write one rule in several ways: a range as one comparison or as
+//! two, next to each other's fields in one load or in two, tests in another order, a header tested
+//! before it is read or not again. Two rules that have the same meaning here do the same with every
+//! packet; a rule that is not understood as a whole has no meaning here, and is compared register
+//! by register.
 //!
-//! A rule is run with [bytes](bytes::Byte) that say where they come from. What only tests is collected until something acts: the order
-//! of tests does not matter, since each of them only ends the rule. What acts is kept in its order, with what it reads in the place of the
-//! registers. [What nft leaves out](facts) when it lists a rule is left out at last.
+//! A rule is run with [bytes](bytes::Byte) that say where they come from. What only tests is
+//! collected until something acts: the order of tests does not matter, since each of them only ends
+//! the rule. What acts is kept in its order, with what it reads in the place of the registers.
+//! [What nft leaves out](facts) when it lists a rule is left out at last.
 
 mod bytes;
 mod facts;
@@ -46,7 +49,8 @@ pub(super) struct Meaning {
 enum Step {
     /// What has to hold for what follows.
     Tests(Tests),
-    /// An expression that acts, without its registers; what it reads from them; and the set that it uses, if it has an own one.
+    /// An expression that acts, without its registers; what it reads from them; and the set that it
+    /// uses, if it has an own one.
     Acts(Vec<u8>, Vec<Vec<Byte>>, Option<Vec<u8>>),
     /// The chain of its own that the rule goes to.
     Chain(Vec<Meaning>),
@@ -77,8 +81,8 @@ enum Test {
     Among(Vec<Byte>, Vec<u8>, bool),
 }
 
-/// The meaning of a rule; `None` if that is not known. What sets of a name count is asked of both versions of the table, `views`; it is a
-/// rule of the first.
+/// The meaning of a rule; `None` if that is not known. What sets of a name count is asked of both
+/// versions of the table, `views`; it is a rule of the first.
 pub(super) fn of(rule: &Rule, views: [&View<'_>; 2]) -> Option<Meaning> {
     let [view, _] = views;
     let mut run = Run {
@@ -89,6 +93,7 @@ pub(super) fn of(rule: &Rule, views: [&View<'_>; 2]) -> Option<Meaning> {
         steps: Vec::new(),
         tests: Tests::default(),
         changes: 0,
+        writes: 0,
     };
     for expr in rule.exprs() {
         if expr.has_unknown() {
@@ -112,6 +117,8 @@ struct Run<'v, 'r> {
     tests: Tests,
     /// How often something acted that may change what is read.
     changes: u32,
+    /// And how often that may have been bytes of the packet.
+    writes: u32,
 }
 
 /// An expression as bytes.
@@ -184,7 +191,7 @@ impl<'r> Run<'_, 'r> {
 
     fn packet(&mut self, dreg: Register, e: &Payload, tunnel: Rc<[u8]>) -> Option<()> {
         let (base, end) = (u32::from(e.base), e.offset.checked_add(e.len)?);
-        let of = Packet { base, tunnel, changes: self.changes };
+        let of = Packet { base, tunnel, writes: self.writes };
         let there = self.tests.there.entry(of.clone()).or_default();
         *there = end.max(*there);
         self.known.reads(&of, e.offset, e.len);
@@ -212,6 +219,9 @@ impl<'r> Run<'_, 'r> {
 
     /// Puts a value into a register that is told by an expression and what it reads.
     fn load(&mut self, bare: &Expr, reads: Vec<Vec<Byte>>, (dreg, len): (Register, u32)) -> Option<()> {
+        if len as usize > Value::MAX {
+            return None;
+        }
         let source = match bare {
             Expr::Meta(e) => Known::meta(e.key),
             _ => None,
@@ -241,6 +251,8 @@ impl<'r> Run<'_, 'r> {
         let identity = own.map(|set| self.identity(set));
         self.act(&bare, reads, identity);
         self.changes += u32::from(effect == Effect::Changes);
+        let spares = matches!(bare, Expr::Meta(_) | Expr::Ct(_) | Expr::Dynset(_) | Expr::Objref(_) | Expr::Notrack(_));
+        self.writes += u32::from(effect == Effect::Changes && !spares);
         match writes {
             Some((register, len)) => {
                 // Another value each time it is asked for.
@@ -264,7 +276,7 @@ impl<'r> Run<'_, 'r> {
             let inner: Option<Vec<_>> = self.view.rules(&own.name).iter().map(|inner| of(inner, self.views)).collect();
             self.steps.push(Step::Chain(inner?));
         }
-        self.changes += 1;
+        (self.changes, self.writes) = (self.changes + 1, self.writes + 1);
         Some(())
     }
 
@@ -381,7 +393,7 @@ impl<'r> Run<'_, 'r> {
             Some(Register::VERDICT) => {
                 let bare = Lookup { dreg: Some(Register::VERDICT), ..bare() };
                 self.act(&bare.into(), vec![read], Some(identity));
-                self.changes += 1;
+                (self.changes, self.writes) = (self.changes + 1, self.writes + 1);
             }
             None if self.counts(set) => {
                 let own = is_anonymous(&set.set).then_some(identity);
@@ -394,7 +406,7 @@ impl<'r> Run<'_, 'r> {
             }
             Some(_) if self.counts(set) => return None,
             Some(dreg) => {
-                let len = set.set.data_len?;
+                let len = set.set.data_len.filter(|len| *len as usize <= Value::MAX)?;
                 let term = Term { expr: identity, reads: vec![read], changes: self.changes };
                 let source = Source::Term(Rc::new(term), 0);
                 let bytes = (0..len).map(|at| Byte::of(source.at(at))).collect();

@@ -4,8 +4,8 @@ use crate::{
     data::{Name, Register},
     expr::{
         Ct, CtKey, Dup, Dynset, Expr, Exthdr, ExthdrFlags, Fib, FibFlags, FibResult, Fwd, Hash, HashType, Masq, Meta,
-        MetaKey, Nat, Numgen, Objref, Osf, Payload, Queue, Redir, Rt, RtKey, Socket, SocketKey, Tproxy, Tunnel, Xfrm,
-        XfrmKey,
+        MetaKey, Nat, Numgen, Objref, Osf, Payload, Queue, Redir, Rt, RtKey, Socket, SocketKey, Tproxy, Tunnel,
+        TunnelKey, Xfrm, XfrmKey,
     },
     model::FilledSet,
 };
@@ -82,8 +82,6 @@ fn ct_len(key: CtKey) -> Option<u32> {
 
 /// Takes an expression apart; `None` of one that this is not known of. `set` finds sets.
 pub(super) fn of<'r>(expr: &Expr, set: &dyn Fn(&Name) -> Option<&'r FilledSet>) -> Option<Parts> {
-    let key_len = |name: &Name| set(name)?.set.key_len;
-    let at = |register: Option<Register>| register.map(|_| R1);
     Some(match expr {
         Expr::Counter(_) | Expr::Limit(_) | Expr::Quota(_) | Expr::Last(_) | Expr::Connlimit(_) | Expr::Log(_) => {
             act(Effect::Counts, expr.clone(), [])
@@ -94,72 +92,60 @@ pub(super) fn of<'r>(expr: &Expr, set: &dyn Fn(&Name) -> Option<&'r FilledSet>) 
         | Expr::Reject(_)
         | Expr::XtMatch(_)
         | Expr::XtTarget(_) => act(Effect::Changes, expr.clone(), []),
-        Expr::Meta(e) if e.key == MetaKey::Prandom => {
-            Parts { effect: Effect::Counts, ..load(Meta { dreg: Some(R1), ..e.clone() }, e.dreg?, 4) }
-        }
         Expr::Meta(e) if e.sreg.is_some() => {
             act(Effect::Changes, Meta { sreg: Some(R1), ..e.clone() }, [(e.sreg, meta_len(e.key)?)])
         }
-        Expr::Meta(e) => load(Meta { dreg: Some(R1), ..e.clone() }, e.dreg?, meta_len(e.key)?),
         Expr::Ct(e) if e.sreg.is_some() => {
             act(Effect::Changes, Ct { sreg: Some(R1), ..e.clone() }, [(e.sreg, ct_len(e.key)?)])
         }
-        Expr::Ct(e) => load(Ct { dreg: Some(R1), ..e.clone() }, e.dreg?, ct_len(e.key)?),
-        Expr::Exthdr(e) => match e.dreg {
-            Some(dreg) => {
-                let present = e.flags.unwrap_or_default().contains(ExthdrFlags::PRESENT);
-                load(Exthdr { dreg: Some(R1), ..e.clone() }, dreg, if present { 1 } else { e.len? })
-            }
-            None => {
-                act(Effect::Changes, Exthdr { sreg: at(e.sreg), ..e.clone() }, [(e.sreg, e.len.unwrap_or_default())])
-            }
-        },
-        Expr::Fib(e) => {
-            let name = e.result == FibResult::Oifname && !e.flags.contains(FibFlags::PRESENT);
-            let len = if name {
-                16
-            } else if e.flags.contains(FibFlags::PRESENT) {
-                1
-            } else {
-                4
-            };
-            load(Fib { dreg: R1, ..e.clone() }, e.dreg, len)
-        }
-        Expr::Rt(e) => {
-            let len = match e.key {
-                RtKey::Nexthop6 => 16,
-                RtKey::TcpMss => 2,
-                RtKey::Xfrm => 1,
-                RtKey::ClassId | RtKey::Nexthop4 => 4,
-                RtKey::Unknown(_) => return None,
-            };
-            load(Rt { dreg: R1, ..e.clone() }, e.dreg, len)
-        }
-        Expr::Socket(e) => {
-            let len = match e.key {
-                SocketKey::Transparent | SocketKey::Wildcard => 1,
-                SocketKey::Mark => 4,
-                SocketKey::CgroupV2 => 8,
-                SocketKey::Unknown(_) => return None,
-            };
-            load(Socket { dreg: R1, ..e.clone() }, e.dreg, len)
-        }
-        Expr::Osf(e) => load(Osf { dreg: R1, ..e.clone() }, e.dreg, 16),
-        Expr::Tunnel(e) => {
-            load(Tunnel { dreg: R1, ..e.clone() }, e.dreg, if e.key == crate::expr::TunnelKey::Path { 1 } else { 4 })
-        }
-        Expr::Xfrm(e) => {
-            let long = matches!(e.key, XfrmKey::DaddrIp6 | XfrmKey::SaddrIp6);
-            load(Xfrm { dreg: R1, ..e.clone() }, e.dreg, if long { 16 } else { 4 })
-        }
-        Expr::Numgen(e) => Parts { effect: Effect::Counts, ..load(Numgen { dreg: R1, ..e.clone() }, e.dreg, 4) },
-        Expr::Hash(e) => {
-            let source = e.sreg.filter(|_| e.kind != Some(HashType::Symmetric));
-            let reads =
-                source.map(|register| Some((register, e.len?))).map_or(Some(Vec::new()), |one| Some(vec![one?]))?;
-            Parts { reads, ..load(Hash { sreg: at(e.sreg), dreg: R1, ..e.clone() }, e.dreg, 4) }
+        Expr::Exthdr(e) if e.dreg.is_none() => {
+            act(Effect::Changes, Exthdr { sreg: at(e.sreg), ..e.clone() }, [(e.sreg, e.len.unwrap_or_default())])
         }
         Expr::Payload(e) => act(Effect::Changes, Payload { sreg: Some(R1), ..e.clone() }, [(e.sreg, e.len)]),
+        Expr::Queue(e) => act(Effect::Changes, Queue { sreg: at(e.sreg), ..e.clone() }, [(e.sreg, 2)]),
+        Expr::Objref(e) => {
+            let len = e.set.as_ref().map_or(Some(0), |name| set(name)?.set.key_len)?;
+            act(Effect::Changes, Objref { sreg: at(e.sreg), ..e.clone() }, [(e.sreg, len)])
+        }
+        Expr::Dynset(e) => {
+            let of = &set(&e.set)?.set;
+            let len = e.data.map_or(Some(0), |_| of.data_len)?;
+            let bare = Dynset { key: R1, data: at(e.data), ..(**e).clone() };
+            act(Effect::Changes, bare, [(Some(e.key), of.key_len?), (e.data, len)])
+        }
+        Expr::Nat(_) | Expr::Masq(_) | Expr::Redir(_) | Expr::Tproxy(_) | Expr::Dup(_) | Expr::Fwd(_) => {
+            return divert(expr);
+        }
+        Expr::Ct(_)
+        | Expr::Exthdr(_)
+        | Expr::Fib(_)
+        | Expr::Hash(_)
+        | Expr::Meta(_)
+        | Expr::Numgen(_)
+        | Expr::Osf(_)
+        | Expr::Rt(_)
+        | Expr::Socket(_)
+        | Expr::Tunnel(_)
+        | Expr::Xfrm(_) => return loads(expr),
+        // What is done with registers themselves, and what is not known.
+        Expr::Bitwise(_)
+        | Expr::Byteorder(_)
+        | Expr::Cmp(_)
+        | Expr::Immediate(_)
+        | Expr::Inner(_)
+        | Expr::Lookup(_)
+        | Expr::Range(_)
+        | Expr::Unknown(_) => return None,
+    })
+}
+
+fn at(register: Option<Register>) -> Option<Register> {
+    register.map(|_| R1)
+}
+
+/// Packets that go elsewhere.
+fn divert(expr: &Expr) -> Option<Parts> {
+    Some(match expr {
         Expr::Nat(e) => {
             let len = address(e.family)?;
             let bare = Nat {
@@ -185,8 +171,7 @@ pub(super) fn of<'r>(expr: &Expr, set: &dyn Fn(&Name) -> Option<&'r FilledSet>) 
             let bare = Tproxy { address: at(e.address), port: at(e.port), ..e.clone() };
             act(Effect::Changes, bare, [(e.address, len), (e.port, 2)])
         }
-        // Whether an address is of four or sixteen bytes is the family of the table's affair: the first four tell both apart
-        // from other registers only where all sixteen are known.
+        // How long the address is, is a matter of the table's family.
         Expr::Dup(e) if e.address.is_some() => return None,
         Expr::Dup(e) => act(Effect::Changes, Dup { device: at(e.device), ..e.clone() }, [(e.device, 4)]),
         Expr::Fwd(e) => {
@@ -194,24 +179,62 @@ pub(super) fn of<'r>(expr: &Expr, set: &dyn Fn(&Name) -> Option<&'r FilledSet>) 
             let bare = Fwd { device: R1, address: at(e.address), ..e.clone() };
             act(Effect::Changes, bare, [(Some(e.device), 4), (e.address, len)])
         }
-        Expr::Queue(e) => act(Effect::Changes, Queue { sreg: at(e.sreg), ..e.clone() }, [(e.sreg, 2)]),
-        Expr::Objref(e) => {
-            let len = e.set.as_ref().map_or(Some(0), key_len)?;
-            act(Effect::Changes, Objref { sreg: at(e.sreg), ..e.clone() }, [(e.sreg, len)])
+        _ => return None,
+    })
+}
+
+/// What only puts a value into a register.
+fn loads(expr: &Expr) -> Option<Parts> {
+    Some(match expr {
+        Expr::Meta(e) => {
+            let load = load(Meta { dreg: Some(R1), ..e.clone() }, e.dreg?, meta_len(e.key)?);
+            // Another value each time.
+            let effect = if e.key == MetaKey::Prandom { Effect::Counts } else { load.effect };
+            Parts { effect, ..load }
         }
-        Expr::Dynset(e) => {
-            let of = &set(&e.set)?.set;
-            let len = e.data.map_or(Some(0), |_| of.data_len)?;
-            let bare = Dynset { key: R1, data: at(e.data), ..(**e).clone() };
-            act(Effect::Changes, bare, [(Some(e.key), of.key_len?), (e.data, len)])
+        Expr::Ct(e) => load(Ct { dreg: Some(R1), ..e.clone() }, e.dreg?, ct_len(e.key)?),
+        Expr::Exthdr(e) => {
+            let present = e.flags.unwrap_or_default().contains(ExthdrFlags::PRESENT);
+            load(Exthdr { dreg: Some(R1), ..e.clone() }, e.dreg?, if present { 1 } else { e.len? })
         }
-        Expr::Bitwise(_)
-        | Expr::Byteorder(_)
-        | Expr::Cmp(_)
-        | Expr::Immediate(_)
-        | Expr::Inner(_)
-        | Expr::Lookup(_)
-        | Expr::Range(_)
-        | Expr::Unknown(_) => return None,
+        Expr::Fib(e) => {
+            let name = e.result == FibResult::Oifname && !e.flags.contains(FibFlags::PRESENT);
+            let len = if name { 16 } else { 4 };
+            load(Fib { dreg: R1, ..e.clone() }, e.dreg, len)
+        }
+        Expr::Rt(e) => {
+            let len = match e.key {
+                RtKey::Nexthop6 => 16,
+                RtKey::TcpMss => 2,
+                RtKey::Xfrm => 1,
+                RtKey::ClassId | RtKey::Nexthop4 => 4,
+                RtKey::Unknown(_) => return None,
+            };
+            load(Rt { dreg: R1, ..e.clone() }, e.dreg, len)
+        }
+        Expr::Socket(e) => {
+            let len = match e.key {
+                SocketKey::Transparent | SocketKey::Wildcard => 1,
+                SocketKey::Mark => 4,
+                SocketKey::CgroupV2 => 8,
+                SocketKey::Unknown(_) => return None,
+            };
+            load(Socket { dreg: R1, ..e.clone() }, e.dreg, len)
+        }
+        Expr::Osf(e) => load(Osf { dreg: R1, ..e.clone() }, e.dreg, 16),
+        Expr::Tunnel(e) => load(Tunnel { dreg: R1, ..e.clone() }, e.dreg, if e.key == TunnelKey::Path { 1 } else { 4 }),
+        Expr::Xfrm(e) => {
+            let long = matches!(e.key, XfrmKey::DaddrIp6 | XfrmKey::SaddrIp6);
+            load(Xfrm { dreg: R1, ..e.clone() }, e.dreg, if long { 16 } else { 4 })
+        }
+        Expr::Numgen(e) => Parts { effect: Effect::Counts, ..load(Numgen { dreg: R1, ..e.clone() }, e.dreg, 4) },
+        Expr::Hash(e) => {
+            let reads = match e.kind {
+                Some(HashType::Symmetric) => Vec::new(),
+                _ => vec![(e.sreg?, e.len?)],
+            };
+            Parts { reads, ..load(Hash { sreg: at(e.sreg), dreg: R1, ..e.clone() }, e.dreg, 4) }
+        }
+        _ => return None,
     })
 }

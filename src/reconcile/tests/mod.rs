@@ -332,6 +332,22 @@ fn what_a_kernel_ignores_is_made_anew_there() {
     assert_eq!(replaced(Kernel { sizes: true, ..old }, 10, 60), [""; 0]);
 }
 
+/// Names that the kernel makes up are names like others where they cannot be those of chains of a
+/// single rule.
+#[test]
+fn chains_that_lead_to_each_other_are_no_chains_of_a_rule() {
+    let jump = |to: &Chain| Rule::new().jump(to);
+    let desired = made(|batch| {
+        let [one, two, many] = ["__chain1", "__chain2", "__chain3"].map(|name| host().chain(name));
+        batch.add(input()).add(&one).add(&two).add(&many);
+        batch.add(one.rule(jump(&two))).add(two.rule(jump(&one)));
+        batch.add(input().rule(jump(&many))).add(input().rule(jump(&many)));
+    });
+    let plan = diff(&made(|_| ()), &desired).to_string();
+    assert_eq!(plan.lines().filter(|line| line.starts_with("+ chain inet host __chain")).count(), 3, "{plan}");
+    assert!(diff(&desired, &desired).is_empty());
+}
+
 #[test]
 fn a_plan_tells_what_the_one_before_did_in_vain() {
     let with = |ports: &[u16]| {
