@@ -194,7 +194,7 @@ impl Set {
                 // The kernel asks for an id even where the name is all that counts.
                 let id = self.id.unwrap_or_else(|| batch.new_id());
                 batch.message(9, new_flags(verb), self.family, |out| {
-                    Set { id: Some(id), ..self.clone() }.encode_attrs(out);
+                    Set { id: Some(id), flags: Some(self.flags()), ..self.clone() }.encode_attrs(out);
                 });
             }
         }
@@ -288,6 +288,7 @@ impl Rule {
                         Place::Back | Place::Front => {}
                     }
                 });
+                batch.declare_dynamic(self);
             }
         }
     }

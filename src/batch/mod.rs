@@ -4,6 +4,7 @@
 
 mod cut;
 mod describe;
+mod dynamic;
 mod elements;
 mod graph;
 mod item;
@@ -56,6 +57,8 @@ pub struct Batch {
     ids: u32,
     /// Chains that rules brought along.
     made: HashSet<(Family, Name, Name)>,
+    /// Sets that rules of this batch change, wherever they are declared.
+    dynamic: HashSet<(Family, Name, Name)>,
     expected: Option<Generation>,
     assumptions: Vec<Assumption>,
     /// Tables with the names and families of those of iptables-nft, and the first operation on each.
@@ -206,6 +209,7 @@ impl Batch {
             flushed: Vec::new(),
             refused: Vec::new(),
             made: HashSet::new(),
+            dynamic: HashSet::new(),
         }
     }
 
@@ -438,6 +442,7 @@ impl Batch {
             other.assumptions.into_iter().map(|known| Assumption { operation: known.operation + operations, ..known }),
         );
         self.made.extend(other.made);
+        self.dynamic.extend(other.dynamic);
     }
 
     pub(crate) fn cut_sets(&self) -> &[(Family, Name, Name)] {

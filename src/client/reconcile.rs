@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Result},
     model::{Chain, FilledSet, Rule, Ruleset, Set, Table},
     proto::Feature,
-    reconcile::{Plan, Reading, Wanted, diff, diff_on},
+    reconcile::{Kernel, Plan, Reading, Wanted, diff, diff_on, dynamic},
 };
 
 /// Up to how many keys are asked for one by one, which takes the kernel about ten times as long for each as to list it.
@@ -37,6 +37,7 @@ impl Client {
     /// [`Error::Interrupted`](crate::Error::Interrupted) if the ruleset kept changing; [`Error::Malformed`](crate::Error::Malformed) if something does not decode;
     /// [`Error::Request`](crate::Error::Request) without privilege.
     pub fn plan(&mut self, desired: &Ruleset) -> Result<Plan> {
+        let desired = &*dynamic(desired);
         let reading = Reading::new(desired);
         let wanted = |set: &Set| reading.of(set);
         let present = match self.consistent(QUICK, |nft, present| nft.read(&desired.tables, &wanted, present)) {
@@ -45,10 +46,16 @@ impl Client {
         };
         let plan = diff(&present, desired);
         // Asked only if it counts: that takes longer than to plan again.
-        match plan.refreshes() && self.capabilities()?.has(Feature::TimeoutUpdate) {
-            true => Ok(diff_on(&present, desired, true)),
-            false => Ok(plan),
+        if !plan.refreshes() && !plan.changes_sets() {
+            return Ok(plan);
         }
+        let known = self.capabilities()?;
+        let kernel = Kernel {
+            restarts: known.has(Feature::TimeoutUpdate),
+            sizes: known.has(Feature::SetSize),
+            timeouts: known.has(Feature::SetTimeout),
+        };
+        Ok(if kernel == Kernel::ANY { plan } else { diff_on(&present, desired, kernel) })
     }
 
     /// Plans and applies, again if somebody else was faster, up to 16 times; and again if a plan only made room for the next

@@ -46,10 +46,16 @@ features! {
     Owner = "tables with an owner" since "5.12",
     /// Elements for every key that has no other ([`SetRef::catch_all`](crate::SetRef::catch_all)).
     CatchAll = "catch-all elements" since "5.13",
+    /// Another timeout for a set that is there; older kernels take it and ignore it. Told by the
+    /// release.
+    SetTimeout = "another timeout for a set" since "6.1",
     /// Looking into tunnels ([`Inner`](crate::expr::Inner)).
     Inner = "matches inside of tunnels" since "6.2",
     /// [`Batch::destroy`](crate::Batch::destroy).
     Destroy = "destroy" since "6.3",
+    /// Another size for a set that is there; older kernels take it and ignore it. Told by the
+    /// release.
+    SetSize = "another size for a set" since "6.5",
     /// Owned tables that stay ([`TableFlags::PERSIST`](crate::model::TableFlags::PERSIST)).
     Persist = "owned tables that persist" since "6.9",
     /// Acknowledging the end of a batch, which is the proof of a commit.
@@ -192,6 +198,8 @@ impl Probe {
                 // The refusal may have been brought to older kernels without the rest, and to believe in a restart that does not
                 // happen would lose elements: both have to say so.
                 Feature::TimeoutUpdate => !(refused && is_at_least(release, (6, 12))),
+                Feature::SetTimeout => !is_at_least(release, (6, 1)),
+                Feature::SetSize => !is_at_least(release, (6, 5)),
                 _ => refused,
             }
         };

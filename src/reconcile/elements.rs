@@ -55,6 +55,23 @@ impl<'r> Entry<'r> {
         Some(Element { flags: Some(ElementFlags::INTERVAL_END), ..Element::new(*key) })
     }
 
+    /// The first and the last key of what is nothing but one value or one range of a field; `None`
+    /// of anything else.
+    pub(super) fn bounds(&self) -> Option<(Value, Value)> {
+        let Element { key: Some(from), data: None, object: None, timeout: None, expr: None, exprs: None, .. } =
+            self.element
+        else {
+            return None;
+        };
+        let to = match (self.end, self.tree) {
+            (Some(end), true) => end.before()?,
+            (None, true) => Value::new(&vec![0xff; from.len()])?,
+            (None, false) => *from,
+            (Some(_), false) => return None,
+        };
+        Some((*from, to))
+    }
+
     /// What is written to make it, with `element` as its start.
     pub(super) fn written(&self, element: Element) -> impl Iterator<Item = Element> + use<> {
         [element].into_iter().chain(self.end_element())

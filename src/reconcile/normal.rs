@@ -5,15 +5,16 @@
 
 use super::{
     elements::entries,
-    expr::{fresh_quota, full_limit, rename_chain, rename_set, stateless_all},
+    expr::{fresh_quota, full_limit, rename_chain, rename_set, stateless_all, synproxy},
     view::View,
 };
 use crate::{
     data::{ChainType, Data, DataType, Name, Policy},
     expr::{Connlimit, Counter, Expr},
     model::{
-        Chain, ChainFlags, ChainHook, Device, Element, FilledSet, Flowtable, Generation, Object, ObjectData, Rule,
-        Ruleset, Set, SetDesc, SetFlags, SetPolicy, Table, TableFlags,
+        Chain, ChainFlags, ChainHook, CtExpectation, CtHelper, CtTimeout, Device, Element, FilledSet, Flowtable,
+        Generation, Object, ObjectData, Rule, Ruleset, Set, SetDesc, SetFlags, SetPolicy, Table, TableFlags, TunnelIp,
+        TunnelIp6, TunnelTemplate,
     },
 };
 use std::time::Duration;
@@ -25,7 +26,9 @@ use std::time::Duration;
 /// chains, sets and objects), and without names that the kernel made up. Sorted by name, rules by chain; an interval is
 /// a start and an end.
 ///
-/// What the kernel reports of a ruleset has the normal form of what was sent to it.
+/// What the kernel reports of a ruleset has the normal form of what was sent to it. Rules are
+/// compared by their registers here; that other registers may mean the same only
+/// [`diff`](super::diff) knows, of which nothing comes for two rulesets that do the same.
 ///
 /// ```
 /// use oxitables::{Batch, Family, Table, model::Ruleset, reconcile::normal};
@@ -149,9 +152,10 @@ pub(super) fn set(set: &Set) -> Set {
     let flags = set.flags();
     let own = flags.contains(SetFlags::ANONYMOUS);
     let concat = set.desc.as_ref().and_then(|desc| desc.concat.clone()).filter(|fields| fields.len() > 1);
-    // A set that is filled once is as large as that. Where rules may add, the kernel sets a limit by itself.
+    // A set that is filled once is as large as that, whether it says so (nft before 1.1) or not.
+    // Where rules may add, the kernel sets a limit by itself.
     let default = flags.contains(SetFlags::EVAL).then_some(DYNAMIC_SIZE);
-    let size = some(set.size()).or(default).filter(|_| !own);
+    let size = some(set.size()).or(default).filter(|_| !own && !flags.contains(SetFlags::CONSTANT));
     Set {
         flags: Some(flags - SetFlags::EXPR),
         key_type: set.key_type,
@@ -212,14 +216,44 @@ pub(super) fn lifetime(element: &Element, of: &Set) -> Option<Duration> {
 
 /// An object without numbers, counts and comment.
 pub(super) fn object(object: &Object) -> Object {
+    let family = Some(u8::from(object.family).into());
     let data = object.data.as_ref().map(|data| match data {
         ObjectData::Counter(_) => Counter::new().into(),
         ObjectData::Quota(e) => fresh_quota(e).into(),
         ObjectData::Limit(e) => full_limit(e).into(),
         ObjectData::Connlimit(e) => Connlimit { flags: some(e.flags), ..e.clone() }.into(),
-        data => data.clone(),
+        ObjectData::Synproxy(e) => synproxy(e).into(),
+        ObjectData::Tunnel(e) => tunnel(e).into(),
+        // Of the family of the table, if none is said.
+        ObjectData::CtHelper(e) => CtHelper { l3proto: e.l3proto.or(family), ..e.clone() }.into(),
+        ObjectData::CtTimeout(e) => CtTimeout { l3proto: e.l3proto.or(family), ..e.clone() }.into(),
+        ObjectData::CtExpectation(e) => CtExpectation { l3proto: e.l3proto.or(family), ..e.clone() }.into(),
+        // All of it is said, and all of it is reported.
+        ObjectData::Secmark(_) | ObjectData::Unknown(_) => data.clone(),
     });
     Object { kind: object.kind, data, ..Object::required(object.family, object.table.clone(), object.name.clone()) }
+}
+
+/// A tunnel with everything said.
+fn tunnel(e: &TunnelTemplate) -> TunnelTemplate {
+    const DEFAULT_TTL: u8 = u8::MAX;
+    let ip = e.ip.clone().map(|ip| TunnelIp { source: ip.source.filter(|source| !source.is_unspecified()), ..ip });
+    let ip6 = e.ip6.clone().map(|ip| TunnelIp6 {
+        source: ip.source.filter(|source| !source.is_unspecified()),
+        flow_label: some(ip.flow_label),
+        ..ip
+    });
+    TunnelTemplate {
+        ip,
+        ip6,
+        sport: some(e.sport),
+        dport: some(e.dport),
+        flags: some(e.flags),
+        tos: some(e.tos),
+        ttl: e.ttl.or(Some(DEFAULT_TTL)),
+        options: e.options.clone().filter(|options| !options.0.is_empty()),
+        ..e.clone()
+    }
 }
 
 /// A flowtable without numbers.

@@ -11,9 +11,10 @@ use crate::{
     batch::Verb,
     data::{Family, Name},
     expr::{Counter, Expr, Quota},
-    model::{Element, FilledSet, Generation, Object, ObjectData, Rule, Ruleset, Set, SetFlags},
+    model::{Element, FilledSet, Generation, Kind, Object, ObjectData, Rule, Ruleset, Set, SetFlags},
+    wire::message::Message,
 };
-use std::{fmt, ops::Deref, time::Duration};
+use std::{collections::HashSet, fmt, ops::Deref, time::Duration};
 
 /// What turns what is there into what is desired: a [`Batch`] that is bound to the generation it was made on.
 ///
@@ -36,8 +37,8 @@ pub struct Plan {
     pub(super) destroyed: Vec<Destroyed>,
     pub(super) replaced: Vec<Replaced>,
     pub(super) due: Option<Duration>,
-    /// The kernel gives elements another life where they are.
-    pub(super) restarts: bool,
+    /// What the kernel changes in place.
+    pub(super) kernel: super::Kernel,
 }
 
 /// Something that the kernel cannot change in place: a [`Plan`] removes it and makes it again, with what names it.
@@ -104,6 +105,15 @@ pub(super) fn set_name(set: &Set) -> String {
     format!("{} {} {} {}", set_word(set), set.family, set.table, set.name)
 }
 
+/// A line of a plan without the numbers of rules, which are others each time.
+fn without_numbers(line: &str) -> String {
+    let words: Vec<&str> = line.split(' ').collect();
+    let place = |at: usize| matches!(words.get(at), Some(&("handle" | "position")));
+    // `+ rule FAMILY TABLE CHAIN handle N`.
+    let numbered = words.get(1) == Some(&"rule") && place(5);
+    if numbered { [&words[..5], words.get(7..).unwrap_or_default()].concat().join(" ") } else { line.to_owned() }
+}
+
 /// Something of a table.
 type Named<'a> = (Family, &'a Name, &'a Name);
 
@@ -121,11 +131,11 @@ impl From<Plan> for Batch {
 }
 
 impl Plan {
-    pub(super) fn new(generation: Generation, restarts: bool) -> Self {
+    pub(super) fn new(generation: Generation, kernel: super::Kernel) -> Self {
         let mut batch = Batch::new();
         batch.expect(generation);
         let before = Ruleset::new(generation);
-        Self { batch, gone: Vec::new(), before, destroyed: Vec::new(), replaced: Vec::new(), due: None, restarts }
+        Self { batch, gone: Vec::new(), before, destroyed: Vec::new(), replaced: Vec::new(), due: None, kernel }
     }
 
     /// The state that would be lost. Empty for most plans: rules that stay keep their counters, sets what they learned.
@@ -145,6 +155,38 @@ impl Plan {
     /// adds: a larger size counts from the next batch on.
     pub fn due(&self) -> Option<Duration> {
         self.due
+    }
+
+    /// What does not settle: what this plan makes or changes just as `applied` did, in the words of
+    /// a plan.
+    ///
+    /// Ask it of the plan that comes after one that was applied, if nobody else has changed the
+    /// tables since. What it names the kernel (or this version of the crate) does not make as it is
+    /// desired, and the next plan will say it again: a program that reconciles in a loop tells it
+    /// and waits, instead of trying at once. Elements that are given another life are left out:
+    /// that is said again when it is [due](Self::due).
+    ///
+    /// ```
+    /// use oxitables::{Batch, Family, Table, model::Ruleset, reconcile::diff};
+    /// let host = Table::new(Family::Inet, "host");
+    /// let desired = Ruleset::made_by(Batch::new().add(&host).add(host.chain("input")))?;
+    /// let mut present = Ruleset::made_by(Batch::new().add(&host))?;
+    /// let applied = diff(&present, &desired);
+    /// // The kernel did nothing:
+    /// assert_eq!(diff(&present, &desired).unsettled(&applied), ["+ chain inet host input"]);
+    /// // It did what was asked for:
+    /// present.change(&applied)?;
+    /// assert!(diff(&present, &desired).unsettled(&applied).is_empty());
+    /// # Ok::<(), oxitables::Error>(())
+    /// ```
+    pub fn unsettled(&self, applied: &Self) -> Vec<String> {
+        let made = |plan: &Self| -> Vec<String> {
+            let text = plan.to_string();
+            let lines = text.lines().filter(|line| !line.starts_with('-') && !line.starts_with("~ element "));
+            lines.map(without_numbers).collect()
+        };
+        let before: HashSet<String> = made(applied).into_iter().collect();
+        made(self).into_iter().filter(|line| before.contains(line)).collect()
     }
 
     /// Whether only another plan can do the rest.
@@ -169,6 +211,12 @@ impl Plan {
     /// Whether elements are to live again.
     pub(crate) fn refreshes(&self) -> bool {
         self.batch.each_operation().any(|(verb, _)| verb == Verb::Refresh)
+    }
+
+    /// Whether sets are to have another size or timeout, in place.
+    pub(crate) fn changes_sets(&self) -> bool {
+        let is_set = |message: Message<'_>| message.nft().and_then(Kind::of) == Some(Kind::Set);
+        self.batch.each_operation().any(|(verb, mut all)| verb == Verb::Update && all.any(is_set))
     }
 
     /// Notes something that is removed and made again.

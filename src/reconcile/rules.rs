@@ -3,17 +3,18 @@
 use super::{
     elements::entries,
     expr::{normal, rename_chain, rename_set},
+    meaning,
     normal::{element, set as normal_set},
     view::View,
 };
 use crate::{
     data::Name,
-    model::Rule,
+    model::{FilledSet, Rule},
     wire::{Codec, Form, Writer},
 };
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, Hasher, RandomState},
+    hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState},
     ops::Range,
 };
 
@@ -35,12 +36,54 @@ impl Printer {
         let mut out = Writer::reuse(std::mem::take(&mut self.ink), Form::Request);
         write(rule, view, &mut out);
         self.ink = out.into_parts().0;
+        Some(self.hash(|hasher| hasher.write(&self.ink)))
+    }
+
+    /// The print of what a rule means, which rules have in common that are written with other
+    /// registers; that of its registers, if its meaning is not known.
+    fn meaning(&mut self, rule: &Rule, views: [&View<'_>; 2]) -> Print {
+        match meaning::of(rule, views) {
+            Some(meaning) => Some(self.hash(|hasher| meaning.hash(hasher))),
+            None => self.print(rule, views[0]),
+        }
+    }
+
+    /// The prints of two versions of a chain; of the old rules none of one that may not stay.
+    ///
+    /// By registers, which is quick. Only rules that there are more or fewer of by their registers
+    /// are compared by what they mean.
+    pub(super) fn both<'r>(
+        &mut self,
+        (old, was, may_stay): (&[&'r Rule], &View<'r>, &[bool]),
+        (new, is): (&[&'r Rule], &View<'r>),
+    ) -> (Vec<Print>, Vec<Print>) {
+        let mut before: Vec<Print> =
+            old.iter().zip(may_stay).map(|(rule, may)| may.then(|| self.print(rule, was)).flatten()).collect();
+        let mut after: Vec<Print> = new.iter().map(|rule| self.print(rule, is)).collect();
+        let (head, tail) = ends(&before, &after);
+        let (from, to) = (head..before.len() - tail, head..after.len() - tail);
+        // Of which registers there are as many before as after.
+        let mut more: HashMap<Print, isize> = HashMap::new();
+        before[from.clone()].iter().for_each(|print| *more.entry(*print).or_default() += 1);
+        after[to.clone()].iter().for_each(|print| *more.entry(*print).or_default() -= 1);
+        let differ = |prints: &[Print], range: Range<usize>| -> Vec<usize> {
+            range.filter(|at| prints[*at].is_some() && more.get(&prints[*at]) != Some(&0)).collect()
+        };
+        let (old_ones, new_ones) = (differ(&before, from), differ(&after, to));
+        if !old_ones.is_empty() && !new_ones.is_empty() {
+            old_ones.into_iter().for_each(|at| before[at] = self.meaning(old[at], [was, is]));
+            new_ones.into_iter().for_each(|at| after[at] = self.meaning(new[at], [is, was]));
+        }
+        (before, after)
+    }
+
+    fn hash(&self, write: impl Fn(&mut DefaultHasher)) -> (u64, u64) {
         let hash = |keys: &RandomState| {
             let mut hasher = keys.build_hasher();
-            hasher.write(&self.ink);
+            write(&mut hasher);
             hasher.finish()
         };
-        Some((hash(&self.keys[0]), hash(&self.keys[1])))
+        (hash(&self.keys[0]), hash(&self.keys[1]))
     }
 }
 
@@ -48,21 +91,16 @@ impl Printer {
 fn write(rule: &Rule, view: &View<'_>, out: &mut Writer) {
     for expr in rule.exprs() {
         let mut form = normal(expr, view);
-        let (own_set, own_chain) = (view.own_set(expr), view.own_chain(expr));
-        if own_set.is_some() {
+        let (set, own_chain) = (view.own_set(expr), view.own_chain(expr));
+        if set.is_some() {
             rename_set(form.to_mut(), Name::from("own"), None);
         }
         if own_chain.is_some() {
             rename_chain(form.to_mut(), None, None);
         }
         out.nest(0, "", |out| <crate::expr::ExprNest as Codec<crate::expr::Expr>>::put(&form, out));
-        if let Some(own) = own_set {
-            let mut set = normal_set(&own.set);
-            set.name = Name::from("own");
-            out.nest(1, "", |out| set.encode_attrs(out));
-            for one in entries(own).iter().flat_map(|entry| entry.written(element(entry.element, &own.set))) {
-                out.nest(2, "", |out| one.encode_attrs(out));
-            }
+        if let Some(own) = set {
+            own_set(own, out);
         }
         if let Some(own) = own_chain {
             for inner in view.rules(&own.name).iter().filter(|inner| inner.chain != rule.chain) {
@@ -75,6 +113,16 @@ fn write(rule: &Rule, view: &View<'_>, out: &mut Writer) {
     out.attr(4, "", |out| out.bytes(notes));
 }
 
+/// Writes all that counts of a set that belongs to a rule.
+pub(super) fn own_set(own: &FilledSet, out: &mut Writer) {
+    let mut set = normal_set(&own.set);
+    set.name = Name::from("own");
+    out.nest(1, "", |out| set.encode_attrs(out));
+    for one in entries(own).iter().flat_map(|entry| entry.written(element(entry.element, &own.set))) {
+        out.nest(2, "", |out| one.encode_attrs(out));
+    }
+}
+
 /// How many of the same rule are all tried; of more each has its place by its number.
 const TRIED: usize = 8;
 
@@ -84,13 +132,18 @@ const TRIED: usize = 8;
 /// longest chain of such pairs is found with piles: n log n. Of rules that repeat more than [`TRIED`] times it may be
 /// shorter than the longest.
 pub(super) fn common(old: &[Print], new: &[Print]) -> Vec<(usize, usize)> {
-    let same = |(a, b): &(&Print, &Print)| a.is_some() && a == b;
-    let head = old.iter().zip(new).take_while(same).count();
-    let tail = old[head..].iter().rev().zip(new[head..].iter().rev()).take_while(same).count();
+    let (head, tail) = ends(old, new);
     let mut pairs: Vec<(usize, usize)> = (0..head).map(|i| (i, i)).collect();
     pairs.extend(middle(old, new, head..old.len() - tail, head..new.len() - tail));
     pairs.extend((0..tail).rev().map(|i| (old.len() - 1 - i, new.len() - 1 - i)));
     pairs
+}
+
+/// How many rules both begin with, and how many of the others both end with.
+fn ends(old: &[Print], new: &[Print]) -> (usize, usize) {
+    let same = |(a, b): &(&Print, &Print)| a.is_some() && a == b;
+    let head = old.iter().zip(new).take_while(same).count();
+    (head, old[head..].iter().rev().zip(new[head..].iter().rev()).take_while(same).count())
 }
 
 fn middle(old: &[Print], new: &[Print], from: Range<usize>, to: Range<usize>) -> Vec<(usize, usize)> {

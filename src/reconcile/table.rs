@@ -1,10 +1,11 @@
 //! One table: what goes, what comes, and in which order.
 
 use super::{
+    Kernel,
     elements::{Changes, Entry, changes, due, entries_as_said, is_moving},
     normal,
     plan::{Destroyed, Plan, Replaced as Replacement, set_name, set_word},
-    rules::{Edits, Print, Printer, Spot},
+    rules::{Edits, Printer, Spot},
     view::{Key, Reference, View, is_anonymous, key, object_reference},
     write,
 };
@@ -12,7 +13,9 @@ use crate::{
     Batch,
     batch::{Item, Place, Verb},
     data::{DataType, Name, Value},
-    model::{Chain, FilledSet, Flowtable, Object, ObjectData, Rule, Ruleset, Set, SetFlags, Table, TableFlags},
+    model::{
+        Chain, ChainHook, FilledSet, Flowtable, Object, ObjectData, Rule, Ruleset, Set, SetFlags, Table, TableFlags,
+    },
 };
 use std::collections::{BTreeMap, HashSet};
 
@@ -46,12 +49,20 @@ fn chain_fate(old: &Chain, new: &Chain) -> Fate {
         ("priority", hook(&a) == hook(&b)),
         ("flags", a.flags == b.flags),
         // Kernels before 6.4 take the removal of a device for that of the chain.
-        ("device", old.devices().iter().all(|device| new.devices().contains(device))),
+        ("device", new.devices().is_empty() || old.devices().iter().all(|device| new.devices().contains(device))),
     ];
-    fate(a == b, &fixed)
+    // nft's JSON before 1.1 does not tell devices, and a chain that needs some filters nothing
+    // without: those that are there stay.
+    let same = if new.devices().is_empty() { without_devices(&a) == without_devices(&b) } else { a == b };
+    fate(same, &fixed)
 }
 
-fn set_fate(old: &Set, new: &Set) -> Fate {
+fn without_devices(chain: &Chain) -> Chain {
+    let hook = chain.hook.clone().map(|hook| ChainHook { device: None, devices: None, ..hook });
+    Chain { hook, ..chain.clone() }
+}
+
+fn set_fate(old: &Set, new: &Set, kernel: Kernel) -> Fate {
     let (a, b) = (normal::set(old), normal::set(new));
     let concat = |set: &Set| set.desc.as_ref().and_then(|desc| desc.concat.clone());
     let fixed = [
@@ -61,15 +72,16 @@ fn set_fate(old: &Set, new: &Set) -> Fate {
         ("policy", a.policy == b.policy),
         ("expressions", a.exprs == b.exprs),
         // A limit can be moved, not lifted.
-        ("size", a.size().is_none() || b.size().is_some()),
+        ("size", a.size() == b.size() || kernel.sizes && (a.size().is_none() || b.size().is_some())),
+        ("timeout", kernel.timeouts || (a.timeout, a.gc_interval) == (b.timeout, b.gc_interval)),
     ];
     fate(a == b, &fixed)
 }
 
 /// The same, with what is in it: elements that are fixed once a rule uses them come with a new set, and so do those for which the
 /// old one has no room.
-fn filled_fate(old: &FilledSet, new: &FilledSet) -> Fate {
-    match set_fate(&old.set, &new.set) {
+fn filled_fate(old: &FilledSet, new: &FilledSet, kernel: Kernel) -> Fate {
+    match set_fate(&old.set, &new.set, kernel) {
         Stays | InPlace if new.set.flags().contains(SetFlags::CONSTANT) && !changes(old, new, &|_| true).is_empty() => {
             Replaced("elements")
         }
@@ -107,7 +119,8 @@ fn object_fate(old: &Object, new: &Object) -> Fate {
         (Some(ObjectData::Quota(_)), _) | (Some(ObjectData::Synproxy(_)), _) => InPlace,
         // The kernel fills in the timeouts that are not said.
         (Some(ObjectData::CtTimeout(a)), Some(ObjectData::CtTimeout(b)))
-            if a.l4proto == b.l4proto && b.timeouts.iter().all(|one| a.timeouts.contains(one)) =>
+            if (a.l3proto, a.l4proto) == (b.l3proto, b.l4proto)
+                && b.timeouts.iter().all(|one| a.timeouts.contains(one)) =>
         {
             Stays
         }
@@ -167,7 +180,7 @@ fn sort<'a, 'r, K: Ord, T>(
 /// Writes what turns one version of a table into another.
 pub(super) fn reconcile<'r>(old: &View<'r>, new: &View<'r>, plan: &mut Plan) {
     let chains = sort(&old.chains, &new.chains, chain_fate);
-    let sets = sort(&old.sets, &new.sets, filled_fate);
+    let sets = sort(&old.sets, &new.sets, |old, new| filled_fate(old, new, plan.kernel));
     let objects = sort(&old.objects, &new.objects, object_fate);
     let flowtables = sort(&old.flowtables, &new.flowtables, flowtable_fate);
     let mut gone: HashSet<Reference<'_>> = chains.gone.iter().map(|chain| Reference::Chain(&chain.name)).collect();
@@ -303,10 +316,9 @@ fn edits<'r>(old: &View<'r>, new: &View<'r>, stays: &dyn Fn(&Reference<'_>) -> b
     for (name, chain) in &new.chains {
         let (before, after) = (old.rules(name), new.rules(name));
         let edits = if old.chains.contains_key(name) && stays(&Reference::Chain(name)) {
-            let prints: Vec<Print> =
-                before.iter().map(|rule| may_stay(rule).then(|| printer.print(rule, old)).flatten()).collect();
-            let wanted: Vec<Print> = after.iter().map(|rule| printer.print(rule, new)).collect();
-            Edits::new(before, after, (&prints, &wanted))
+            let may_stay: Vec<bool> = before.iter().map(|rule| may_stay(rule)).collect();
+            let prints = printer.both((before, old, &may_stay), (after, new));
+            Edits::new(before, after, (&prints.0, &prints.1))
         } else {
             Edits { flush: !before.is_empty(), gone: before.to_vec(), ..Edits::fill(after) }
         };
@@ -347,7 +359,7 @@ fn add_rules(plan: &mut Plan, old: &View<'_>, new: &View<'_>, edits: &Edits<'_>)
 }
 
 fn remove_elements(plan: &mut Plan, set: &Set, changes: &Changes<'_>) {
-    let anew = changes.refreshed.iter().filter(|(old, new)| !plan.restarts || new.restarted(old, set).is_none());
+    let anew = changes.refreshed.iter().filter(|(old, new)| !plan.kernel.restarts || new.restarted(old, set).is_none());
     let lost: Vec<_> = changes.gone.iter().chain(anew.map(|(old, _)| old)).collect();
     for entry in lost {
         plan.loses_element(set, entry.element);
@@ -372,7 +384,7 @@ fn add_elements(plan: &mut Plan, set: &Set, changes: &Changes<'_>) {
     let batch = &mut plan.batch;
     let (mut restarted, mut anew) = (Vec::new(), Vec::new());
     for (old, new) in &changes.refreshed {
-        match new.restarted(old, set).filter(|_| plan.restarts) {
+        match new.restarted(old, set).filter(|_| plan.kernel.restarts) {
             Some(element) => restarted.push((element, new.whole().1)),
             None => anew.push((old.held(), new.explicit(set))),
         }
@@ -424,11 +436,19 @@ impl<'r> Reading<'r> {
             return Wanted::All;
         }
         let desired = self.0.get(&(u8::from(set.family), &set.table)).and_then(|sets| sets.get(&set.name));
-        let Some(desired) = desired.filter(|desired| !matches!(set_fate(set, &desired.set), Replaced(_))) else {
+        // Rules may make it dynamic, which it need not say; and it need not be for what is desired.
+        let with = |flags| Set { flags: Some(flags), ..set.clone() };
+        let others = [with(set.flags() | SetFlags::EVAL), with(set.flags() - SetFlags::EVAL)];
+        let goes = |desired: &Set| others.iter().all(|set| matches!(set_fate(set, desired, Kernel::ANY), Replaced(_)));
+        let Some(desired) = desired.filter(|desired| !goes(&desired.set)) else {
             return Wanted::Nothing;
         };
         // Any element may name what is to go.
-        if !is_moving(set) || set.data_type == Some(DataType::VERDICT) || set.object_type.is_some() {
+        if !is_moving(set)
+            || !is_moving(&desired.set)
+            || set.data_type == Some(DataType::VERDICT)
+            || set.object_type.is_some()
+        {
             return Wanted::All;
         }
         let keys: Option<Vec<Value>> = desired.elements.iter().map(|element| element.key).collect();

@@ -51,6 +51,9 @@ pub(super) fn key(table: &Table) -> Key<'_> {
     (table.family.into(), &table.name)
 }
 
+/// How the names begin that the kernel gives to chains of a single rule.
+pub(super) const MADE_UP: &[u8] = b"__chain";
+
 /// Whether a set belongs to one rule.
 pub(super) fn is_anonymous(set: &Set) -> bool {
     set.flags().contains(SetFlags::ANONYMOUS)
@@ -121,6 +124,30 @@ impl<'r> View<'r> {
     /// The set of its own that an expression uses.
     pub(super) fn own_set(&self, expr: &Expr) -> Option<&'r FilledSet> {
         self.anonymous_sets.get(expr.set()?.0).copied()
+    }
+
+    /// The set of a name, whether it belongs to a rule or not.
+    pub(super) fn any_set(&self, name: &Name) -> Option<&'r FilledSet> {
+        self.sets.get(name).or_else(|| self.anonymous_sets.get(name)).copied()
+    }
+
+    /// How often a chain is named by verdicts of rules. What it could not be the own chain of
+    /// counts as many: maps, and rules of chains that may be such themselves, which do not nest.
+    pub(super) fn uses(&self, chain: &Name) -> usize {
+        let goes = |rule: &Rule| {
+            let times = rule.exprs().iter().filter(|expr| target(expr) == Some(chain)).count();
+            if rule.chain.as_bytes().starts_with(MADE_UP) { 2 * times } else { times }
+        };
+        let rules: usize = self.all_rules().map(goes).sum();
+        let mut mapped = 0;
+        for set in self.sets.values().chain(self.anonymous_sets.values()) {
+            for element in &set.elements {
+                element_references(&set.set, element, &mut |reference| {
+                    mapped += 2 * usize::from(reference == Reference::Chain(chain));
+                });
+            }
+        }
+        rules + mapped
     }
 
     /// The chain of its own that an expression goes to.

@@ -88,6 +88,17 @@ type Id = (u8, Name, Name);
 
 type Outcome = std::result::Result<(), (Errno, String)>;
 
+/// Kinds of things; objects are counted from the last by their types.
+struct Kind;
+
+impl Kind {
+    const TABLE: u32 = 0;
+    const CHAIN: u32 = 1;
+    const SET: u32 = 2;
+    const FLOWTABLE: u32 = 3;
+    const OBJECT: u32 = 4;
+}
+
 /// A ruleset where everything is found by its name.
 #[derive(Default)]
 struct World {
@@ -98,6 +109,9 @@ struct World {
     flowtables: BTreeMap<Id, Flowtable>,
     /// The last handle given out.
     handle: u64,
+    /// When each came: kind, family, table and name.
+    order: HashMap<(u32, u8, Name, Name), usize>,
+    came: usize,
     /// Names given to what has a number in the batch: sets, chains.
     named: [HashMap<u32, Name>; 2],
 }
@@ -123,9 +137,14 @@ impl World {
         let mut world = Self::default();
         let handles = from.rules.iter().map(|rule| rule.handle).chain(from.chains.iter().map(|chain| chain.handle));
         world.handle = handles.chain(from.sets.iter().map(|set| set.set.handle)).flatten().max().unwrap_or(0);
-        world.tables = from.tables.iter().map(|t| ((t.family.into(), t.name.clone()), t.clone())).collect();
+        for table in &from.tables {
+            let id = (u8::from(table.family), table.name.clone());
+            world.comes(Kind::TABLE, (id.0, id.1.clone(), Name::from("")));
+            world.tables.insert(id, table.clone());
+        }
         for chain in &from.chains {
-            let id = (chain.family.into(), chain.table.clone(), chain.name.clone());
+            let id: Id = (chain.family.into(), chain.table.clone(), chain.name.clone());
+            world.comes(Kind::CHAIN, id.clone());
             world.chains.insert(id, (chain.clone(), Vec::new()));
         }
         for rule in &from.rules {
@@ -134,39 +153,63 @@ impl World {
             }
         }
         for FilledSet { set, elements, .. } in &from.sets {
-            let id = (set.family.into(), set.table.clone(), set.name.clone());
+            let id: Id = (set.family.into(), set.table.clone(), set.name.clone());
+            world.comes(Kind::SET, id.clone());
             world.sets.insert(id, (set.clone(), Content::new(elements.clone(), set)));
         }
         for object in &from.objects {
+            world.object_comes(object);
             world.objects.insert(Self::object_id(object), object.clone());
         }
         for flowtable in &from.flowtables {
-            let id = (flowtable.family.into(), flowtable.table.clone(), flowtable.name.clone());
+            let id: Id = (flowtable.family.into(), flowtable.table.clone(), flowtable.name.clone());
+            world.comes(Kind::FLOWTABLE, id.clone());
             world.flowtables.insert(id, flowtable.clone());
         }
         world
     }
 
     fn into_ruleset(self, generation: Generation) -> Ruleset {
+        // All in the order in which it came.
+        let order = self.order;
+        let at =
+            |kind: u32, (family, table, name): &Id| order.get(&(kind, *family, table.clone(), name.clone())).copied();
         let mut ruleset = Ruleset::new(generation);
-        ruleset.tables = self.tables.into_values().collect();
-        let mut chains: Vec<_> = self.chains.into_values().collect();
-        // In the order in which they were made.
-        chains.sort_by_key(|(chain, _)| chain.handle);
-        for (chain, rules) in chains {
+        let mut tables: Vec<_> = self.tables.into_iter().collect();
+        tables.sort_by_key(|((family, name), _)| at(Kind::TABLE, &(*family, name.clone(), Name::from(""))));
+        ruleset.tables = tables.into_iter().map(|(_, table)| table).collect();
+        let mut chains: Vec<_> = self.chains.into_iter().collect();
+        chains.sort_by_key(|(id, _)| at(Kind::CHAIN, id));
+        for (_, (chain, rules)) in chains {
             ruleset.chains.push(chain);
             ruleset.rules.extend(rules);
         }
-        let filled = |(set, content): (Set, Content)| {
+        let mut sets: Vec<_> = self.sets.into_iter().collect();
+        sets.sort_by_key(|(id, _)| at(Kind::SET, id));
+        ruleset.sets.extend(sets.into_iter().map(|(_, (set, content))| {
             let elements = content.listed(&set);
             FilledSet::new(set, elements)
-        };
-        ruleset.sets = self.sets.into_values().map(filled).collect();
-        ruleset.sets.sort_by_key(|set| set.set.handle);
-        ruleset.objects = self.objects.into_values().collect();
-        ruleset.objects.sort_by_key(|object| object.handle);
-        ruleset.flowtables = self.flowtables.into_values().collect();
+        }));
+        let mut objects: Vec<_> = self.objects.into_iter().collect();
+        objects.sort_by_key(|((family, table, kind, name), _)| {
+            at(Kind::OBJECT + kind, &(*family, table.clone(), name.clone()))
+        });
+        ruleset.objects = objects.into_iter().map(|(_, object)| object).collect();
+        let mut flowtables: Vec<_> = self.flowtables.into_iter().collect();
+        flowtables.sort_by_key(|(id, _)| at(Kind::FLOWTABLE, id));
+        ruleset.flowtables = flowtables.into_iter().map(|(_, flowtable)| flowtable).collect();
         ruleset
+    }
+
+    /// Notes that something comes, after all that is there.
+    fn comes(&mut self, kind: u32, (family, table, name): Id) {
+        self.came += 1;
+        self.order.insert((kind, family, table, name), self.came);
+    }
+
+    fn object_comes(&mut self, object: &Object) {
+        let (family, table, kind, name) = Self::object_id(object);
+        self.comes(Kind::OBJECT + kind, (family, table, name));
     }
 
     fn object_id(object: &Object) -> (u8, Name, u32, Name) {
@@ -222,7 +265,10 @@ impl World {
         match self.tables.get_mut(&id) {
             Some(_) if exclusive => return Err(there("table", &table.name)),
             Some(held) => held.flags = table.flags,
-            None => drop(self.tables.insert(id, Table { handle, ..table })),
+            None => {
+                self.comes(Kind::TABLE, (id.0, id.1.clone(), Name::from("")));
+                self.tables.insert(id, Table { handle, ..table });
+            }
         }
         Ok(())
     }
@@ -275,7 +321,10 @@ impl World {
                 }
                 held.policy = chain.policy.or(held.policy);
             }
-            None => drop(self.chains.insert(at, (Chain { id: None, handle, ..chain }, Vec::new()))),
+            None => {
+                self.comes(Kind::CHAIN, at.clone());
+                self.chains.insert(at, (Chain { id: None, handle, ..chain }, Vec::new()));
+            }
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Sets and what is in them, objects, flowtables.
 
-use super::{Outcome, World, missing, there, undecodable, used};
+use super::{Kind, Outcome, World, missing, there, undecodable, used};
 use crate::{
     batch::Fields,
     data::{Name, Value},
@@ -89,7 +89,10 @@ impl World {
                     held.desc.get_or_insert_default().size = set.size();
                 }
             }
-            None => drop(self.sets.insert(id, (set, Content::default()))),
+            None => {
+                self.comes(Kind::SET, id.clone());
+                self.sets.insert(id, (set, Content::default()));
+            }
         }
         Ok(())
     }
@@ -146,7 +149,10 @@ impl World {
                     held.data = object.data;
                 }
             }
-            None => drop(self.objects.insert(id, Object { handle, ..object })),
+            None => {
+                self.object_comes(&object);
+                self.objects.insert(id, Object { handle, ..object });
+            }
         }
         Ok(())
     }
@@ -173,7 +179,10 @@ impl World {
                     }
                 }
             }
-            None => drop(self.flowtables.insert(id, Flowtable { handle, ..flowtable })),
+            None => {
+                self.comes(Kind::FLOWTABLE, id.clone());
+                self.flowtables.insert(id, Flowtable { handle, ..flowtable });
+            }
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Plans on models: no kernel, but one that does what a batch says and checks references.
 
-use super::{Reading, Wanted, diff, normal, rules::common};
+use super::{Kernel, Reading, Wanted, diff, diff_on, normal, rules::common};
 use crate::{
     AddrSet, Batch, CtState, Family, Hook, Keyed, Map, Policy, Port, Priority, Rule, Set, Table, counter, ct,
     data::Verdict,
@@ -309,6 +309,63 @@ fn sets_are_changed_in_place_or_replaced_with_what_uses_them() {
     // A limit cannot be lifted.
     assert_eq!(both(&with(set()), &with(set().with_size(9)))[1].lines().count(), 5);
     assert!(diff(&with(set().with_comment("one")), &with(set().with_comment("two"))).is_empty());
+}
+
+#[test]
+fn what_a_kernel_ignores_is_made_anew_there() {
+    let with = |set: Set<Ipv4Addr>| {
+        made(|batch| {
+            batch.add(&set).add(set.elements([set.element([10, 0, 0, 1])]));
+        })
+    };
+    let set = |size, secs| with(Set::new(&host(), "blocked").with_size(size).with_timeout(Duration::from_secs(secs)));
+    let old = Kernel { sizes: false, timeouts: false, ..Kernel::ANY };
+    let replaced = |kernel, size, secs| {
+        let plan = diff_on(&set(9, 60), &set(size, secs), kernel);
+        plan.replaced().iter().map(|one| one.differs).collect::<Vec<_>>()
+    };
+    assert_eq!(replaced(Kernel::ANY, 10, 90), [""; 0]);
+    assert_eq!(replaced(old, 9, 60), [""; 0]);
+    assert_eq!(replaced(old, 10, 60), ["size"]);
+    assert_eq!(replaced(old, 9, 90), ["timeout"]);
+    assert_eq!(replaced(Kernel { timeouts: true, ..old }, 9, 90), [""; 0]);
+    assert_eq!(replaced(Kernel { sizes: true, ..old }, 10, 60), [""; 0]);
+}
+
+/// Names that the kernel makes up are names like others where they cannot be those of chains of a
+/// single rule.
+#[test]
+fn chains_that_lead_to_each_other_are_no_chains_of_a_rule() {
+    let jump = |to: &Chain| Rule::new().jump(to);
+    let desired = made(|batch| {
+        let [one, two, many] = ["__chain1", "__chain2", "__chain3"].map(|name| host().chain(name));
+        batch.add(input()).add(&one).add(&two).add(&many);
+        batch.add(one.rule(jump(&two))).add(two.rule(jump(&one)));
+        batch.add(input().rule(jump(&many))).add(input().rule(jump(&many)));
+    });
+    let plan = diff(&made(|_| ()), &desired).to_string();
+    assert_eq!(plan.lines().filter(|line| line.starts_with("+ chain inet host __chain")).count(), 3, "{plan}");
+    assert!(diff(&desired, &desired).is_empty());
+}
+
+#[test]
+fn a_plan_tells_what_the_one_before_did_in_vain() {
+    let with = |ports: &[u16]| {
+        made(|b| {
+            b.add(input());
+            ports.iter().for_each(|port| done(b.add(input().rule(accept(*port)))));
+        })
+    };
+    let (present, desired) = (with(&[1, 2, 3]), with(&[4, 2, 5, 3]));
+    let applied = diff(&present, &desired);
+    let again = diff(&present, &desired).unsettled(&applied);
+    let rule = |port: u16| format!("+ rule inet host input tcp dport {port} counter accept");
+    assert_eq!(again, [rule(4), rule(5)], "{applied}");
+    // One of the two.
+    assert_eq!(diff(&with(&[4, 2, 3]), &desired).unsettled(&applied), [rule(5)]);
+    let mut settled = present.clone();
+    settled.change(&applied).unwrap();
+    assert!(diff(&settled, &desired).unsettled(&applied).is_empty());
 }
 
 fn members<const N: usize>(set: &Set<Ipv4Addr>, keys: [crate::Pattern<Ipv4Addr>; N]) -> Ruleset {
