@@ -18,7 +18,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     // Other libraries' batches: their bytes become ours, what is wrong with them is told as of our own.
     ("interop", &["wire", "data", "model", "batch", "error"]),
     ("eval", &["data", "expr", "model"]),
-    ("reconcile", &["wire", "data", "expr", "model", "batch", "error"]),
+    // Numbers of the families, which the tree has names for.
+    ("reconcile", &["wire", "data", "expr", "model", "batch", "error", "stmt"]),
     ("client", &["wire", "data", "expr", "model", "stmt", "batch", "error", "proto", "reconcile"]),
     // `*` is the front door. That it is the public interface only is what tests/recipes.rs shows.
     ("recipes", &["*", "data", "model", "stmt", "batch", "error", "client", "expr", "proto", "route", "sysctl"]),
@@ -113,7 +114,7 @@ fn imports_run_downwards_only() {
             checked += 1;
             for name in uses(source).iter().map(|name| home(name, &lent)) {
                 // Tests may use what they like.
-                let free = file.components().any(|part| part.as_os_str() == "tests");
+                let free = file.with_extension("").components().any(|part| part.as_os_str() == "tests");
                 if name != layer && !free && !allowed.contains(&name.as_str()) {
                     upward.push(format!("{} uses {name}", file.strip_prefix(&src).unwrap().display()));
                 }

@@ -249,8 +249,8 @@ fn chains() -> Vec<Chain> {
     vec![
         ip.chain("input").with_hook(Hook::Input, Priority::FILTER),
         ip.chain("pre").with_hook(Hook::Prerouting, Priority::RAW),
-        ip.chain("dnat").with_hook(Hook::Prerouting, Priority::DSTNAT).with_type(oxitables::data::ChainType::Nat),
-        ip.chain("snat").with_hook(Hook::Postrouting, Priority::SRCNAT).with_type(oxitables::data::ChainType::Nat),
+        ip.chain("to_dnat").with_hook(Hook::Prerouting, Priority::DSTNAT).with_type(oxitables::data::ChainType::Nat),
+        ip.chain("to_snat").with_hook(Hook::Postrouting, Priority::SRCNAT).with_type(oxitables::data::ChainType::Nat),
         ip.chain("forward").with_hook(Hook::Forward, Priority::FILTER),
         netdev.chain("in").with_hook(Hook::Ingress, Priority::FILTER).with_device("lo"),
     ]
