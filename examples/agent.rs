@@ -117,6 +117,8 @@ fn run(options: Options) -> Done {
         told: Vec::new(),
         due: None,
         own: None,
+        applied: None,
+        vain: 0,
     }
     .run()
 }
@@ -136,6 +138,9 @@ struct Agent {
     due: Option<Instant>,
     /// What the agent itself left.
     own: Option<Generation>,
+    /// What it did last, and how often that was in vain.
+    applied: Option<Plan>,
+    vain: u32,
 }
 
 impl Agent {
@@ -159,7 +164,8 @@ impl Agent {
                     }
                 }
             }
-            self.told.extend(self.watch.next_of(&self.desired, TICK)?);
+            let own = self.own;
+            self.told.extend(self.watch.next_of(&self.desired, TICK)?.filter(|change| Some(change.generation) != own));
             if (!self.told.is_empty() || self.due.is_some_and(|due| due <= Instant::now()))
                 && let Err(error) = self.heal()
             {
@@ -232,6 +238,9 @@ impl Agent {
             return Ok(());
         }
         let others = self.told.iter().filter(|change| Some(change.generation) != self.own);
+        let applied = self.applied.take().filter(|_| others.clone().next().is_none());
+        let unsettled = applied.map(|applied| plan.unsettled(&applied)).unwrap_or_default();
+        self.vain = if unsettled.is_empty() { 0 } else { self.vain + 1 };
         match others.map(ToString::to_string).collect::<Vec<_>>().join("; ").as_str() {
             "" => info!("it was time"),
             others => warn!("{others}: put back"),
@@ -244,6 +253,13 @@ impl Agent {
             done => {
                 self.own = done?.generation;
                 self.told.clear();
+                // Looks whether that did it. What does not settle is tried again, but ever more seldom.
+                let look = Instant::now() + RETRY * (1 << self.vain.min(6));
+                self.due = Some(self.due.map_or(look, |due| if self.vain > 0 { due.max(look) } else { due.min(look) }));
+                for line in unsettled {
+                    warn!("does not settle: {line}");
+                }
+                self.applied = Some(plan);
             }
         }
         Ok(())

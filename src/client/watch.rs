@@ -14,6 +14,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How long to wait before something is done once more that did not settle; twice as long each time.
+const DAMPED: Duration = Duration::from_millis(100);
+
 /// How many objects of a change are named.
 const SHOWN: usize = 8;
 
@@ -79,11 +82,15 @@ pub struct Drift<'a> {
     /// Who changed what since the last look, as far as the plan has seen it. Empty the first time, when the time was over, and for
     /// what the kernel does not tell.
     pub changes: &'a [Change],
+    /// What does not settle: it was applied, nobody has changed it since, and it has to be done again
+    /// ([`Plan::unsettled`]). [`Client::keep`] waits longer each time before it does.
+    pub unsettled: &'a [String],
 }
 
 impl std::fmt::Display for Drift<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.changes.iter().try_for_each(|change| writeln!(f, "{change}"))?;
+        self.unsettled.iter().try_for_each(|line| writeln!(f, "does not settle: {line}"))?;
         self.plan.fmt(f)
     }
 }
@@ -126,6 +133,7 @@ impl Client {
         let mut told: Vec<Change> = Vec::new();
         let mut own = None;
         let mut overtaken = 0;
+        let (mut applied, mut vain): (Option<Plan>, u32) = (None, 0);
         loop {
             let plan = match self.plan(desired) {
                 // Somebody changes these tables faster than they can be read: they will be seen when that ends.
@@ -146,7 +154,10 @@ impl Client {
             // A loss up to the own change is of nothing else: what was before it had been told.
             told.retain(|change| Some(change.generation) != own && change.counts());
             let seen = told.partition_point(is_seen);
-            if look(&Drift { plan: &plan, changes: &told[..seen] }).is_break() {
+            let before = applied.take().filter(|_| seen == 0);
+            let unsettled = before.map(|before| plan.unsettled(&before)).unwrap_or_default();
+            vain = if unsettled.is_empty() { 0 } else { vain + 1 };
+            if look(&Drift { plan: &plan, changes: &told[..seen], unsettled: &unsettled }).is_break() {
                 return Ok(());
             }
             told.drain(..seen);
@@ -161,7 +172,10 @@ impl Client {
                 Some(done) => done?.generation,
             };
             overtaken = 0;
-            let wait = plan.due().map_or(every, |due| due.min(every));
+            let due = plan.due().map_or(every, |due| due.min(every));
+            // What is done in vain is not done all the time.
+            let wait = if vain > 0 { due.max(DAMPED * (1 << vain.min(9))) } else { due };
+            applied = Some(plan).filter(|plan| !plan.is_empty());
             while told.is_empty()
                 && let Some(change) = watch.next_of(desired, wait)?
             {

@@ -297,3 +297,34 @@ fn what_a_map_learned_goes_with_what_it_names() {
         assert_eq!(left, [Ipv4Addr::new(1, 1, 1, 2)]);
     });
 }
+
+/// The kernel takes a rule and makes another one of it: the agent says which, and does not spin.
+#[test]
+fn what_does_not_settle_is_named_and_done_ever_more_seldom() {
+    use std::{ops::ControlFlow, time::Duration};
+    testing::in_namespace(|| -> oxitables::Result<()> {
+        let host = model::Table::new(Family::Inet, "host");
+        let input = host.chain("input");
+        // An expression with an attribute that no kernel knows, and that each leaves out: it goes into the
+        // nest with the data, which stands last.
+        let load = oxitables::expr::Meta::load(oxitables::expr::MetaKey::Mark, oxitables::data::Register::R1);
+        let mut bytes = Expr::from(load).to_bytes();
+        let data = bytes.iter().position(|byte| *byte == b'm').map(|name| name + 8).unwrap();
+        let len = u16::from_ne_bytes([bytes[data], bytes[data + 1]]) + 8;
+        bytes[data..data + 2].copy_from_slice(&len.to_ne_bytes());
+        bytes.extend([8, 0, 99, 0, 0, 0, 0, 1]);
+        let rule = model::Rule::new(&input, vec![Expr::from_bytes(&bytes)]);
+        let desired = model::Ruleset::made_by(Batch::new().add(&host).add(&input).add(rule))?;
+        let (mut looks, mut named) = (0, Vec::new());
+        Client::open()?.keep(&desired, Duration::ZERO, |drift| {
+            looks += 1;
+            named.push(drift.unsettled.len());
+            if looks > 1 {
+                assert!(drift.unsettled.iter().all(|line| line.contains("rule inet host input")), "{drift}");
+            }
+            if looks == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        assert_eq!(named, [0, 1, 1, 1, 1]);
+        Ok(())
+    });
+}
