@@ -8,7 +8,6 @@ use crate::{
 };
 use nix::errno::Errno;
 use std::{fmt, io};
-use thiserror::Error;
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -16,43 +15,28 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// What went wrong.
 ///
 /// Its text is meant to be read at night: which operation, what the kernel said of which attribute, why, and what to do.
-#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Nothing was changed: these operations failed.
-    #[error(transparent)]
-    Rejected(#[from] Rejection),
+    Rejected(Rejection),
     /// Nothing was changed: the ruleset is not of the generation that the batch was bound to.
-    #[error(
-        "the ruleset changed meanwhile: expected generation {expected}; read it again and make a new batch, \
-or leave that to Client::reconcile"
-    )]
     Stale {
         /// What [`Batch::expect`](crate::Batch::expect) asked for.
         expected: Generation,
     },
     /// It is not known whether the batch was committed: the kernel's answer got lost.
-    #[error("the kernel's answer got lost and the ruleset may have changed: read it back before trying again ({why})")]
     Unknown {
         /// What happened.
         why: String,
     },
     /// Nothing was done: first what came of an earlier change, whose future was dropped while it was on its way (see
     /// `oxitables::client::tokio`).
-    #[error("nothing was done: an earlier change whose future was dropped {}", match outcome {
-        Ok(()) => "has been made; now it is told, go on".into(),
-        Err(error) => format!("failed: {error}"),
-    })]
     Abandoned {
         /// Of the earlier change.
         outcome: Result<(), Box<Error>>,
     },
     /// Nothing was changed: the batch touches what another change touches that is not confirmed
     /// yet (see [`Client::apply_confirmed`](crate::Client::apply_confirmed)).
-    #[error(
-        "nothing was changed: {what} has a change that waits to be confirmed, marked by {waiting}; \
-         try again when that is confirmed or undone, or delete that table to confirm it"
-    )]
     Pending {
         /// What the batch touches: `table inet host`, or `the ruleset`.
         what: String,
@@ -60,14 +44,8 @@ or leave that to Client::reconcile"
         waiting: String,
     },
     /// It was not confirmed in time: everything is as it was before.
-    #[error("it was not confirmed in time, and has been undone")]
     Undone,
     /// Nothing was sent: the batch is larger than the socket's send buffer may become.
-    #[error(
-        "the batch has {needed} bytes, but this process may send {limit} at once; \
-         run as root of the first user namespace (CAP_NET_ADMIN), or raise the limit there: \
-         sysctl -w net.core.wmem_max={sysctl}; splitting it would give up that it happens all at once"
-    )]
     TooLarge {
         /// Bytes of the batch.
         needed: usize,
@@ -77,13 +55,10 @@ or leave that to Client::reconcile"
         sysctl: usize,
     },
     /// Nothing was changed: a user, a group, a control group or an interface that was named is not there.
-    #[error(transparent)]
-    Missing(#[from] Missing),
+    Missing(Missing),
     /// Nothing was changed: bits of a mark that somebody else has, or a number that does not fit them.
-    #[error(transparent)]
-    Marks(#[from] MarkError),
+    Marks(MarkError),
     /// A single request was refused; it changed nothing.
-    #[error("{what}: {}: {}", errno_name(*errno), cause)]
     Request {
         /// What was asked for.
         what: String,
@@ -93,7 +68,6 @@ or leave that to Client::reconcile"
         cause: String,
     },
     /// A set is not of the type that was asked for.
-    #[error("{what} holds {found}, not {expected}")]
     Type {
         /// Which set.
         what: String,
@@ -103,13 +77,11 @@ or leave that to Client::reconcile"
         expected: String,
     },
     /// The ruleset changed while it was listed, each time it was tried.
-    #[error("{what}: the ruleset changed while it was listed; list it again")]
     Interrupted {
         /// What was asked for.
         what: String,
     },
     /// What the kernel sent does not decode.
-    #[error("{what}: cannot read the kernel's answer: {source}")]
     Malformed {
         /// What was asked for.
         what: String,
@@ -117,7 +89,6 @@ or leave that to Client::reconcile"
         source: DecodeError,
     },
     /// Nothing was changed: a document of commands does not make sense (see `oxitables::json`).
-    #[error("{path}: {why}")]
     Document {
         /// Where: `nftables[3].add.rule.expr[1].match.right`.
         path: String,
@@ -125,13 +96,99 @@ or leave that to Client::reconcile"
         why: String,
     },
     /// A system call failed.
-    #[error("{doing}: {source}")]
     Io {
         /// What was being done.
         doing: &'static str,
         /// The system's error.
         source: io::Error,
     },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rejected(rejection) => rejection.fmt(f),
+            Self::Stale { expected } => write!(
+                f,
+                "the ruleset changed meanwhile: expected generation {expected}; read it again and make a new batch, \
+                 or leave that to Client::reconcile"
+            ),
+            Self::Unknown { why } => write!(
+                f,
+                "the kernel's answer got lost and the ruleset may have changed: read it back before trying again ({why})"
+            ),
+            Self::Abandoned { outcome } => {
+                f.write_str("nothing was done: an earlier change whose future was dropped ")?;
+                match outcome {
+                    Ok(()) => f.write_str("has been made; now it is told, go on"),
+                    Err(error) => write!(f, "failed: {error}"),
+                }
+            }
+            Self::Pending { what, waiting } => write!(
+                f,
+                "nothing was changed: {what} has a change that waits to be confirmed, marked by {waiting}; \
+                 try again when that is confirmed or undone, or delete that table to confirm it"
+            ),
+            Self::Undone => f.write_str("it was not confirmed in time, and has been undone"),
+            Self::TooLarge { needed, limit, sysctl } => write!(
+                f,
+                "the batch has {needed} bytes, but this process may send {limit} at once; \
+                 run as root of the first user namespace (CAP_NET_ADMIN), or raise the limit there: \
+                 sysctl -w net.core.wmem_max={sysctl}; splitting it would give up that it happens all at once"
+            ),
+            Self::Missing(missing) => missing.fmt(f),
+            Self::Marks(wrong) => wrong.fmt(f),
+            Self::Request { what, errno, cause } => write!(f, "{what}: {}: {cause}", errno_name(*errno)),
+            Self::Type { what, found, expected } => write!(f, "{what} holds {found}, not {expected}"),
+            Self::Interrupted { what } => {
+                write!(f, "{what}: the ruleset changed while it was listed; list it again")
+            }
+            Self::Malformed { what, source } => write!(f, "{what}: cannot read the kernel's answer: {source}"),
+            Self::Document { path, why } => write!(f, "{path}: {why}"),
+            Self::Io { doing, source } => write!(f, "{doing}: {source}"),
+        }
+    }
+}
+
+/// The text that [`Display`](fmt::Display) gives: it is what `fn main() -> oxitables::Result<()>` shows when it fails. The
+/// values are there with `{:#?}`, for a [`Rejection`].
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rejected(rejection) if f.alternate() => fmt::Debug::fmt(rejection, f),
+            _ => fmt::Display::fmt(self, f),
+        }
+    }
+}
+
+/// The text of an error says its cause, too. So the source is what is behind that cause, and whoever prints the
+/// whole chain reads nothing twice.
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => source.get_ref().and_then(|inner| inner.source()),
+            Self::Malformed { source, .. } => std::error::Error::source(source),
+            _ => None,
+        }
+    }
+}
+
+impl From<Rejection> for Error {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl From<Missing> for Error {
+    fn from(missing: Missing) -> Self {
+        Self::Missing(missing)
+    }
+}
+
+impl From<MarkError> for Error {
+    fn from(wrong: MarkError) -> Self {
+        Self::Marks(wrong)
+    }
 }
 
 /// All operations of a batch that failed.
@@ -149,7 +206,13 @@ pub struct Rejection {
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("nothing was changed: ")?;
+        let same =
+            |a: &Failure, b: &Failure| (a.verb, a.errno, &a.cause, &a.remedy) == (b.verb, b.errno, &b.cause, &b.remedy);
         for (i, failure) in self.failures.iter().enumerate() {
+            // A reason is said once, with the numbers of all operations that it holds for.
+            if self.failures[..i].iter().any(|before| same(before, failure)) {
+                continue;
+            }
             if i > 0 {
                 f.write_str("\n")?;
             }
@@ -171,6 +234,12 @@ impl fmt::Display for Rejection {
             write!(f, ": {cause}")?;
             if let Some(remedy) = remedy {
                 write!(f, "; {remedy}")?;
+            }
+            let rest = self.failures[i + 1..].iter().filter(|next| same(failure, next));
+            let rest: Vec<usize> =
+                rest.filter_map(|next| next.operation).filter(|n| Some(*n) != failure.operation).collect();
+            if !rest.is_empty() {
+                write!(f, " (the same of operations {})", ranges(&rest))?;
             }
         }
         if self.more {
@@ -200,6 +269,20 @@ pub struct Failure {
     pub cause: String,
     /// What to do about it.
     pub remedy: Option<String>,
+}
+
+/// Numbers of operations, counted from 1, in words: `2, 4-9`.
+fn ranges(operations: &[usize]) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for run in operations.chunk_by(|a, b| a + 1 == *b || a == b) {
+        let (first, last) = (run[0] + 1, run[run.len() - 1] + 1);
+        words.push(if first == last { first.to_string() } else { format!("{first}-{last}") });
+    }
+    const SHOWN: usize = 20;
+    let more = words.len().saturating_sub(SHOWN);
+    words.truncate(SHOWN);
+    let shown = words.join(", ");
+    if more > 0 { format!("{shown} and {more} more groups") } else { shown }
 }
 
 pub(crate) fn errno_name(errno: i32) -> String {

@@ -174,7 +174,10 @@ fn what_is_wrong_changes_nothing() {
         let wrong = json!({"add": {"rule": {"family": "ip", "table": "t", "chain": "c",
             "expr": [matches(payload("tcp", "dport"), json!("nonsense"))]}}});
         let error = document(vec![table.clone(), chain.clone(), wrong]).apply(&mut nft).unwrap_err().to_string();
-        assert!(error.starts_with("nftables[2].add.rule.expr[0]: \"nonsense\" is no inet_service"), "{error}");
+        assert!(
+            error.starts_with("nftables[2].add.rule.expr[0]: \"nonsense\" is neither a port number nor a service"),
+            "{error}"
+        );
         let no_set = json!({"add": {"element": {"family": "ip", "table": "t", "name": "s", "elem": [1]}}});
         let error = document(vec![table.clone(), no_set]).apply(&mut nft).unwrap_err().to_string();
         assert_eq!(error, "nftables[1].add.element: there is no set ip t s");

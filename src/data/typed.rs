@@ -60,16 +60,17 @@ impl DataType {
         self.fields().map(word).collect::<Vec<_>>().join(" . ")
     }
 
-    /// An interval of register content, field by field.
+    /// An interval of a set of intervals, field by field.
     pub(crate) fn show_range(self, lo: &[u8], hi: &[u8]) -> String {
-        let (lo, hi) = (self.show(lo), self.show(hi));
+        let (lo, hi) = (self.show(lo, true), self.show(hi, true));
         let fields = lo.split(" . ").zip(hi.split(" . "));
         let words = fields.map(|(lo, hi)| if lo == hi { lo.to_owned() } else { format!("{lo}-{hi}") });
         words.collect::<Vec<_>>().join(" . ")
     }
 
-    /// Register content in nft's words, or in hexadecimal where the type has none.
-    pub(crate) fn show(self, value: &[u8]) -> String {
+    /// Register content, or a key of a set, in nft's words, or in hexadecimal where the type has none. In a set of
+    /// intervals numbers of the host's byte order stand with their highest byte first.
+    pub(crate) fn show(self, value: &[u8], interval: bool) -> String {
         let single = self.fields().count() == 1;
         let mut rest = value;
         let words = self.fields().map(|field| {
@@ -82,7 +83,7 @@ impl DataType {
                 .get(if single { usize::from(field.len) } else { usize::from(field.len).next_multiple_of(4) }..)
                 .unwrap_or_default();
             let mut bytes = image(bytes);
-            if field.order == ByteOrder::Host && cfg!(target_endian = "little") {
+            if field.order == ByteOrder::Host && !interval && cfg!(target_endian = "little") {
                 bytes.reverse();
             }
             Some(field.text(&bytes, Style::WORDS))

@@ -306,7 +306,7 @@ impl Rejection {
         let ty = set.key_type.unwrap_or_default();
         let show = |lo: &Value, hi: Option<&Value>| match hi {
             Some(hi) => ty.show_range(lo, hi),
-            None => format!("an interval from {}", ty.show(lo)),
+            None => format!("an interval from {}", ty.show(lo, true)),
         };
         let failures = parts.into_iter().map(|Part { operation, entry, named: (lo, hi), there: (first, last) }| {
             let (named, there) = (show(&lo, Some(&hi)), show(&first, last.as_ref()));

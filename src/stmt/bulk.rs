@@ -158,14 +158,24 @@ impl Target<'_> {
     fn span<K: Typed>(&self, (first, last): (K, K)) -> Result<Option<(Value, Value)>, Malformed> {
         let turn = |key: K| turned(&K::FIELD, key.image(), self.interval);
         let (lo, hi) = (turn(first), turn(last));
+        let shown = |lo: &[u8], hi: &[u8]| {
+            let show = |key: &[u8]| K::FIELD.datatype.show(key, self.interval);
+            format!("{}-{}", show(lo), show(hi))
+        };
         if lo.len() != hi.len() {
-            return Err(Malformed::Refused("a range from one family to the other".into()));
+            return Err(Malformed::Refused(format!("{} goes from one family to the other", shown(&lo, &hi)).into()));
         }
         if self.interval && *lo > *hi {
-            return Err(Malformed::Refused("a range that ends before it starts".into()));
+            let range = shown(&lo, &hi);
+            return Err(Malformed::Refused(
+                format!("{range} ends before it starts: the lower value comes first").into(),
+            ));
         }
         if !self.interval && lo != hi {
-            return Err(Malformed::Refused("a range in what is no set of intervals".into()));
+            let (range, set) = (shown(&lo, &hi), self.name.name);
+            return Err(Malformed::Refused(
+                format!("{range} is a range, and set {set} holds single values: make it with interval()").into(),
+            ));
         }
         Ok((lo.len() == self.len).then_some((lo, hi)))
     }

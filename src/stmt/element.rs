@@ -185,9 +185,15 @@ impl<K: Key> Element<K> {
         let concat = K::FIELDS.len() > 1;
         let (mut lo, mut hi) = (Value::default(), Value::default());
         for (field, part) in K::FIELDS.iter().zip(key.raw.fields()) {
-            let (l, h) = bounds(field, len_in(field, K::DUAL, twin), &part)?;
+            let (l, h) = bounds(field, len_in(field, K::DUAL, twin), &part, &self.set)?;
             if l != h && !self.interval {
-                return refused(format!("a range or prefix in {}, which is no set of intervals", self.set));
+                let (mut from, mut to) = (String::new(), String::new());
+                field.show(&l, Style::NUMBER, &mut from);
+                field.show(&h, Style::NUMBER, &mut to);
+                return refused(format!(
+                    "{from}-{to} is a range, and set {} holds single values: make it with interval()",
+                    self.set
+                ));
             }
             let (l, h) = (swapped(field, &l, self.interval), swapped(field, &h, self.interval));
             if lo.append(&l).and(hi.append(&h)).is_none() {
@@ -250,12 +256,14 @@ impl<K: Key> Element<K> {
 }
 
 /// Bounds of a field, most significant byte first.
-fn bounds(field: &FieldType, len: usize, part: &FieldPattern<'_>) -> Result<(Value, Value), Malformed> {
+fn bounds(field: &FieldType, len: usize, part: &FieldPattern<'_>, set: &Name) -> Result<(Value, Value), Malformed> {
     if part.shape == Shape::Masked {
-        return refused("masked bits cannot stand in a set");
+        return refused(format!("masked bits cannot stand in set {set}"));
     }
     if part.lo > part.hi {
-        return refused("a range that ends before it starts");
+        let mut range = String::new();
+        part.text(field, Style::NUMBER, &mut range);
+        return refused(format!("{range} ends before it starts: the lower value comes first"));
     }
     if field.order == ByteOrder::Text {
         // A name of 16 bytes ends with a zero; a shorter one is the start of names.

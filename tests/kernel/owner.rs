@@ -157,7 +157,7 @@ fn changes_that_nobody_could_undo_are_not_made() {
         // This program's main is the harness's, and begins with something else.
         let mut nft = open();
         let error = nft.apply_confirmed(&filled(|b| b.add(host())), Duration::from_secs(1)).unwrap_err();
-        let why = std::error::Error::source(&error).unwrap().to_string();
+        let why = error.to_string();
         assert!(why.contains("main has to begin with oxitables::client::confirm::init()"), "{why}");
         assert_eq!(nft.tables().snapshot()?, []);
         Ok(())

@@ -117,7 +117,7 @@ fn of_closed_services() {
         (closed_services("wan").with_tcp([6060..=6070]).batch(), "6060"),
         (
             closed_services("wan").with_udp([std::ops::RangeInclusive::new(200, 100)]).batch(),
-            "a range that ends before it starts",
+            "200-100 ends before it starts",
         ),
     ]);
 }
@@ -151,9 +151,10 @@ fn of_vps_baseline() {
         (vps_baseline("").batch(), "a name of 1 to 15 bytes"),
         (vps_baseline("sixteen-bytes-ok").batch(), "a name of 1 to 15 bytes"),
         (vps_baseline("eth0").with_ssh_from([]).batch(), "a set without elements"),
+        (vps_baseline("eth0").with_ssh_from(["10.0.1.7/24".parse().unwrap()]).batch(), "10.0.1.0/24"),
     ]);
     testing::in_namespace(|| {
-        let nets = ["10.0.0.0/8", "10.0.1.0/24", "10.0.1.7/24", "0.0.0.0/0", "::/0", "fd00::/8"]
+        let nets = ["10.0.0.0/8", "10.0.1.0/24", "10.0.1.7/32", "0.0.0.0/0", "::/0", "fd00::/8"]
             .map(|net| net.parse().unwrap());
         Client::open().unwrap().apply(&vps_baseline("eth0").with_ssh_from(nets).batch()).unwrap();
     });

@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     Hook, Priority, Protocol,
+    error::Rejection,
     model::Ruleset,
     proto::Commit,
     stmt::{
@@ -155,11 +156,12 @@ fn every_message_that_is_wrong_is_named() {
         (24, 0, 1, list(&[(3, &[])]), "devices are taken away"),
     ];
     let all: Vec<_> = cases.iter().map(|(nft, flags, family, bytes, _)| (*nft, *flags, *family, &bytes[..])).collect();
-    let text = refused_as(&foreign(&all));
-    assert_eq!(text.lines().count(), cases.len(), "{text}");
-    for (index, (line, case)) in text.lines().zip(cases).enumerate() {
-        assert!(line.contains(case.4), "{line}: {}", case.4);
-        assert!(line.contains(&format!("(operation {} of {})", index + 1, cases.len())), "{line}");
+    let error = Batch::from_bytes(&foreign(&all)).unwrap_err();
+    assert_eq!(error.failures().len(), cases.len(), "{error}");
+    for (index, (failure, case)) in error.failures().iter().zip(cases).enumerate() {
+        let alone = Rejection { failures: vec![failure.clone()], operations: cases.len(), more: false }.to_string();
+        assert!(alone.contains(case.4), "{alone}: {}", case.4);
+        assert!(alone.contains(&format!("(operation {} of {})", index + 1, cases.len())), "{alone}");
     }
 
     let good = bytes(Batch::new().add(Table::new(Family::Ip, "fw")));

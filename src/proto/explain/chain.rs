@@ -26,7 +26,15 @@ impl Case<'_> {
             (Errno::ENOENT, Some(chain)) if chain.hook.is_some() && self.makes() => {
                 why("a device of the chain does not exist", "make the device first; kernels from 6.16 on wait for it")
             }
+            (Errno::ENOENT, _) if self.verb == Verb::Rename => why(
+                format!("the chain that is to be renamed to {name} is not there in {}", self.place()),
+                "list the chains again: its handle may be gone",
+            ),
             (Errno::ENOENT, _) => self.missing("chain", Kind::Chain, &name),
+            (Errno::EEXIST, _) if self.verb == Verb::Rename => why(
+                format!("{} has a chain {name} already", self.place()),
+                "rename or delete that one first, in the same batch, or choose another name",
+            ),
             (Errno::EEXIST, _) if self.verb == Verb::Create => why(format!("chain {name} exists already"), CREATE),
             (Errno::EBUSY, _) => why(
                 format!("chain {name} is in use: a rule or a map jumps to it"),

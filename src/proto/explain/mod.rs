@@ -326,6 +326,15 @@ impl Case<'_> {
                 format!("the {} belongs to {}", self.place(), world.owner(&self.home())),
                 "only its owner may change it; it goes when the owner closes its socket",
             ),
+            // Kernels before 6.2 do not always point at what is missing.
+            Errno::ENOENT
+                if !self.path.ends_at("table") && world.world.table(self.family(), &self.name(1)).is_some() =>
+            {
+                why(
+                    format!("something that it names is not there in {}", self.place()),
+                    "list it again: it may be gone",
+                )
+            }
             Errno::ENOENT => self.missing("table", Kind::Table, &self.name(1)),
             Errno::EAFNOSUPPORT => why(
                 format!("this kernel has no nf_tables for family {}", self.family()),

@@ -1,6 +1,7 @@
 //! Rules and their expressions.
 
 use super::{Case, Why, Witness, why};
+use crate::wire::message::Message;
 use crate::{
     batch::place_of,
     data::{Data, Family, Name, Register, Verdict},
@@ -27,7 +28,14 @@ impl Case<'_> {
                     "list the rules again: it may be gone",
                 )
             }
-            Errno::ENOENT => self.missing("chain", Kind::Chain, &chain),
+            // The kernel does not point at the handle of a rule that this batch deleted before.
+            Errno::ENOENT => match self.deleted_before() {
+                Some((earlier, handle)) => why(
+                    format!("operation {earlier} of this batch deletes rule {handle} of chain {chain} already"),
+                    "delete each rule once",
+                ),
+                None => self.missing("chain", Kind::Chain, &chain),
+            },
             Errno::EMLINK => self.graph(world).unwrap_or_else(|| {
                 why(
                     "the jumps close a loop, or chains nest deeper than 16",
@@ -50,6 +58,20 @@ impl Case<'_> {
             }
             _ => self.general(world),
         }
+    }
+
+    /// The operation, counted from 1, that deletes the same rule before this one, and its handle.
+    fn deleted_before(&self) -> Option<(usize, u64)> {
+        const DELETES: [u8; 2] = [8, 28];
+        let own = crate::batch::Fields::of(&self.message);
+        let handle = own.handle(3).filter(|_| self.message.nft().is_some_and(|kind| DELETES.contains(&kind)))?;
+        let same = |(nft, message, fields): &(u8, Message<'_>, crate::batch::Fields<'_>)| {
+            DELETES.contains(nft)
+                && (message.family(), fields.name(1)) == (self.message.family(), own.name(1))
+                && fields.handle(3) == Some(handle)
+        };
+        let earlier = self.batch.each().take_while(|(_, message, _)| message.seq < self.message.seq).find(same)?;
+        Some((self.batch.find(earlier.1.seq)?.0 + 1, handle))
     }
 
     /// What is wrong with the jumps among all chains of the table, those that the kernel has and those of the batch.
@@ -80,6 +102,14 @@ impl Case<'_> {
                     format!("load the module {}, or use a kernel that has it", module(self.family(), &name)),
                 ),
             },
+            (Errno::ENODATA, _) if self.key_len(expr, world).is_some() => why(
+                format!(
+                    "the keys of set {} have {} bytes, and the rule loads fewer before it looks one up",
+                    expr.set().map(|(set, _)| set.to_string()).unwrap_or_default(),
+                    self.key_len(expr, world).unwrap_or_default()
+                ),
+                "look up what the set holds: its type says which fields",
+            ),
             (Errno::ENODATA, _) => why(
                 format!("{name} reads a register, or bytes of one, that no earlier expression of the rule wrote"),
                 "",
@@ -106,6 +136,11 @@ impl Case<'_> {
             }
             _ => self.general(world),
         }
+    }
+
+    /// The bytes of a key of the set that an expression names.
+    fn key_len(&self, expr: &Expr, world: &mut Witness<'_>) -> Option<u32> {
+        world.set(self.batch, &self.home(), expr.set()?.0)?.key_len
     }
 
     /// Why an expression is invalid, where that can be told.

@@ -122,8 +122,11 @@ impl Case<'_> {
 
     /// The element that the kernel points at, and the one after it.
     fn element(&self) -> Option<(Element, Option<Element>)> {
-        let index = self.path.index_in("elements")?;
         let fields = crate::batch::Fields::of(&self.message);
+        // A kernel that does not point at the element (before 6.2) can only mean the one that there is.
+        let only =
+            || (attrs(fields.get(3).unwrap_or_default()).flatten().count() == 1 && self.path.is_empty()).then_some(0);
+        let index = self.path.index_in("elements").or_else(only)?;
         let entries = |from| {
             attrs(fields.get(3).unwrap_or_default()).flatten().skip(from).map(|e| Element::decode_attrs(e.payload).ok())
         };
@@ -203,11 +206,11 @@ fn misfit(element: &Element, set: &Set) -> Option<String> {
         _ => None,
     };
     Some(if let Some((got, want)) = wrong_len(element.key.as_ref(), set.key_len) {
-        format!("the key has {got} bytes, not {want}")
+        format!("its key has {got} bytes, and keys of the set have {want}")
     } else if let Some((got, want)) = wrong_len(element.key_end.as_ref(), set.key_len) {
-        format!("the upper end has {got} bytes, not {want}")
+        format!("its upper end has {got} bytes, and keys of the set have {want}")
     } else if let Some((got, want)) = wrong_len(data, set.data_len) {
-        format!("the value has {got} bytes, not {want}")
+        format!("its value has {got} bytes, and values of the map have {want}")
     } else if element.data.is_some() && !flags.contains(SetFlags::MAP) {
         "it is no map and has no values".into()
     } else if element.data.is_none() && flags.contains(SetFlags::MAP) && !element.is_interval_end() {
@@ -243,7 +246,7 @@ fn show(element: &Element, next: Option<&Element>, set: Option<&Set>) -> String 
     let last = next.filter(|n| n.is_interval_end()).and_then(|n| n.key?.before());
     match (&element.key, element.key_end.or(last)) {
         (Some(key), Some(end)) => kind.show_range(key, &end),
-        (Some(key), None) => kind.show(key),
+        (Some(key), None) => kind.show(key, set.is_some_and(Set::is_interval)),
         (None, _) => "*".into(),
     }
 }

@@ -123,7 +123,15 @@ impl Compiler<'_, '_> {
         let number =
             || INTEGER.info.parse(word, slot.bytes()).filter(|_| info.look == Look::Address && slot.bits == 32);
         let Some(image) = info.parse(word, slot.bytes()).or_else(number) else {
-            return refused(format!("\"{word}\" is no {} of {} bits", slot.ty.name(), slot.bits));
+            return refused(match info.look {
+                Look::Interface => format!("there is no interface {word:?} on this machine"),
+                Look::User => format!("there is no user {word:?} on this machine"),
+                Look::Group => format!("there is no group {word:?} on this machine"),
+                Look::Protocol => format!("{word:?} is neither a number nor a protocol that /etc/protocols names"),
+                Look::Cgroup => format!("there is no control group {word:?} on this machine"),
+                Look::Service => format!("{word:?} is neither a port number nor a service that /etc/services names"),
+                _ => format!("{word:?} is no {} of {} bits", slot.ty.name(), slot.bits),
+            });
         };
         constant(slot, &image, want)
     }

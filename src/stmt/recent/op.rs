@@ -149,7 +149,7 @@ impl RecentOp {
     }
 
     fn mask_text(&self, twin: Twin) -> String {
-        self.mask(twin).map_or(String::new(), |mask| format!(" & {}", twin.datatype().show(&mask)))
+        self.mask(twin).map_or(String::new(), |mask| format!(" & {}", twin.datatype().show(&mask, false)))
     }
 
     /// The address, under the mask, in register 1.

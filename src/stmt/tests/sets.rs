@@ -128,12 +128,15 @@ fn what_cannot_be_is_refused() {
         why(set.element([1, 2, 3, 4]).timeout(Duration::ZERO)),
         "a zero timeout would never expire: use permanent()"
     );
-    assert_eq!(why(set.element(net("10.0.0.0/8"))), "a range or prefix in plain, which is no set of intervals");
+    assert_eq!(
+        why(set.element(net("10.0.0.0/8"))),
+        "10.0.0.0-10.255.255.255 is a range, and set plain holds single values: make it with interval()"
+    );
     assert_eq!(
         why(set.clone().interval().element(v4("1.1.1.2")..=v4("1.1.1.1"))),
-        "a range that ends before it starts"
+        "1.1.1.2-1.1.1.1 ends before it starts: the lower value comes first"
     );
-    assert_eq!(why(set.element(Masked::new(v4("1.1.1.1"), v4("0.0.0.1")))), "masked bits cannot stand in a set");
+    assert_eq!(why(set.element(Masked::new(v4("1.1.1.1"), v4("0.0.0.1")))), "masked bits cannot stand in set plain");
     assert_eq!(set.element([1, 2, 3, 4]).permanent().lower().unwrap().element.timeout, Some(Duration::ZERO));
     let names = SetRef::<IfName>::new(Family::Inet, "t", "names");
     for name in ["", "0123456789abcdef", &"x".repeat(70)] {
