@@ -5,6 +5,7 @@
 use super::{Act, Done, PATIENCE};
 use oxitables::{
     data::Cgroup,
+    proto::Feature,
     testing::{Host, packets::Answer, packets::udp_echo, tcp},
 };
 use std::{
@@ -177,6 +178,9 @@ impl Group {
     /// Makes one below the root of the hierarchy, or says loudly why that cannot be.
     pub fn make(path: impl Into<PathBuf>) -> Done<Option<Self>> {
         let path = path.into();
+        if lacks(Feature::ControlGroups) {
+            return Ok(None);
+        }
         let mounts = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(PathBuf::from);
         let mount = mounts.into_iter().find(|mount| mount.join("cgroup.controllers").exists());
         let made = mount.ok_or(io::Error::other("none are mounted")).and_then(|mount| {
@@ -205,6 +209,16 @@ impl Drop for Group {
     fn drop(&mut self) {
         let _ = fs::remove_dir(&self.folder);
     }
+}
+
+/// Whether this kernel cannot do what a part of a story needs: then that is skipped, loudly.
+pub fn lacks(feature: Feature) -> bool {
+    let known = |mut nft: oxitables::Client| nft.capabilities().map(|known| known.has(feature));
+    let lacks = matches!(oxitables::Client::open().and_then(known), Ok(false));
+    if lacks {
+        loudly_skipped(&format!("this kernel is too old: {feature} came with {}", feature.since()));
+    }
+    lacks
 }
 
 /// A part of a story that cannot be told here. To an ordinary user it is forbidden for good; anybody else should know.

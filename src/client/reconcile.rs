@@ -46,7 +46,7 @@ impl Client {
         };
         let plan = diff(&present, desired);
         // Asked only if it counts: that takes longer than to plan again.
-        if !plan.refreshes() && !plan.changes_sets() {
+        if !plan.refreshes() && !plan.changes_in_place() {
             return Ok(plan);
         }
         let known = self.capabilities()?;
@@ -54,6 +54,7 @@ impl Client {
             restarts: known.has(Feature::TimeoutUpdate),
             sizes: known.has(Feature::SetSize),
             timeouts: known.has(Feature::SetTimeout),
+            devices: known.has(Feature::ChainDevices),
         };
         Ok(if kernel == Kernel::ANY { plan } else { diff_on(&present, desired, kernel) })
     }

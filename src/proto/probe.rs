@@ -46,6 +46,10 @@ features! {
     Owner = "tables with an owner" since "5.12",
     /// Elements for every key that has no other ([`SetRef::catch_all`](crate::SetRef::catch_all)).
     CatchAll = "catch-all elements" since "5.13",
+    /// Matching the version 2 control group of a socket (`socket cgroupv2`). Told by the release.
+    ControlGroups = "matching control groups" since "5.13",
+    /// `fib … iif oif` in the hooks input and forward; in prerouting since 4.10. Told by the release.
+    FibForward = "fib with an outgoing interface in input and forward" since "5.19",
     /// Another timeout for a set that is there; older kernels take it and ignore it. Told by the
     /// release.
     SetTimeout = "another timeout for a set" since "6.1",
@@ -53,6 +57,8 @@ features! {
     Inner = "matches inside of tunnels" since "6.2",
     /// [`Batch::destroy`](crate::Batch::destroy).
     Destroy = "destroy" since "6.3",
+    /// Devices that are added to a chain of family netdev that is there. Told by the release.
+    ChainDevices = "adding devices to a chain" since "6.4",
     /// Another size for a set that is there; older kernels take it and ignore it. Told by the
     /// release.
     SetSize = "another size for a set" since "6.5",
@@ -198,7 +204,10 @@ impl Probe {
                 // The refusal may have been brought to older kernels without the rest, and to believe in a restart that does not
                 // happen would lose elements: both have to say so.
                 Feature::TimeoutUpdate => !(refused && is_at_least(release, (6, 12))),
+                Feature::ControlGroups => !is_at_least(release, (5, 13)),
+                Feature::FibForward => !is_at_least(release, (5, 19)),
                 Feature::SetTimeout => !is_at_least(release, (6, 1)),
+                Feature::ChainDevices => !is_at_least(release, (6, 4)),
                 Feature::SetSize => !is_at_least(release, (6, 5)),
                 _ => refused,
             }

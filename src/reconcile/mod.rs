@@ -140,11 +140,13 @@ pub(crate) struct Kernel {
     pub(crate) sizes: bool,
     /// Timeouts of sets, likewise.
     pub(crate) timeouts: bool,
+    /// It adds devices to chains.
+    pub(crate) devices: bool,
 }
 
 impl Kernel {
     /// What is planned for any kernel.
-    pub(crate) const ANY: Self = Self { restarts: false, sizes: true, timeouts: true };
+    pub(crate) const ANY: Self = Self { restarts: false, sizes: true, timeouts: true, devices: true };
 }
 
 /// The same for a kernel of which it is known what it changes in place.

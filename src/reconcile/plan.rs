@@ -213,10 +213,10 @@ impl Plan {
         self.batch.each_operation().any(|(verb, _)| verb == Verb::Refresh)
     }
 
-    /// Whether sets are to have another size or timeout, in place.
-    pub(crate) fn changes_sets(&self) -> bool {
-        let is_set = |message: Message<'_>| message.nft().and_then(Kind::of) == Some(Kind::Set);
-        self.batch.each_operation().any(|(verb, mut all)| verb == Verb::Update && all.any(is_set))
+    /// Whether sets or chains are changed in place, which old kernels do not do, or only in part.
+    pub(crate) fn changes_in_place(&self) -> bool {
+        let is_one = |message: Message<'_>| matches!(message.nft().and_then(Kind::of), Some(Kind::Set | Kind::Chain));
+        self.batch.each_operation().any(|(verb, mut all)| verb == Verb::Update && all.any(is_one))
     }
 
     /// Notes something that is removed and made again.

@@ -40,7 +40,7 @@ fn fate(same: bool, fixed: &[(&'static str, bool)]) -> Fate {
     }
 }
 
-fn chain_fate(old: &Chain, new: &Chain) -> Fate {
+fn chain_fate(old: &Chain, new: &Chain, kernel: Kernel) -> Fate {
     let (a, b) = (normal::chain(old), normal::chain(new));
     let hook = |chain: &Chain| chain.hook.as_ref().map(|hook| (hook.number, hook.priority));
     let fixed = [
@@ -50,6 +50,8 @@ fn chain_fate(old: &Chain, new: &Chain) -> Fate {
         ("flags", a.flags == b.flags),
         // Kernels before 6.4 take the removal of a device for that of the chain.
         ("device", new.devices().is_empty() || old.devices().iter().all(|device| new.devices().contains(device))),
+        // Before that they refuse one that comes.
+        ("device", kernel.devices || new.devices().iter().all(|device| old.devices().contains(device))),
     ];
     // nft's JSON before 1.1 does not tell devices, and a chain that needs some filters nothing
     // without: those that are there stay.
@@ -179,7 +181,7 @@ fn sort<'a, 'r, K: Ord, T>(
 
 /// Writes what turns one version of a table into another.
 pub(super) fn reconcile<'r>(old: &View<'r>, new: &View<'r>, plan: &mut Plan) {
-    let chains = sort(&old.chains, &new.chains, chain_fate);
+    let chains = sort(&old.chains, &new.chains, |old, new| chain_fate(old, new, plan.kernel));
     let sets = sort(&old.sets, &new.sets, |old, new| filled_fate(old, new, plan.kernel));
     let objects = sort(&old.objects, &new.objects, object_fate);
     let flowtables = sort(&old.flowtables, &new.flowtables, flowtable_fate);

@@ -1,7 +1,9 @@
 //! Every way to be refused that one meets, and what the message must say: which operation, what of it, why, what to do.
 
 use super::lab::*;
-use oxitables::{Batch, Chain, Client, Error, Family, Hook, Policy, Priority, Table, data::*, expr::*, model::*, testing};
+use oxitables::{
+    Batch, Chain, Client, Error, Family, Hook, Policy, Priority, Table, data::*, expr::*, model::*, testing,
+};
 use std::time::Duration;
 
 /// What is refused, and parts of the message.

@@ -26,7 +26,7 @@ fn uplink() -> Vec<Entry> {
     vec![
         Route::default_via("10.1.0.1".parse().unwrap()).table(table).into(),
         Route::default_via("fd00:1::1".parse().unwrap()).dev("wan").table(table).into(),
-        Route::new("10.9.8.7/16".parse().unwrap())
+        Route::new("10.9.0.0/16".parse().unwrap())
             .dev("wan")
             .source("10.1.0.2".parse().unwrap())
             .table(table)
@@ -187,4 +187,15 @@ fn without_privilege() {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let error = oxitables::client::mark_socket(&socket, Mark::from(1)).unwrap_err();
     assert!(error.is_permission(), "{error}");
+}
+
+/// Whether the network or the address is meant, nobody can tell: nothing is added.
+#[test]
+fn an_address_in_a_network_is_no_route() {
+    with_routing(|_, net| {
+        let route = Route::new("10.9.8.7/16".parse()?).dev("wan").table(70_000);
+        let said = net.add(vec![route.into()]).unwrap_err().to_string();
+        assert!(said.contains("10.9.8.7/16") && said.contains("10.9.0.0/16"), "{said}");
+        Ok(())
+    });
 }

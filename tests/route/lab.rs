@@ -46,7 +46,7 @@ impl Meter {
         priority: Priority,
         rules: impl IntoIterator<Item = Rule<oxitables::stmt::Open>>,
     ) -> Self {
-        let table = Table::new(Family::Inet, "meter");
+        let table = Table::new(Family::Inet, "gauge");
         let chain = table.chain(format!("{hook}")).with_hook(hook, priority);
         let mut nft = host.run(Client::open).unwrap();
         let mut batch = Batch::new();

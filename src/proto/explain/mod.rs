@@ -12,7 +12,8 @@ use crate::{
     batch::{Fields, Present, Verb},
     data::{Family, Name, Value},
     error::Failure,
-    model::{Chain, Element, Kind, Set, SetFlags, Table, TableFlags},
+    expr::{Expr, FibResult, SocketKey},
+    model::{Chain, Element, Kind, Rule, Set, SetFlags, Table, TableFlags},
     proto::Feature,
     wire::{
         Attr, Path, attrs, locate,
@@ -258,6 +259,20 @@ impl Case<'_> {
                 let concat = SetFlags::CONCAT | SetFlags::INTERVAL;
                 needs.extend(flags.contains(concat).then_some(Feature::ConcatIntervals));
                 needs.extend(flags.contains(SetFlags::EXPR).then_some(Feature::ElementExprs));
+            }
+            Some(6) => {
+                let rule = Rule::decode_attrs(family, attributes).ok();
+                for expr in rule.iter().flat_map(Rule::exprs) {
+                    needs.extend(match expr {
+                        Expr::Socket(e) if e.key == SocketKey::CgroupV2 => Some(Feature::ControlGroups),
+                        Expr::Fib(e) if e.result != FibResult::Addrtype => Some(Feature::FibForward),
+                        Expr::Dynset(e) if e.exprs.as_ref().is_some_and(|all| all.len() > 1) => {
+                            Some(Feature::ElementExprs)
+                        }
+                        Expr::Inner(_) => Some(Feature::Inner),
+                        _ => None,
+                    });
+                }
             }
             Some(12 | 14) => {
                 let list = Fields::of(&self.message).get(3).unwrap_or_default();
