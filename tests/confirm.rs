@@ -31,7 +31,6 @@ use privileged::who_starts_the_second_process_of_a_privileged_program_gains_noth
 use sandboxed::{Outcome, Test};
 use std::{
     env,
-    error::Error as _,
     net::Ipv4Addr,
     panic,
     process::{Command, Stdio},
@@ -318,7 +317,7 @@ fn with_the_second_process_dead_nobody_says_that_it_is_undone() -> Outcome {
     let pending = nft.apply_confirmed(&change_of_little(), LONG)?;
     agents::kill_watchdogs(std::process::id());
     let error = pending.undo().unwrap_err();
-    assert!(error.source().unwrap().to_string().contains("the second process is gone"), "{error}");
+    assert!(error.to_string().contains("the second process is gone"), "{error}");
     let (after, waits) = state(&mut nft)?;
     assert!(waits && after.rules.len() == 1, "the changes are made, and the marker says that they wait");
     // Who is there to confirm can.
@@ -343,7 +342,7 @@ fn who_deletes_the_marker_confirms() -> Outcome {
     pending.confirm(&mut nft)?;
     let pending = nft.apply_confirmed(&with(|b| b.add(Table::new(Family::Ip, "more"))), LONG)?;
     delete(&mut nft)?;
-    assert!(pending.undo().unwrap_err().source().unwrap().to_string().contains("somebody deleted"));
+    assert!(pending.undo().unwrap_err().to_string().contains("somebody deleted"));
     let (now, waits) = state(&mut nft)?;
     assert_eq!((now.tables.len(), now.rules.len(), waits), (2, 1, false));
     Ok(())
@@ -396,7 +395,7 @@ fn what_cannot_be_made_or_watched_is_refused() -> Outcome {
     assert_eq!(state(&mut nft)?, (before.clone(), false));
     let owned = with(|b| b.add(Table::new(Family::Ip, "own").with_flags(model::TableFlags::OWNER)));
     let error = nft.apply_confirmed(&owned, LONG).unwrap_err();
-    assert!(error.source().unwrap().to_string().contains("owner"), "{error}");
+    assert!(error.to_string().contains("owner"), "{error}");
     let elsewhere = Sandbox::new()?.host("elsewhere")?;
     let error = elsewhere.run(|| nft.apply_confirmed(&change(), LONG).unwrap_err().to_string());
     assert!(error.contains("another network namespace"), "{error}");

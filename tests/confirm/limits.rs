@@ -16,7 +16,6 @@ use oxitables::{
     *,
 };
 use std::{
-    error::Error as _,
     fs,
     io::{BufRead, BufReader},
     net::Ipv4Addr,
@@ -82,7 +81,7 @@ pub fn what_others_made_impossible_is_told_and_can_be_mended_later() -> Outcome 
     nft.apply(Batch::new().delete(table()))?;
     let own = Owned::new(table())?;
     let error = pending.undo().unwrap_err();
-    assert!(error.source().unwrap().to_string().contains("only its owner may change it"), "{error:?}");
+    assert!(error.to_string().contains("only its owner may change it"), "{error:?}");
     assert!(confirm::mend(&mut nft)?[0].outcome.as_ref().unwrap_err().is_permission());
     drop(own);
     assert!(confirm::mend(&mut nft)?[0].outcome.is_ok());
@@ -103,7 +102,7 @@ pub fn what_cannot_be_made_again_is_not_changed() -> Outcome {
     }
     let error = nft.apply_confirmed(&more("host", "new"), LONG).unwrap_err();
     assert!(error.to_string().starts_with("having a second process prepare to undo"), "{error}");
-    assert!(error.source().unwrap().to_string().contains("set small is full"), "{error:?}");
+    assert!(error.to_string().contains("set small is full"), "{error:?}");
     assert_eq!(state(&mut nft)?, (before, false));
     Ok(())
 }

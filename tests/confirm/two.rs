@@ -13,7 +13,7 @@ use oxitables::{
     testing::{self, program},
     *,
 };
-use std::{error::Error as _, process::Command, thread, time::Duration};
+use std::{process::Command, thread, time::Duration};
 
 fn inet(name: &str) -> Table {
     Table::new(Family::Inet, name)
@@ -150,7 +150,7 @@ pub fn a_flushed_ruleset_confirms_nothing() -> Outcome {
         // Others cannot be stopped: their will is done, and nobody says that the change is kept.
         assert!(Command::new(&stock).args(["flush", "ruleset"]).status()?.success());
         let outcome = if undo { pending.undo() } else { pending.confirm(&mut nft) };
-        let error = outcome.unwrap_err().source().unwrap().to_string();
+        let error = outcome.unwrap_err().to_string();
         assert!(error.contains("somebody deleted the table that marks"), "{error}");
         assert!(undo || error.contains("table inet a with it"), "{error}");
         assert!(nft.ruleset()?.tables.is_empty());
@@ -168,7 +168,7 @@ pub fn a_table_of_ones_own_is_not_flushed_either() -> Outcome {
     let (before, _) = state(&mut nft)?;
     for family in [None, Some(Family::Inet)] {
         let error = own.apply_confirmed(&with(|b| b.flush_ruleset(family)), LONG).unwrap_err();
-        assert!(error.source().unwrap().to_string().contains("owner"), "{error}");
+        assert!(error.to_string().contains("owner"), "{error}");
         // Another connection cannot take it away; so it does not have to come back.
         nft.apply_confirmed(&with(|b| b.flush_ruleset(family)), LONG)?.undo()?;
         assert_eq!(state(&mut nft)?, (before.clone(), false));

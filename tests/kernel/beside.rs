@@ -76,7 +76,7 @@ fn commits_in_other_tables_do_not_disturb_listings_and_plans() {
         let desired = Ruleset::made_by(&batch)?;
         nft.apply(&batch)?;
         beside(OFTEN, || {
-            for _ in 0..5 {
+            for _ in 0..2 {
                 assert_eq!(nft.elements(&set.model()).snapshot()?.len(), HELD as usize);
                 assert_eq!(nft.members(&set)?.len(), HELD as usize);
                 assert_eq!(nft.rules(&table("large").chain("c")).snapshot()?.len(), 1);
@@ -95,7 +95,7 @@ fn everything_is_read_beside_commits_to_a_small_table() {
         let mut nft = open();
         nft.apply(&large()?.1)?;
         beside(OFTEN, || {
-            for _ in 0..3 {
+            for _ in 0..2 {
                 let all = nft.ruleset()?;
                 let names: Vec<_> = all.tables.iter().map(|table| table.name.to_string()).collect();
                 assert_eq!(names, ["large", "foreign"]);
@@ -164,7 +164,7 @@ fn what_is_read_beside_changes_of_the_same_table_is_of_one_moment() {
                 }
             });
             let (mut read, mut refused) = (0, 0);
-            while read + refused < 30 {
+            while read + refused < 10 {
                 match nft.ruleset() {
                     Ok(all) => {
                         let sizes: Vec<_> = all.sets.iter().map(|set| set.elements.len()).collect();
@@ -194,9 +194,14 @@ fn other_listeners_are_told_of_everything_meanwhile() {
         beside(OFTEN, || nft.ruleset().map(drop))?;
         let mut last = before;
         while let Some(news) = monitor.next(Duration::ZERO)? {
-            if let proto::News::Commit(commit) = news {
-                assert_eq!(u32::from(commit.generation), u32::from(last) + 1);
-                last = commit.generation;
+            last = match news {
+                proto::News::Commit(commit) => {
+                    assert_eq!(u32::from(commit.generation), u32::from(last) + 1);
+                    commit.generation
+                }
+                // Nobody read meanwhile, and there may have been more than its buffer holds.
+                proto::News::Gap(generation) => generation,
+                _ => last,
             }
         }
         assert_eq!(last, nft.generation()?);

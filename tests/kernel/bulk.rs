@@ -2,11 +2,7 @@
 
 use super::lab::*;
 use oxitables::{Batch, Client, Error, Family, data::*, expr::*, model::*, testing};
-use std::{
-    collections::HashSet,
-    fs,
-    time::{Duration, Instant},
-};
+use std::{collections::HashSet, fs, time::Instant};
 
 const MANY: u32 = 100_000;
 

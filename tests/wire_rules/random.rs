@@ -79,7 +79,7 @@ fn sensible_rule() -> impl Strategy<Value = Rule> {
 /// So many rules of a family that do not contradict themselves; works in a namespace where nothing matters.
 pub fn cases(family: Family, count: usize) -> Vec<Case> {
     let mut client = Client::open().unwrap();
-    let chain = Table::new(family, "scratch").chain("all");
+    let chain = Table::new(family, "scratch").chain("every");
     client.apply(Batch::new().add(Table::new(family, "scratch")).add(&chain)).unwrap();
     let mut runner = TestRunner::deterministic();
     let strategy = sensible_rule();
