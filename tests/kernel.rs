@@ -17,6 +17,7 @@ mod kernel {
     mod intervals;
     mod lab;
     mod listing;
+    mod misled;
     mod names;
     mod objects;
     mod owner;
