@@ -1,5 +1,8 @@
 //! libnftables JSON against the real kernel, and against the nft that is installed.
 
+#[path = "json/stock.rs"]
+mod stock;
+
 use oxitables::{
     Client, Family, Table,
     json::{Document, Nft, to_value},
@@ -159,8 +162,16 @@ fn rules_go_where_they_are_told() {
         .apply(&mut nft)?;
         assert_eq!(order(&mut nft)?, ["7", "5", "6", "1", "8", "2"]);
 
+        // Behind the rule with a handle, which has to be there; what is only listed goes to the end.
+        let third = nft.rules(&chain).snapshot()?[2].handle;
+        let listed = rule("add", json!({"handle": third}), 11)["add"].clone();
+        document(vec![rule("add", json!({"handle": third}), 10), listed]).apply(&mut nft)?;
+        assert_eq!(order(&mut nft)?, ["7", "5", "6", "10", "1", "8", "2", "11"]);
+        let error = document(vec![rule("add", json!({"handle": 999}), 9)]).apply(&mut nft).unwrap_err();
+        assert!(error.to_string().contains("ENOENT at position"), "{error}");
+
         let error = document(vec![rule("add", json!({"index": 9}), 9)]).apply(&mut nft).unwrap_err();
-        assert_eq!(error.to_string(), "nftables[0].add.rule: there is no rule 9: the chain has 6, counted from 0");
+        assert_eq!(error.to_string(), "nftables[0].add.rule: there is no rule 9: the chain has 8, counted from 0");
         Ok(())
     });
 }

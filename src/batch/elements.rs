@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn elements_that_have_no_form_are_named_and_left_out() {
         let (set, mut batch) = (set(), Batch::new());
-        let wrong = |i| if i % 3000 == 2999 { element(i).with_comment(&"x".repeat(129)) } else { element(i) };
+        let wrong = |i| if i % 3000 == 2999 { element(i).with_comment(&"x".repeat(252)) } else { element(i) };
         batch.add(set.elements((0..5000).map(wrong)));
         let paths: Vec<_> = batch.refused().iter().map(|(_, error)| error.path.to_string()).collect();
         assert_eq!(paths, ["elements[2999] > userdata"]);

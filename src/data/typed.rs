@@ -17,7 +17,7 @@ mod types;
 
 pub use bits::{CtEvents, CtLabels, CtState, CtStatus, TcpFlags};
 pub use host::*;
-pub(crate) use look::{Info, Look, show_duration};
+pub(crate) use look::{Info, Look, show_address, show_duration};
 pub use names::{HelperName, IfKind, IfName, MacAddr, OsName, ParseMacError};
 pub use numbers::*;
 pub use plain::RawBits;

@@ -8,7 +8,8 @@ use std::fmt;
 /// nft keeps comments here, and what it needs to print the keys of a set (byte order, comment). Types mean different
 /// things for different objects. This crate writes what every nft reads: comments, and for sets the byte orders and
 /// the auto-merge flag. The typeof entries, on which some nft before 1.1.3 crash, only where every nft needs them: with
-/// sets of rules whose keys are concatenations with plain numbers.
+/// keys that are concatenations with plain numbers, and then in a form that nft 1.0.6 and 1.1.7 read; of sets that are declared
+/// by expressions, always.
 ///
 /// Kernel: `NFTA_*_USERDATA`, since 3.15 for rules, 4.1 for elements, 5.10 for tables and chains.
 #[derive(Clone, Default, Eq, Hash, PartialEq)]
@@ -24,8 +25,11 @@ impl Userdata {
     /// `NFT_USERDATA_MAXLEN`.
     #[doc(alias = "NFT_USERDATA_MAXLEN")]
     pub const MAX: usize = 256;
-    /// The longest comment in bytes: what nft takes.
-    pub const MAX_COMMENT: usize = 128;
+    /// The longest comment in bytes that everything takes, as nft's JSON does; 253 fit all but elements. nft's own syntax
+    /// takes 128: a listing with a longer one cannot be loaded by `nft -f`.
+    pub const MAX_COMMENT: usize = 251;
+    /// The longest text that fits with its type, its length and its NUL.
+    const MAX_TEXT: usize = Self::MAX - 3;
 
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
@@ -67,7 +71,7 @@ impl Userdata {
     /// Adds a NUL-terminated text, or remembers why it cannot be.
     pub(crate) fn set_text(&mut self, kind: u8, text: &str) {
         self.unprintable |= text.contains(|c: char| c == '"' || c.is_control());
-        if text.len() > Self::MAX_COMMENT {
+        if text.len() > Self::MAX_TEXT {
             self.oversized = Some(text.len());
         } else {
             self.set(kind, &[text.as_bytes(), &[0]].concat());
@@ -93,16 +97,16 @@ impl fmt::Debug for Userdata {
     }
 }
 
-/// The userdata attribute of any object.
+/// The userdata attribute of any object, of so many bytes at most.
 #[derive(Debug)]
-pub(crate) enum UserdataCodec {}
+pub(crate) enum UserdataCodec<const MOST: usize = { Userdata::MAX }> {}
 
-impl Codec<Userdata> for UserdataCodec {
+impl<const MOST: usize> Codec<Userdata> for UserdataCodec<MOST> {
     fn put(value: &Userdata, out: &mut Writer) {
         if let Some(got) = value.oversized {
-            out.refuse(Malformed::TooLong { got, most: Userdata::MAX_COMMENT });
-        } else if value.raw.len() > Userdata::MAX {
-            out.refuse(Malformed::TooLong { got: value.raw.len(), most: Userdata::MAX });
+            out.refuse(Malformed::TooLong { got, most: Userdata::MAX_TEXT });
+        } else if value.raw.len() > MOST {
+            out.refuse(Malformed::TooLong { got: value.raw.len(), most: MOST });
         }
         if value.unprintable {
             // nft prints them as they are: a list that is saved and loaded would have rules out of a comment.

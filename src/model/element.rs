@@ -33,7 +33,7 @@ attributes! {
         /// What is left of it. Since 4.1.
         opt expiration: Duration = 5 "NFTA_SET_ELEM_EXPIRATION" as Ms64,
         /// Notes of user space. Since 4.1.
-        opt userdata: Userdata = 6 "NFTA_SET_ELEM_USERDATA" as UserdataCodec,
+        opt userdata: Userdata = 6 "NFTA_SET_ELEM_USERDATA" as UserdataCodec<254>,
     } pad 8 "NFTA_SET_ELEM_PAD"
 }
 

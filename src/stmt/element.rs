@@ -87,7 +87,7 @@ impl<K: Key> Element<K> {
         self
     }
 
-    /// Sets the comment, up to 128 bytes.
+    /// Sets the comment, up to [`Userdata::MAX_COMMENT`] bytes.
     pub fn comment(mut self, text: impl Into<String>) -> Self {
         self.comment = Some(text.into());
         self

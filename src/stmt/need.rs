@@ -178,6 +178,10 @@ impl Lowering {
             Load::Ct(CtKey::SrcIp6 | CtKey::DstIp6) | Load::Rt(RtKey::Nexthop6) => {
                 self.agree(Net::Ip6, None, field)?;
             }
+            Load::CtAddress(_) if matches!(self.net(), Some(Net::Ip | Net::Ip6)) => {
+                let twin = if self.net() == Some(Net::Ip) { Twin::V4 } else { Twin::V6 };
+                return Ok(field.resolve(Some(twin)).0);
+            }
             Load::Address(_) | Load::CtAddress(_) => {
                 return refused("addresses of either family have no meaning in a table of this family");
             }

@@ -213,7 +213,7 @@ impl From<Rule<Open>> for Rule<Ended> {
 }
 
 impl<S> Rule<S> {
-    /// Sets the comment, up to 128 bytes.
+    /// Sets the comment, up to [`Userdata::MAX_COMMENT`] bytes.
     pub fn comment(mut self, text: impl Into<String>) -> Self {
         self.comment = Some(text.into());
         self

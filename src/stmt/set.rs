@@ -300,7 +300,7 @@ macro_rules! builders {
             self
         }
 
-        /// Sets the comment, up to 128 bytes.
+        /// Sets the comment, up to [`Userdata::MAX_COMMENT`] bytes.
         pub fn with_comment(mut self, text: impl Into<String>) -> Self {
             self.options.comment = Some(text.into());
             self

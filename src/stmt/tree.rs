@@ -5,7 +5,7 @@
 
 use super::field::Field;
 use crate::{
-    data::{FieldType, Name, Value, Verdict},
+    data::{FieldType, Name, Value, Verdict, VerdictCode},
     expr::{Expr, NatFlags, ObjectType, Reject},
 };
 use std::time::Duration;
@@ -145,6 +145,18 @@ pub(crate) enum Statement {
     Reset(Field),
     /// Registers that are no statement of nft's.
     Registers(Vec<Expr>),
+}
+
+impl Statement {
+    /// Whether a rule ends with it: no version of nft takes another statement behind it.
+    pub fn ends(&self) -> bool {
+        match self {
+            Self::Verdict(Expression::Verdict(verdict)) => verdict.code != VerdictCode::Continue,
+            Self::Plain(expr) => matches!(expr, Expr::Queue(_)),
+            Self::Reject { .. } | Self::Nat(_) | Self::Fwd { .. } | Self::Queue { .. } => true,
+            _ => false,
+        }
+    }
 }
 
 /// Address translation.

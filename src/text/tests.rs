@@ -63,7 +63,7 @@ fn flowtables() {
     let fast = Flowtable::new(&table(), "f", Priority::FILTER + 5).with_device("lo").with_devices_of("eth");
     holds(
         fast.with_flags(FlowtableFlags::COUNTER | FlowtableFlags::HW_OFFLOAD),
-        "\tflowtable f {\n\t\thook ingress priority filter + 5\n\t\tdevices = { \"lo\", \"eth*\" }\n\t\tflags offload\n\
+        "\tflowtable f {\n\t\thook ingress priority filter + 5\n\t\tdevices = { \"eth*\", \"lo\" }\n\t\tflags offload\n\
          \t\tcounter\n\t}\n",
     );
 }
@@ -126,7 +126,7 @@ fn devices_of_a_chain() {
     holds(&one, "\tchain c {\n\t\ttype filter hook ingress device \"lo\" priority filter;\n\t}\n");
     holds(
         one.with_device("eth0"),
-        "\tchain c {\n\t\ttype filter hook ingress devices = { \"lo\", \"eth0\" } priority filter;\n\t}\n",
+        "\tchain c {\n\t\ttype filter hook ingress devices = { \"eth0\", \"lo\" } priority filter;\n\t}\n",
     );
 }
 

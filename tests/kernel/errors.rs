@@ -549,7 +549,7 @@ fn what_sets_do_not_take() {
 #[test]
 fn what_has_no_form_on_the_wire_is_refused_before_it_is_sent() {
     let long = "n".repeat(256);
-    let comment = "c".repeat(129);
+    let comment = "c".repeat(254);
     let cases: Vec<(Batch, &str)> = vec![
         (
             filled(|b| b.add(Table::new(Family::Inet, ""))),
@@ -562,11 +562,11 @@ fn what_has_no_form_on_the_wire_is_refused_before_it_is_sent() {
             filled(|b| b.add(does(&input(), Verdict::jump(long.as_str())))),
             "at exprs[0] > immediate > data > verdict > chain: 256 bytes",
         ),
-        (filled(|b| b.add(host().with_comment(&comment))), "at userdata: 129 bytes, at most 128 fit"),
-        (filled(|b| b.add(does(&input(), Verdict::accept()).with_comment(&comment))), "at userdata: 129 bytes"),
+        (filled(|b| b.add(host().with_comment(&comment))), "at userdata: 254 bytes, at most 253 fit"),
+        (filled(|b| b.add(does(&input(), Verdict::accept()).with_comment(&comment))), "at userdata: 254 bytes"),
         (
             filled(|b| b.add(few().elements(&[element(ip(1)).with_comment(&comment)]))),
-            "at elements[0] > userdata: 129 bytes",
+            "at elements[0] > userdata: 254 bytes",
         ),
         (filled(|b| b.add(input().with_device("a-name-of-16-byt"))), "at hook > device: 16 bytes, at most 15 fit"),
         (filled(|b| b.delete(Table::new(Family::from(0), "host"))), "the family of a change has to be named"),

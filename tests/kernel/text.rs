@@ -40,6 +40,28 @@ const SCRIPTS: &[&str] = &[
         }
     }",
     "table inet t {
+        set offsets {
+            typeof frag frag-off
+            elements = { 1, 2 }
+        }
+        chain c {
+            frag frag-off @offsets drop
+            ip6 saddr { ::1, ::18.52.0.0, ::18.52.18.52, ::ffff:1.2.3.4 } drop
+        }
+        chain before {
+            type nat hook prerouting priority dstnat; policy accept;
+            tcp dport 80 dnat to :8080
+            udp dport 53 dnat to :5300-5399
+            tcp sport 5 dnat to :tcp dport map { 81 : 8081, 82 : 8082 }
+            tcp dport 22 redirect to :2222
+        }
+        chain after {
+            type nat hook postrouting priority srcnat; policy accept;
+            meta l4proto tcp snat to :1-9
+            meta l4proto udp masquerade to :1-9
+        }
+    }",
+    "table inet t {
         counter c {
             comment \"of a kind\"
             packets 7 bytes 700

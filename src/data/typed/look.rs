@@ -27,6 +27,17 @@ pub(crate) struct Info {
     pub shown: Shown,
 }
 
+/// An address as libc writes it: one that is 32 bits behind zeros, of which not all of the first 16 are zeros, with dots.
+pub(crate) fn show_address(address: IpAddr) -> String {
+    match address {
+        IpAddr::V6(v6) => match v6.octets() {
+            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] if (a, b) != (0, 0) => format!("::{a}.{b}.{c}.{d}"),
+            _ => v6.to_string(),
+        },
+        v4 => v4.to_string(),
+    }
+}
+
 /// Whether symbols are shown.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Shown {
@@ -153,7 +164,7 @@ impl Info {
                 4 | 16 => {
                     let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
                     let address = v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from));
-                    address.map_or(Ok(()), |address| write!(out, "{address}"))
+                    address.map_or(Ok(()), |address| out.write_str(&show_address(address)))
                 }
                 _ => write!(out, "{n}"),
             },

@@ -66,12 +66,7 @@ impl Compiler<'_, '_> {
     pub(super) fn argument(&mut self, value: &Expression, slot: Slot) -> Result<Known> {
         let known = self.evaluate(value, &mut Want::one(slot))?;
         let mark = slot.ty.datatype == MARK && !known.slot.is_text() && !known.slot.is_bits();
-        if matches!(known.how, How::Field(_))
-            && known.slot.ty.datatype == DataType::INTEGER
-            && known.slot.bits != slot.bits
-        {
-            return refused(format!("a number of {} bits where one of {} is needed", known.slot.bits, slot.bits));
-        }
+        as_wide(&known, &slot)?;
         if known.is_concat() || !mark && known.slot.ty.datatype != slot.ty.datatype {
             return refused(format!("a value of type {} where {} is needed", known.slot.ty.name(), slot.ty.name()));
         }
@@ -136,6 +131,16 @@ impl Compiler<'_, '_> {
     /// Whether a field is the one that is written: it is read whole then, with what stands beside it.
     pub(super) fn is_written(&self, field: &Field) -> bool {
         self.written.as_ref() == Some(field)
+    }
+}
+
+/// Whether a field that is a plain number has the bits that are asked for.
+pub(super) fn as_wide(known: &Known, slot: &Slot) -> Result<()> {
+    match known.how {
+        How::Field(_) if known.slot.ty.datatype == DataType::INTEGER && known.slot.bits != slot.bits => {
+            refused(format!("a number of {} bits where one of {} is needed", known.slot.bits, slot.bits))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -4,7 +4,8 @@ use super::{
     Declaration, Typing,
     eval::slot_of,
     known::Slot,
-    sets::{Shape, Values, key_len, key_type, note_intervals, set_values, stateful},
+    notes,
+    sets::{Fate, Shape, Values, key_len, key_type, note_intervals, set_values, stateful},
 };
 use crate::{
     data::{ByteOrder, DataType, FieldType, Userdata, Value},
@@ -90,19 +91,32 @@ pub(super) fn shape(set: &model::Set) -> Result<Shape> {
         merge: set.merges() && values.is_none(),
         values,
         whole: false,
-        new: false,
+        fate: Fate::Comes,
     })
 }
 
 /// The types of what is declared by an expression.
 fn typed_by(of: &Expression) -> Result<Vec<Slot>> {
     match of {
-        Expression::Concat(parts) => parts.iter().map(type_of).collect(),
+        Expression::Concat(parts) => {
+            let slots = parts.iter().map(type_of).collect::<Result<Vec<_>>>()?;
+            check_concat(&slots)?;
+            Ok(slots)
+        }
         one => Ok(vec![type_of(one)?]),
     }
 }
 
-fn type_of(mut of: &Expression) -> Result<Slot> {
+/// Text of any length stands alone: nft aborts where it lists a concatenation with one.
+pub(super) fn check_concat(slots: &[Slot]) -> Result<()> {
+    match slots.iter().find(|slot| slots.len() > 1 && slot.ty.datatype == DataType::STRING) {
+        Some(_) => refused("a string of no fixed length beside other fields, which no nft can list"),
+        None => Ok(()),
+    }
+}
+
+/// What an expression is without a rule around it.
+pub(super) fn type_of(mut of: &Expression) -> Result<Slot> {
     loop {
         return match of {
             Expression::Field(field) => Ok(slot_of(field)),
@@ -125,7 +139,9 @@ fn declared(typing: &Typing) -> Result<(Vec<Slot>, Option<&Expression>)> {
                 Some(_) => refused(format!("{name} comes in several widths: declare by an expression (typeof)")),
                 None => refused(format!("there is no type {name}")),
             };
-            Ok((names.iter().map(one).collect::<Result<_>>()?, None))
+            let slots = names.iter().map(one).collect::<Result<Vec<_>>>()?;
+            check_concat(&slots)?;
+            Ok((slots, None))
         }
     }
 }
@@ -168,9 +184,14 @@ pub(super) fn declare(declaration: &Declaration) -> Result<model::Set> {
     if declaration.auto_merge && !concat {
         userdata.set(model::Set::MERGE_ELEMENTS, &1u32.to_ne_bytes());
     }
-    for (kind, of) in [(model::Set::KEY_TYPEOF, key_of), (model::Set::DATA_TYPEOF, data_of)] {
-        if let Some(note) = of.and_then(lift::typeof_userdata) {
-            userdata.set(kind, &note[..]);
+    let key_note = key_of.and_then(lift::typeof_userdata);
+    let data_note = match data_of {
+        Some(of) => lift::typeof_userdata(of),
+        None => values.as_ref().filter(|_| key_note.is_some()).and_then(notes::value_of),
+    };
+    for (kind, note) in [(model::Set::KEY_TYPEOF, key_note), (model::Set::DATA_TYPEOF, data_note)] {
+        if let Some(note) = note {
+            userdata.set(kind, &note);
         }
     }
     note_intervals(&mut userdata, values.as_ref());

@@ -2,6 +2,7 @@
 
 use super::{
     Compiler,
+    declare::check_concat,
     known::{How, Known, Slot, Slots, Want, constant_number, ones},
 };
 use crate::{
@@ -168,6 +169,7 @@ impl Compiler<'_, '_> {
         }
         let slots: Vec<Slot> =
             all.iter().zip(0..).map(|(part, i)| wanted.get(i).copied().unwrap_or(part.slot)).collect();
+        check_concat(&slots)?;
         if slots.iter().map(|s| s.bytes().next_multiple_of(4)).sum::<usize>() > 64 {
             return refused("the fields together are longer than 64 bytes");
         }
@@ -312,16 +314,17 @@ impl Known {
 /// A constant as what it has to be.
 fn constant(slot: Slot, image: &[u8], want: &Want) -> Result<Known> {
     if slot.is_text() {
-        // A whole one ends with a zero; a shorter one is the start of names.
+        // A whole one ends with a zero; a shorter one is the start of names, of which more than one begin so.
         let fits = match image {
             [] | [0, ..] => false,
-            [.., last] => image.len() < slot.bytes() || image.len() == slot.bytes() && *last == 0,
+            [.., last] => image.len() + 1 < slot.bytes() || image.len() == slot.bytes() && *last == 0,
         };
         let Some(text) = Value::new(image).filter(|_| fits) else {
             return refused(format!(
-                "{} takes a name of 1 to {} bytes",
+                "{} takes a name of 1 to {} bytes, or the first 1 to {} of more names",
                 want.words(&slot),
-                slot.bytes().saturating_sub(1)
+                slot.bytes().saturating_sub(1),
+                slot.bytes().saturating_sub(2)
             ));
         };
         return Ok(Known { slot, how: How::Text(text) });

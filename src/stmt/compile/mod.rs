@@ -7,6 +7,7 @@ mod emit;
 mod eval;
 mod known;
 mod nat;
+mod notes;
 mod relation;
 mod sets;
 mod statement;
@@ -26,6 +27,7 @@ pub(super) use assign::store;
 pub(super) use declare::NamedSet;
 use known::Want;
 pub(super) use known::{Slot, stretched};
+pub(crate) use sets::Fate;
 pub(super) use sets::{Values as MapValues, blank_set, interval_end, mark_open};
 use std::{borrow::Cow, fmt, time::Duration};
 
@@ -180,20 +182,24 @@ pub(crate) fn rule(
     let mut cx = Lowering::new(family, None);
     let sets = InTable { family, table, context };
     for (index, statement) in statements.iter().enumerate() {
+        if index.checked_sub(1).and_then(|before| statements.get(before)).is_some_and(Statement::ends) {
+            let why = "no packet gets here: the statement before this one ends the rule".into();
+            return Err(Fault { index: Some(index), why });
+        }
         Compiler::new(&mut cx, &sets).statement(statement).map_err(fault(Some(index)))?;
     }
     Ok(cx.finish(None))
 }
 
-/// The elements of a named set or map as the kernel takes them. Of a set of intervals that is `new`, nft says that the
+/// The elements of a named set or map as the kernel takes them. With the first of a set of intervals nft says that the
 /// lowest values are in none, if they are.
 pub(crate) fn elements(
     set: &model::Set,
     items: &[Item],
-    new: bool,
+    fate: Fate,
     context: &dyn Context,
 ) -> Result<Vec<model::Element>, Fault> {
-    let shape = sets::Shape { new, ..declare::shape(set).map_err(fault(None))? };
+    let shape = sets::Shape { fate, ..declare::shape(set).map_err(fault(None))? };
     let mut cx = Lowering::new(set.family, None);
     let sets = InTable { family: set.family, table: &set.table, context };
     let mut compiler = Compiler::new(&mut cx, &sets);

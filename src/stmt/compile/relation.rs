@@ -4,15 +4,15 @@ use super::{
     Compiler, NamedSet,
     emit::{Machine, lookup},
     known::{How, Known, Slot, Want, laid, number_image, ones},
-    sets::{Entry, Shape, Values},
+    notes::key_of,
+    sets::{Entry, Fate, Shape, Values},
 };
 use crate::{
-    data::{ByteOrder, CtState, FieldType, Name, Typed, image},
+    data::{ByteOrder, CtState, DataType, FieldType, Mark, Name, Typed, image},
     expr::{Bitwise, Cmp, CmpOp, FibFlags, LookupFlags, MetaKey, Range, RangeOp},
     model::SetFlags,
     stmt::{
         field::{Field, Load, Param},
-        lift,
         lower::refused,
         tree::{BinaryOp, Expression, Item, Op},
     },
@@ -28,7 +28,10 @@ impl Compiler<'_, '_> {
             Expression::Named(name) => Some(self.sets.named(name)?),
             _ => None,
         };
-        let mut want = beside(named.as_ref(), left);
+        let mut want = match (&named, left) {
+            (Some(set), Expression::Numgen { .. } | Expression::Hash { .. }) => Want::of(&set.key),
+            (named, _) => beside(named.as_ref(), left),
+        };
         let said = left;
         let left = match (left, is_truth(right)) {
             (Expression::Field(field), Some(_)) => self.evaluate(&Expression::Field(existence(field)), &mut want)?,
@@ -45,6 +48,7 @@ impl Compiler<'_, '_> {
         match (right, named) {
             (Expression::Named(name), Some(set)) => {
                 let Some(inverted) = inverted else { return refused("a set can be compared with == and != only") };
+                agrees(name, &left, &set.key, false)?;
                 self.note_lookup(&left, inverted, None);
                 let interval = set.flags.contains(SetFlags::INTERVAL);
                 self.push_lookup(left, name, None, interval, inverted)
@@ -205,7 +209,8 @@ impl Compiler<'_, '_> {
         let interval = entries.iter().any(|e| !matches!(e.key.how, How::Any) && !e.key.is_single());
         let key = left.parts().iter().map(|part| (part.slot, part.slot.bytes())).collect();
         let merge = interval && !left.is_concat();
-        let shape = Shape { key, key_of: key_of(said, &left), interval, merge, values: None, whole: true, new: true };
+        let shape =
+            Shape { key, key_of: key_of(said, &left), interval, merge, values: None, whole: true, fate: Fate::First };
         let (name, id) = self.add_anonymous(&shape, key_order, &entries)?;
         self.push_lookup(left, &name, Some(id), interval, inverted)
     }
@@ -240,6 +245,7 @@ impl Compiler<'_, '_> {
             return refused("a map is looked up with a constant");
         }
         if let Some((name, set)) = named {
+            agrees(name, &key, &set.key, true)?;
             let key = match set.flags.contains(SetFlags::INTERVAL) {
                 true => key.turn(ByteOrder::Network),
                 false => key,
@@ -267,7 +273,8 @@ impl Compiler<'_, '_> {
             vec![(Slot { order: key.slot.order, ..slot }, key.slot.bytes())]
         };
         let key_of = key_of(said, &key);
-        let shape = Shape { key: fields, key_of, interval, merge: false, values: Some(values), whole: true, new: true };
+        let shape =
+            Shape { key: fields, key_of, interval, merge: false, values: Some(values), whole: true, fate: Fate::First };
         let (name, id) = self.add_anonymous(&shape, key_order, &entries)?;
         let key = if interval { key.turn(ByteOrder::Network) } else { key };
         Ok((key, name, Some(id), shape.values))
@@ -318,11 +325,20 @@ fn beside(set: Option<&NamedSet>, key: &Expression) -> Want {
     }
 }
 
-/// nft's note of the fields of a key, which it cannot do without if numbers of any width are among them.
-fn key_of(said: &Expression, key: &Known) -> Option<Vec<u8>> {
-    let needed = key.is_concat()
-        && key.parts().iter().any(|part| FieldType::of(part.slot.ty.datatype).is_none_or(|ty| ty.len == 0));
-    needed.then(|| lift::typeof_userdata(said)).flatten()
+/// Whether what is looked up in a set, or put into it, is of its types. nft takes any number for a mark, but in a match.
+pub(super) fn agrees(set: &Name, said: &Known, slots: &[Slot], marks: bool) -> Result<()> {
+    let (own, others) = (said.parts(), slots);
+    let any_number = marks && others.len() == 1 && others[0].ty.datatype == Mark::FIELD.datatype();
+    let is_number = |ty: FieldType| ty.datatype == DataType::INTEGER || ty.info.base == DataType::INTEGER;
+    let same =
+        |(own, slot): (&Known, &Slot)| own.slot.ty.datatype == slot.ty.datatype || any_number && is_number(own.slot.ty);
+    if own.len() == others.len() && own.iter().zip(others).all(same) {
+        return Ok(());
+    }
+    let words =
+        |slots: &mut dyn Iterator<Item = &Slot>| slots.map(|slot| slot.ty.name()).collect::<Vec<_>>().join(" . ");
+    let (own, others) = (words(&mut own.iter().map(|part| &part.slot)), words(&mut others.iter()));
+    refused(format!("the types do not agree: {own} is given where {set} takes {others}"))
 }
 
 fn cmp(op: Op) -> CmpOp {

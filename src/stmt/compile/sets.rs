@@ -3,6 +3,7 @@
 use super::{
     Compiler,
     known::{How, Known, Slot, Slots, Want, laid, stretched},
+    notes,
 };
 use crate::{
     data::{ByteOrder, Data, DataType, Family, FieldType, Name, Userdata, Value},
@@ -83,8 +84,18 @@ pub(super) struct Shape {
     pub values: Option<Values>,
     /// Belongs to one rule: it is complete.
     pub whole: bool,
-    /// It has no elements yet.
-    pub new: bool,
+    pub fate: Fate,
+}
+
+/// What elements are made for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Fate {
+    /// To be the first in their set.
+    First,
+    /// To come to others.
+    Comes,
+    /// To be removed: of a map, the key is enough.
+    Goes,
 }
 
 impl Shape {
@@ -119,6 +130,7 @@ impl Shape {
         match (&self.values, data.map(|d| (&d.how, d))) {
             (None, None) => {}
             (None, Some(_)) => return refused("a value in a set"),
+            (Some(_), None) if self.fate == Fate::Goes => {}
             (Some(_), None) => return refused("an element of a map without a value"),
             (Some(Values::Verdict), Some((How::Verdict(verdict), _))) => {
                 element.data = Some(Data::Verdict(verdict.clone()));
@@ -231,7 +243,8 @@ impl Shape {
             }
         }
         let mut elements = Vec::with_capacity(ranges.len() * 2 + 1);
-        if let Some((lo, ..)) = ranges.first().filter(|(lo, ..)| self.new && lo.iter().any(|b| *b != 0)) {
+        if let Some((lo, ..)) = ranges.first().filter(|(lo, ..)| self.fate == Fate::First && lo.iter().any(|b| *b != 0))
+        {
             elements.push(interval_end(stretched(&[], 0, lo.len())));
         }
         // nft puts the one for all the rest first.
@@ -272,6 +285,9 @@ impl Shape {
         }
         if let Some(note) = &self.key_of {
             userdata.set(model::Set::KEY_TYPEOF, note);
+            if let Some(note) = self.values.as_ref().and_then(notes::value_of) {
+                userdata.set(model::Set::DATA_TYPEOF, &note);
+            }
         }
         note_intervals(&mut userdata, self.values.as_ref());
         set.flags = Some(flags);
@@ -295,7 +311,8 @@ impl Shape {
 /// An anonymous set of single values of one byte of the packet.
 pub(crate) fn blank_set(ty: FieldType, elements: Vec<model::Element>) -> AnonymousSet {
     let key = vec![(Slot::of(ty), ty.width())];
-    let shape = Shape { key, key_of: None, interval: false, merge: false, values: None, whole: true, new: true };
+    let shape =
+        Shape { key, key_of: None, interval: false, merge: false, values: None, whole: true, fate: Fate::First };
     shape.anonymous(Family::Inet, ByteOrder::Network, elements)
 }
 

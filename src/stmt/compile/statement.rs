@@ -2,8 +2,10 @@
 
 use super::{
     Compiler,
+    assign::as_wide,
     emit::{Machine, lookup},
     known::{How, Known, Slot, Want},
+    relation::agrees,
     sets::{Values, stateful},
 };
 use crate::{
@@ -169,9 +171,8 @@ impl Compiler<'_, '_> {
         let mut want = Want { keyed: true, ..Want::of(&set.key) };
         let key = self.evaluate(&update.key, &mut want)?;
         let slots = &set.key;
-        if key.parts().len() != slots.len() {
-            return refused(format!("a key of {} fields in a set of {}", key.parts().len(), slots.len()));
-        }
+        agrees(&update.set, &key, slots, true)?;
+        key.parts().iter().zip(slots).try_for_each(|(part, slot)| as_wide(part, slot))?;
         let key = ordered(key, slots);
         let mut machine = Machine::default();
         let mut dynset = Dynset::new(update.set.clone(), update.op, machine.load(&key)?.register());
@@ -179,6 +180,8 @@ impl Compiler<'_, '_> {
             (None, None) => {}
             (Some(data), Some(Values::Slots(slots, _))) => {
                 let data = self.evaluate(data, &mut Want::of(slots))?;
+                agrees(&update.set, &data, slots, true)?;
+                data.parts().iter().zip(slots).try_for_each(|(part, slot)| as_wide(part, slot))?;
                 let data = ordered(data, slots);
                 dynset.data = Some(machine.load(&data)?.register());
             }

@@ -73,14 +73,18 @@ impl<'a> Lifter<'a> {
             NatType::Unknown(_) => return None,
         };
         let flags = said(e.flags)?;
-        let part = address(e.family)?;
+        let part = match e.addr_min.or(e.addr_max) {
+            Some(_) => Some(address(e.family)?),
+            // Of a port alone the family may be either.
+            None => None,
+        };
         let mut shape =
             NatShape { prefix: e.flags.unwrap_or_default().contains(NatFlags::NETMAP), ..NatShape::default() };
         let mut family = (self.family == Family::Inet).then_some(e.family);
         let mut made_by = Vec::new();
         if let Some(held) = e.addr_min.and_then(|register| self.whole(register))
             && let Node::Map { key, of } = held.node
-            && of.data_len() != part.bytes()
+            && let Some(part) = part.filter(|part| of.data_len() != part.bytes())
         {
             // One value of the map is in all the registers.
             shape = self.shape(e, of.set, part.bytes(), shape)?;
@@ -88,7 +92,10 @@ impl<'a> Lifter<'a> {
             let nat = Nat { kind, family: Some(e.family), addr, port: None, flags, shape };
             return self.act(Statement::Nat(nat), &held.made_by);
         }
-        let addr = self.span(e.addr_min, e.addr_max, &part, &mut made_by)?;
+        let addr = match part {
+            Some(part) => self.span(e.addr_min, e.addr_max, &part, &mut made_by)?,
+            None => None,
+        };
         let port = self.span(e.port_min, e.port_max, &Part::of(Port::FIELD), &mut made_by)?;
         if addr.is_none() && port.is_none() {
             family = None;

@@ -12,6 +12,15 @@ fn bit(bytes: &[u8], n: u32) -> bool {
     at.and_then(|at| bytes.get(at)).is_some_and(|byte| byte >> (n % 8) & 1 == 1)
 }
 
+/// The bytes, and zeros behind them until there are so many.
+pub(super) fn filled(bytes: &[u8], len: u32) -> Option<Value> {
+    let mut value = Value::new(bytes)?;
+    while (value.len() as u32) < len {
+        value.append(&[0])?;
+    }
+    Some(value)
+}
+
 /// The lowest bit that is set.
 pub(super) fn lowest(bytes: &[u8]) -> Option<u32> {
     (0..width(bytes)).find(|n| bit(bytes, *n))

@@ -171,6 +171,7 @@ impl Layers {
             },
             Left::Ct(CtKey::SrcIp | CtKey::DstIp) => ip == Some(2),
             Left::Ct(CtKey::SrcIp6 | CtKey::DstIp6) => ip == Some(10),
+            Left::Ct(CtKey::Src | CtKey::Dst) => matches!(ip, Some(2 | 10)),
             Left::Ct(_) => false,
             _ => true,
         }

@@ -25,6 +25,8 @@ pub(super) fn reference(of: SetRef<'_>, keys: &[Known]) -> Option<Expression> {
         .iter()
         .enumerate()
         .map(|(at, key)| match declared.get(at).filter(|_| declared.len() == keys.len()) {
+            // Of several fields, a set says what each is.
+            Some(part) if declared.len() > 1 && !part.is_plain() => Part { ty: part.ty, ..key.part },
             Some(part) => key.part.meaning(part),
             None => key.part,
         })

@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     data::{Register, Value},
-    expr::{Cmp, CmpOp, Lookup, LookupFlags, MetaKey, Range, RangeOp},
+    expr::{Cmp, CmpOp, CtKey, Lookup, LookupFlags, MetaKey, Range, RangeOp},
     stmt::{
-        field::Load,
+        field::{Load, Side},
         header::Header,
         tree::{BinaryOp, Expression, Op, Statement},
     },
@@ -71,11 +71,13 @@ impl<'a> Lifter<'a> {
                 let value = (!shorter).then(|| known.part.image(&data)).flatten();
                 let told = ct.filter(|_| op == Op::Implicit).map(|(left, inner)| (Told { left, value }, inner));
                 let written = written(op, &known.expression, &right);
-                if let Some((told, inner)) = told.filter(|(told, _)| told.value.is_some()) {
+                if let Some((told, inner)) = told {
                     self.layers[usize::from(inner)].observe(&told);
                     let line = self.layers[usize::from(inner)].implied_by_meta(&told);
                     self.leave_out(line);
-                    self.layers[usize::from(inner)].remember(self.lines.len(), told);
+                    if told.value.is_some() {
+                        self.layers[usize::from(inner)].remember(self.lines.len(), told);
+                    }
                 }
                 self.push_match(written, known.expression, right, &held.made_by);
                 Some(())
@@ -309,6 +311,7 @@ fn told_of(node: &Node<'_>) -> Option<(Left, bool)> {
             (Left::Meta(key), field.tunnel().is_some())
         }
         Load::Ct(key) => (Left::Ct(key), false),
+        Load::CtAddress(side) => (Left::Ct(if side == Side::Source { CtKey::Src } else { CtKey::Dst }), false),
         _ => return None,
     })
 }

@@ -60,6 +60,11 @@ pub(crate) fn typeof_userdata(of: &Expression) -> Option<Vec<u8>> {
     typeof_of::note(of)
 }
 
+/// Whether all versions of nft have the same note for an expression.
+pub(crate) fn is_noted_alike(of: &Expression) -> bool {
+    typeof_of::is_alike(of)
+}
+
 /// A stateful expression of a set or an element as a statement: counter, limit, quota, last, connlimit.
 pub(crate) fn statement(expr: &Expr) -> Option<Statement> {
     match expr {

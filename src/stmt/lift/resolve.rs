@@ -254,9 +254,10 @@ impl<'a> Lifter<'a> {
             }
             _ => return None,
         };
-        // The machine moves its own numbers.
+        // The machine moves its own numbers; nft moves those of options as they are.
         let part = if swapped { known.part.swapped() } else { known.part };
-        (shift == by && (swapped || mask.len() == 1)).then_some(Known { part, ..known })
+        let moved = swapped || mask.len() == 1 || matches!(**left, Node::Exthdr(..));
+        (shift == by && moved).then_some(Known { part, ..known })
     }
 
     /// The value that a map has for a key.

@@ -20,6 +20,7 @@ use crate::{
 };
 
 /// Kinds of expressions.
+const VERDICT: u32 = 1;
 const VALUE: u32 = 4;
 const PAYLOAD: u32 = 7;
 const EXTHDR: u32 = 8;
@@ -33,6 +34,9 @@ const HASH: u32 = 24;
 const RT: u32 = 25;
 const FIB: u32 = 27;
 const XFRM: u32 = 28;
+
+/// The last header that nft 1.0.6 has a number for.
+const OLD_HEADERS: u32 = 17;
 
 /// nft's numbers of IPv6 extension headers.
 const EXTENSIONS: &[(&str, u32)] =
@@ -195,6 +199,20 @@ pub(super) fn note(expression: &Expression) -> Option<Vec<u8>> {
     nested(kind, &data)
 }
 
+/// Whether nft 1.0.6 and 1.1.7 have the same note: the newer has counted tunnels in before `fib`, and knows more headers.
+pub(super) fn is_alike(expression: &Expression) -> bool {
+    let field = match expression {
+        Expression::Field(field) => field,
+        Expression::Binary { left, .. } => return is_alike(left),
+        other => return note_of(other).is_some(),
+    };
+    let old = match field.load() {
+        Load::Packet(header, _) => header.row().id <= OLD_HEADERS,
+        _ => true,
+    };
+    old && field.tunnel().is_none() && note_of_field(field).is_some_and(|(kind, _)| kind < FIB)
+}
+
 fn nested(kind: u32, data: &Tlv) -> Option<Vec<u8>> {
     let mut note = Tlv::default();
     note.number(0, kind)?;
@@ -238,6 +256,7 @@ fn note_of(expression: &Expression) -> Option<(u32, Tlv)> {
             let (kind, seeded) = (u32::from(of.is_none()), u32::from(seed.is_some()));
             (HASH, vec![(0, kind), (1, *offset), (2, *modulus), (3, seed.unwrap_or_default()), (4, seeded)])
         }
+        Expression::Verdict(_) => (VERDICT, Vec::new()),
         // A plain type.
         Expression::Value(_) => (VALUE, Vec::new()),
         _ => return None,

@@ -148,13 +148,14 @@ impl Part {
     /// The values that begin with the bytes, of which the register compares only those: a network, names.
     pub fn beginning(&self, register: &[u8]) -> Option<Expression> {
         if self.order == ByteOrder::Text {
-            return self.constant(register);
+            // What ends with a zero is a whole name, as iptables writes it.
+            let whole = register.last() == Some(&0);
+            return if whole { self.constant(&bits::filled(register, self.bytes())?) } else { self.constant(register) };
         }
-        let mut whole = Value::new(register)?;
-        while (whole.len() as u32) < self.bytes() {
-            whole.append(&[0])?;
-        }
-        Some(Expression::Prefix(Box::new(self.constant(&whole)?), bits::width(register)))
+        Some(Expression::Prefix(
+            Box::new(self.constant(&bits::filled(register, self.bytes())?)?),
+            bits::width(register),
+        ))
     }
 
     /// From one value to another, both included.

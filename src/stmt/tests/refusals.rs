@@ -74,7 +74,7 @@ fn values() {
     assert_eq!(why(Rule::new().when(backwards), Ip), "tcp dport with a range that ends before it starts");
     assert_eq!(
         why(Rule::new().when(meta::iifname().is("0123456789abcdef")), Ip),
-        "iifname takes a name of 1 to 15 bytes",
+        "iifname takes a name of 1 to 15 bytes, or the first 1 to 14 of more names",
     );
     assert_eq!(why(Rule::new().when(tcp::dport().gt(1..=2)), Ip), "tcp dport > takes a single value");
     assert_eq!(why(Rule::new().when(tcp::dport().is_any([0u16; 0])), Ip), "a set without elements");

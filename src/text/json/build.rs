@@ -11,7 +11,7 @@ use crate::{
     expr::Expr,
     model::{Chain, Element, Rule, Ruleset, Set},
     stmt::{
-        compile::{self, Context, Declaration},
+        compile::{self, Context, Declaration, Fate},
         lift::Sets,
         tree::Item,
     },
@@ -190,7 +190,8 @@ impl Builder<'_> {
                 let Some(set) = Context::set(self, table.family, &table.name, name).map(Cow::into_owned) else {
                     return fault(format!("there is no set {} {} {name}", table.family, table.name));
                 };
-                return self.elements(verb, &set, items, false);
+                let goes = matches!(verb, Verb::Delete | Verb::Destroy);
+                return self.elements(verb, &set, items, if goes { Fate::Goes } else { Fate::Comes });
             }
             What::Flowtable(flowtable) => change!(self.batch, verb, flowtable),
             What::Object(object) => change!(self.batch, verb, object),
@@ -203,11 +204,11 @@ impl Builder<'_> {
         change!(self.batch, verb, &set);
         let key = (declaration.family, declaration.table.clone(), declaration.name.clone());
         self.sets.insert(key, Some(set.clone()));
-        if items.is_empty() { Ok(()) } else { self.elements(verb, &set, items, true) }
+        if items.is_empty() { Ok(()) } else { self.elements(verb, &set, items, Fate::First) }
     }
 
-    fn elements(&mut self, verb: Verb, set: &Set, items: &[Item], new: bool) -> Result {
-        let mut elements = within("elem", compile::elements(set, items, new, self))?;
+    fn elements(&mut self, verb: Verb, set: &Set, items: &[Item], fate: Fate) -> Result {
+        let mut elements = within("elem", compile::elements(set, items, fate, self))?;
         elements.iter_mut().for_each(|element| complete(element, set.element_exprs()));
         change!(self.batch, verb, set.elements(&elements));
         Ok(())

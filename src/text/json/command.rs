@@ -96,8 +96,8 @@ pub(super) fn command(node: &Node<'_>) -> Result<Option<Command>> {
                 _ => Ok(None),
             };
         }
-        "add" => of(&inner, |kind, node| change(Verb::Add, kind, node))?,
-        "create" => of(&inner, |kind, node| change(Verb::Create, kind, node))?,
+        "add" => of(&inner, |kind, node| change(Verb::Add, kind, node, true))?,
+        "create" => of(&inner, |kind, node| change(Verb::Create, kind, node, true))?,
         "insert" => of(&inner, |kind, node| place(Verb::Insert, kind, node))?,
         "replace" => of(&inner, |kind, node| place(Verb::Replace, kind, node))?,
         "delete" => of(&inner, |kind, node| delete(Verb::Delete, kind, node))?,
@@ -107,7 +107,7 @@ pub(super) fn command(node: &Node<'_>) -> Result<Option<Command>> {
         "list" => of(&inner, |kind, node| show(kind, node).map(Action::Show))?,
         "reset" => of(&inner, reset)?,
         // What was listed can be added as it is.
-        kind => (inner.to_string(), change(Verb::Add, kind, &inner)?),
+        kind => (inner.to_string(), change(Verb::Add, kind, &inner, false)?),
     };
     Ok(Some(Command { path, action }))
 }
@@ -125,12 +125,13 @@ fn unknown<T>(kind: &str, node: &Node<'_>) -> Result<T> {
     node.fault(format!("`{kind}` is nothing that this can be done with"))
 }
 
-fn change(verb: Verb, kind: &str, node: &Node<'_>) -> Result<Action> {
+/// What is to be made; a rule behind the one whose handle it has, if that is `told` and not just listed.
+fn change(verb: Verb, kind: &str, node: &Node<'_>, told: bool) -> Result<Action> {
     let what = match kind {
         "table" => What::Table(declare::table(node, Wanted::Whole)?),
         "chain" => What::Chain(declare::chain(node, Wanted::Whole)?),
         "rule" if verb == Verb::Create => return node.fault("a rule is always new: use `add`"),
-        "rule" => What::Rule(declare::rule(node, false)?),
+        "rule" => What::Rule(declare::rule(node, told)?),
         "set" | "map" => {
             let (declaration, items) = declare::set(node)?;
             What::Set(Box::new(declaration), items)

@@ -222,7 +222,7 @@ pub(super) fn answer(nft: &mut Client, show: &Show, reset: bool, path: &str) -> 
         Kind::Elements => {
             let mut shown = Vec::new();
             for one in all_sets().filter(|one| named(&one.set.name)) {
-                let keys = compile::elements(&one.set, &show.items, false, &Known(&ruleset))
+                let keys = compile::elements(&one.set, &show.items, compile::Fate::Goes, &Known(&ruleset))
                     .map_err(|fault| Fault { path: format!("{path}.elem"), why: fault.to_string() })?;
                 let keys: Vec<_> = keys.iter().filter(|one| !one.is_interval_end()).filter_map(|one| one.key).collect();
                 let elements = nft.reset(&one.set, &keys)?.into_iter().flatten().collect();

@@ -8,8 +8,9 @@ use super::{
 use crate::{
     client::Holder,
     data::{Family, Name},
-    model::{Chain, ChainFlags, Device, Rule, Ruleset, Table, TableFlags},
+    model::{Chain, ChainFlags, Rule, Ruleset, Table, TableFlags},
     stmt::lift,
+    text::sorted_devices,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -173,15 +174,15 @@ impl<'a> Printer<'a> {
                 self.name(&kind.as_ref().into());
                 self.print(format_args!(" hook {}", super::priority::hook(chain.family, number)));
             }
-            match &chain.devices()[..] {
+            match &sorted_devices(&chain.devices())[..] {
                 [] => {}
                 [device] => {
                     self.push(" device ");
-                    self.device(device);
+                    self.quoted(device);
                 }
                 devices => {
                     self.push(" devices = { ");
-                    self.join(devices, ", ", Self::device);
+                    self.join(devices, ", ", |this, device| this.quoted(device));
                     self.push(" }");
                 }
             }
@@ -203,15 +204,6 @@ impl<'a> Printer<'a> {
             self.push("\n");
         }
         self.push("\t}\n");
-    }
-
-    /// A device between quotes, or the start of the names of several.
-    pub fn device(&mut self, device: &Device) {
-        let (name, star) = match device {
-            Device::Name(name) => (name, ""),
-            Device::Prefix(name) => (name, "*"),
-        };
-        self.quoted(&format!("{name}{star}"));
     }
 
     pub fn rule(&mut self, rule: &'a Rule) {

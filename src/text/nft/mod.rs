@@ -1,5 +1,6 @@
 //! nft's syntax, laid out as `nft list ruleset` lays it out.
 
+mod acts;
 mod expression;
 mod listing;
 mod object;

@@ -2,9 +2,13 @@
 
 use super::{Printer, priority::priority, statement::object_word};
 use crate::{
-    data::{Family, Protocol, hex},
+    data::{Family, Protocol, hex, show_address},
     expr::SynproxyFlags,
-    model::{CtTimeout, ErspanOption, Flowtable, FlowtableFlags, Object, ObjectData, TunnelOption, TunnelTemplate},
+    model::{
+        CtTimeout, ErspanOption, Flowtable, FlowtableFlags, GeneveOption, Object, ObjectData, TunnelOption,
+        TunnelTemplate,
+    },
+    text::sorted_devices,
 };
 use std::time::Duration;
 
@@ -136,9 +140,9 @@ impl Printer<'_> {
         }
         if let Some(ip6) = &tunnel.ip6 {
             if let Some(source) = ip6.source.filter(|source| !source.is_unspecified()) {
-                self.line(format_args!("ip6 saddr {source}"));
+                self.line(format_args!("ip6 saddr {}", show_address(source.into())));
             }
-            self.line(format_args!("ip6 daddr {}", ip6.destination));
+            self.line(format_args!("ip6 daddr {}", show_address(ip6.destination.into())));
         }
         let numbers = [
             ("sport", tunnel.sport.unwrap_or_default()),
@@ -149,8 +153,27 @@ impl Printer<'_> {
         for (word, n) in numbers.into_iter().filter(|(_, n)| *n > 0) {
             self.line(format_args!("{word} {n}"));
         }
-        for option in tunnel.options.iter().flat_map(|options| &options.0) {
+        let options = || tunnel.options.iter().flat_map(|options| &options.0);
+        // The kernel tells options of Geneve one by one, and nft takes one block.
+        let geneve = |option: &&TunnelOption| matches!(option, TunnelOption::Geneve(_));
+        for option in options().filter(|option| !geneve(option)) {
             self.tunnel_option(option);
+        }
+        if options().any(|option| geneve(&option)) {
+            self.line("geneve {");
+            options().for_each(|option| {
+                if let TunnelOption::Geneve(all) = option {
+                    self.geneve(all)
+                }
+            });
+            self.line("}");
+        }
+    }
+
+    fn geneve(&mut self, all: &[GeneveOption]) {
+        for one in all {
+            let data = hex(&one.data);
+            self.line(format_args!("\tclass {:#x} opt-type {:#x} data \"0x{data}\"", one.class, one.kind));
         }
     }
 
@@ -161,17 +184,6 @@ impl Printer<'_> {
                 self.line(format_args!("\tgbp {}", vxlan.gbp));
             }
             TunnelOption::Erspan(erspan) => self.erspan(erspan),
-            TunnelOption::Geneve(all) => {
-                self.line("geneve {");
-                for one in all {
-                    self.line(format_args!(
-                        "\tclass {:#x} opt-type {:#x} data \"0x{}\"",
-                        one.class,
-                        one.kind,
-                        hex(&one.data)
-                    ));
-                }
-            }
             other => self.line(format_args!("[ {other:?} ] {{")),
         }
         self.line("}");
@@ -203,7 +215,7 @@ impl Printer<'_> {
         }
         if !flowtable.devices().is_empty() {
             self.push("\t\tdevices = { ");
-            self.join(flowtable.devices(), ", ", Self::device);
+            self.join(sorted_devices(flowtable.devices()), ", ", |this, device| this.quoted(&device));
             self.push(" }\n");
         }
         let flags = flowtable.flags.unwrap_or_default();

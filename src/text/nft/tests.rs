@@ -227,6 +227,40 @@ fn registers_are_in_brackets() {
         Immediate::new(Register::VERDICT, Verdict::jump("x")).into(),
     ];
     let expected = "[ payload load 2b @ transport header + 2 => reg 1 ] [ meta load iifname => reg 2 ] \
-                    [ cmp neq reg 1 0x0016 ] [ immediate reg 0 jump x ]";
+                    [ cmp neq reg 1 0x0016 ] [ immediate reg 0 jump -> x ]";
     is(Statement::Registers(exprs), expected);
+}
+
+/// Beside what `nft --debug=netlink` of 1.1.7 shows for the same.
+#[test]
+fn registers_have_the_words_of_nfts_debugging() {
+    let r1 = Register::R1;
+    let value = |bytes: &[u8]| Value::new(bytes).unwrap();
+    let words: &[(Expr, &str)] = &[
+        (Ct { direction: Some(0), ..Ct::load(CtKey::SrcIp, r1) }.into(), "load src_ip => reg 1 , dir original"),
+        (Ct::load(CtKey::Labels, r1).into(), "load label => reg 1"),
+        (Meta::load(MetaKey::TimeHour, r1).into(), "load hour => reg 1"),
+        (Meta::store(MetaKey::Mark, r1).into(), "set mark with reg 1"),
+        (Exthdr { op: Some(ExthdrOp::TcpOption), ..Exthdr::reset(2) }.into(), "reset tcpopt 2"),
+        (Bitwise::mask(r1, r1, value(&[0xff, 0xf8])).into(), "reg 1 = ( reg 1 & 0xfff8 ) ^ 0x0000"),
+        (Bitwise::shift(r1, r1, 2, BitwiseOp::Rshift, 3).into(), "reg 1 = ( reg 1 >> 0x03000000 )"),
+        (Lookup::new("s", r1).into(), "reg 1 set s 0x0"),
+        (
+            crate::expr::Nat {
+                port_min: Some(r1),
+                flags: Some(NatFlags::PROTO_SPECIFIED),
+                ..crate::expr::Nat::new(NatType::Dnat, Family::Inet)
+            }
+            .into(),
+            "dnat inet proto_min reg 1 flags 0x2",
+        ),
+        (Masq::default().into(), ""),
+        (Dynset::new("s", DynsetOp::Add, r1).into(), "add reg_key 1 set s"),
+        (Numgen::new(NumgenType::Incremental, 4, r1).into(), "reg 1 = inc mod 4"),
+        (Log::new().with_prefix("x").into(), "prefix x"),
+    ];
+    for (expr, expected) in words {
+        #[cfg(target_endian = "little")]
+        assert_eq!(super::registers::words(expr), *expected);
+    }
 }

@@ -185,3 +185,31 @@ fn what_follows_registers_is_read() {
     };
     assert_eq!(kept, &lost);
 }
+
+/// iptables compares the zero behind a name, too.
+#[test]
+fn a_name_with_its_zero_is_whole() {
+    let name = |bytes: &[u8]| {
+        let cmp = Cmp::new(Register::R1, CmpOp::Eq, Value::new(bytes).unwrap());
+        let exprs = [Expr::from(Meta::load(MetaKey::Iifname, Register::R1)), cmp.into()];
+        super::ruleset([]).statements(&super::rule(Family::Inet, exprs)).join(" ")
+    };
+    assert_eq!(name(b"docker0\0"), "iifname \"docker0\"");
+    assert_eq!(name(b"docker0\0\0\0"), "iifname \"docker0\"");
+    assert_eq!(name(b"docker"), "iifname \"docker*\"");
+}
+
+/// The address says which family it is of, also the beginning of one.
+#[test]
+fn a_connections_address_says_its_family() {
+    for (key, bytes) in [(CtKey::SrcIp, &[10][..]), (CtKey::SrcIp, &[10, 0, 0, 1]), (CtKey::Src, &[10, 0, 0, 1])] {
+        let exprs = [
+            Expr::from(Meta::load(MetaKey::Nfproto, Register::R1)),
+            Cmp::new(Register::R1, CmpOp::Eq, Value::new(&[2]).unwrap()).into(),
+            Ct { direction: Some(0), ..Ct::load(key, Register::R1) }.into(),
+            Cmp::new(Register::R1, CmpOp::Eq, Value::new(bytes).unwrap()).into(),
+        ];
+        let told = super::ruleset([]).statements(&super::rule(Family::Inet, exprs)).join(" ");
+        assert!(told.starts_with("ct original ip saddr 10."), "{told}");
+    }
+}

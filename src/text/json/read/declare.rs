@@ -164,7 +164,7 @@ pub(in super::super) fn rule_place(node: &Node<'_>, handles: bool) -> Result<Rul
     Ok(RuleText { chain, position, statements: Vec::new(), sets: Vec::new(), comment: None })
 }
 
-/// A whole rule. In what is added nft does not look at handles, since listings have them.
+/// A whole rule. Of what is only described nft does not look at handles, since listings have them.
 pub(in super::super) fn rule(node: &Node<'_>, handles: bool) -> Result<RuleText> {
     let (place, expr) = (rule_place(node, handles)?, node.need("expr")?);
     let sets = meter::sets(&expr, &place.chain)?;

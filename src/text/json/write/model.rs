@@ -12,6 +12,7 @@ use crate::{
     data::{DataType, Family, FieldType, Hook, Name, Policy},
     model::{Chain, Device, FilledSet, Flowtable, Rule, SetFlags, SetPolicy, Table},
     stmt::lift::{self, Sets},
+    text::sorted_devices,
 };
 use serde_json::{Map, Value};
 
@@ -62,13 +63,7 @@ pub(in super::super) fn table(table: &Table) -> Value {
 
 /// One device as a word, several as a list.
 fn add_devices(properties: &mut Map<String, Value>, devices: &[Device]) {
-    let mut words: Vec<Value> = devices
-        .iter()
-        .map(|device| match device {
-            Device::Name(name) => name.to_string_lossy().into(),
-            Device::Prefix(start) => format!("{start}*").into(),
-        })
-        .collect();
+    let mut words: Vec<Value> = sorted_devices(devices).into_iter().map(Value::from).collect();
     match words.len() {
         0 => {}
         1 => drop(properties.insert("dev".into(), words.remove(0))),

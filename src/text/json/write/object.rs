@@ -9,7 +9,7 @@ use super::{
     word,
 };
 use crate::{
-    data::{Protocol, Typed, hex},
+    data::{Protocol, Typed, hex, show_address},
     expr::QuotaFlags,
     model::{CtTimeout, Object, ObjectData, TunnelOption, TunnelTemplate},
     text::nft::timeout_states,
@@ -93,8 +93,8 @@ fn tunnel(template: &TunnelTemplate, properties: &mut Map<String, Value>) {
         add("dst-ipv4", ends.destination.to_string().into());
     }
     if let Some(ends) = &template.ip6 {
-        add("src-ipv6", text(ends.source.map(|source| source.to_string())));
-        add("dst-ipv6", ends.destination.to_string().into());
+        add("src-ipv6", text(ends.source.map(|source| show_address(source.into()))));
+        add("dst-ipv6", show_address(ends.destination.into()).into());
     }
     add("sport", template.sport.unwrap_or_default().into());
     add("dport", template.dport.unwrap_or_default().into());
