@@ -14,7 +14,7 @@ use crate::{
     data::{ByteOrder, DataType, FieldType, Verdict},
     stmt::{
         field::{Field, Param},
-        fields,
+        fields::{self, specs},
         header::Header,
         lift,
         tree::Expression,
@@ -66,7 +66,10 @@ fn stand_in(slot: &Slot) -> Option<Expression> {
     };
     let noted = |field: &Field| lift::is_noted_alike(&Expression::Field(*field));
     let raw = || (slot.order != ByteOrder::Host).then(|| any_bytes(slot.bytes()));
-    let field = fields::all().map(Field::new).find(|field| same(field) && noted(field)).or_else(raw);
+    // What values of maps are mostly for: where a packet is to go.
+    let usual = [&specs::IP_DADDR, &specs::IP6_DADDR, &specs::TCP_DPORT];
+    let mut all = usual.into_iter().chain(fields::all()).map(Field::new);
+    let field = all.find(|field| same(field) && noted(field)).or_else(raw);
     field.map(Expression::Field)
 }
 

@@ -102,4 +102,5 @@ pub(crate) mod specs {
         ip::rows::{daddr as IP_DADDR, saddr as IP_SADDR},
         ip6::rows::{daddr as IP6_DADDR, saddr as IP6_SADDR},
     };
+    pub(crate) use super::transport::tcp::rows::dport as TCP_DPORT;
 }
