@@ -20,7 +20,7 @@ impl Batch {
     pub(crate) fn declare_dynamic(&mut self, rule: &Rule) {
         for expr in rule.exprs() {
             let Expr::Dynset(dynset) = expr else { continue };
-            let id = (rule.family, rule.table.clone(), dynset.set.clone());
+            let id = (rule.family.into(), rule.table.clone(), dynset.set.clone());
             if dynset.set_id.is_some() || self.dynamic.contains(&id) {
                 continue;
             }

@@ -26,7 +26,7 @@ use crate::{
         message::{self, F_REQUEST, SUBSYSTEM},
     },
 };
-use std::{collections::HashSet, fmt};
+use std::{collections::BTreeSet, fmt};
 
 /// Changes that the kernel makes all at once, or not at all.
 ///
@@ -56,9 +56,9 @@ pub struct Batch {
     /// Ids given to anonymous sets.
     ids: u32,
     /// Chains that rules brought along.
-    made: HashSet<(Family, Name, Name)>,
+    made: BTreeSet<(u8, Name, Name)>,
     /// Sets that rules of this batch change, wherever they are declared.
-    dynamic: HashSet<(Family, Name, Name)>,
+    dynamic: BTreeSet<(u8, Name, Name)>,
     expected: Option<Generation>,
     assumptions: Vec<Assumption>,
     /// Tables with the names and families of those of iptables-nft, and the first operation on each.
@@ -208,8 +208,8 @@ impl Batch {
             classic: Vec::new(),
             flushed: Vec::new(),
             refused: Vec::new(),
-            made: HashSet::new(),
-            dynamic: HashSet::new(),
+            made: BTreeSet::new(),
+            dynamic: BTreeSet::new(),
         }
     }
 
@@ -466,7 +466,7 @@ impl Batch {
 
     /// Whether a chain that rules bring along is not in this batch yet.
     pub(crate) fn is_first(&mut self, chain: &Chain) -> bool {
-        self.made.insert((chain.family, chain.table.clone(), chain.name.clone()))
+        self.made.insert((chain.family.into(), chain.table.clone(), chain.name.clone()))
     }
 
     /// Starts an operation; the messages that follow are its.

@@ -129,9 +129,10 @@ impl Batch {
         if additions { Effect::Additions } else { Effect::Unknown }
     }
 
-    /// The same additions of elements, refused by the kernel if one of them is there.
+    /// The same additions of elements, refused by the kernel if one of them is there. Nobody is told
+    /// why: it has the messages of the batch, and knows nothing of its operations.
     pub(crate) fn exclusive(&self) -> Self {
-        let mut exclusive = self.clone();
+        let mut exclusive = Self { out: self.out.clone(), messages: self.messages, last: self.last, ..Self::new() };
         let mut at = 0;
         while let Some(&[a, b, c, d, _, _, low, high]) = exclusive.out.get(at..at + 8) {
             let flags = u16::from_ne_bytes([low, high]) | F_EXCL;

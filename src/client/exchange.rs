@@ -21,7 +21,7 @@ impl Client {
     /// Sends a batch and reads what the kernel says of it. An error means that the kernel said nothing.
     pub(super) fn exchange(&mut self, commit: &mut Commit<'_>) -> Result<()> {
         self.settle(|_| ())?;
-        let sent = self.socket.send(&commit.transmit());
+        let sent = self.socket.send(&commit.parts());
         if let Err(error @ Error::TooLarge { .. }) = sent {
             return Err(error);
         }
@@ -85,31 +85,33 @@ impl Client {
         }
     }
 
-    /// Sends a request, hands each message of the answer to `each`, and reads all that there are.
+    /// Sends a request, hands each message of the answer to `each`, and reads until the answer is whole.
     /// Requests have numbers of their own: what one leaves behind, none other takes for its answer.
     pub(super) fn ask(
         &mut self,
         get: &Get,
         mut each: impl FnMut(u8, Family, &[u8]) -> Result<(), DecodeError>,
     ) -> Result<()> {
-        let mut answer = Answer { dump: Dump::new(get.seq), seen: false, lost: false, refused: None, failed: None };
+        let mut answer = Answer { dump: Dump::new(get.seq), seen: 0, lost: false, refused: None, failed: None };
         self.socket.send(&[IoSlice::new(&get.request)])?;
-        loop {
+        // Behind the whole answer nothing comes. To ask the socket for it would cost one more system call.
+        while answer.seen < get.answers && answer.refused.is_none() {
             match self.socket.try_receive()? {
                 Received::Empty => break,
                 received => answer.take(received, &mut each),
             }
         }
-        if !answer.seen && !answer.lost {
+        if !answer.is_there() && !answer.lost {
             // The kernel answers every request: that there is nothing was a mistake.
             self.read_all(&mut |received| answer.take(received, &mut each))?;
         }
-        let Answer { seen, lost, refused, failed, .. } = answer;
+        let there = answer.is_there();
+        let Answer { lost, refused, failed, .. } = answer;
         match (refused, failed) {
             (Some(errno), _) => Err(Self::refused(get, errno)),
             (None, Some(error)) => Err(Self::malformed(get, error)),
             (None, None) if lost => Err(Error::Io { doing: "receiving", source: nix::errno::Errno::ENOBUFS.into() }),
-            (None, None) if seen => Ok(()),
+            (None, None) if there => Ok(()),
             (None, None) => Err(Self::malformed(get, Malformed::Missing.into())),
         }
     }
@@ -118,7 +120,8 @@ impl Client {
 /// What has come of a request.
 struct Answer {
     dump: Dump,
-    seen: bool,
+    /// Messages of it.
+    seen: usize,
     lost: bool,
     refused: Option<i32>,
     failed: Option<DecodeError>,
@@ -132,7 +135,7 @@ impl Answer {
         };
         let Self { dump, seen, failed, .. } = self;
         let event = dump.handle(datagram, |kind, family, attributes| {
-            *seen = true;
+            *seen += 1;
             *failed = each(kind, family, attributes).err().or(failed.take());
         });
         match event {
@@ -140,7 +143,11 @@ impl Answer {
             Ok(_) => {}
             Err(error) => self.failed = Some(error),
         }
-        self.seen |= self.refused.is_some() || self.failed.is_some();
+    }
+
+    /// Whether something of it came.
+    fn is_there(&self) -> bool {
+        self.seen > 0 || self.refused.is_some() || self.failed.is_some()
     }
 }
 

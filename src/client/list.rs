@@ -551,7 +551,7 @@ impl Client {
         while found.len() < keys.len() {
             let rest = &keys[found.len()..];
             let asked = &rest[..rest.len().min(KEYS)];
-            let request = Get::new(kind, 0, Some(set.family), what.clone(), |out| {
+            let mut request = Get::new(kind, 0, Some(set.family), what.clone(), |out| {
                 out.bytes(&names(&[(1, &set.table), (2, &set.name)]));
                 out.nest(3, "elements", |out| {
                     for key in asked {
@@ -559,6 +559,7 @@ impl Client {
                     }
                 });
             });
+            request.answers = asked.len();
             let before = found.len();
             let answer = self.ask(&request, |_, _, attributes| {
                 elements(attributes).try_for_each(|element| {

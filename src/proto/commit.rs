@@ -65,11 +65,14 @@ struct Markers {
     echo: u32,
     /// Of the message that is acknowledged: the end marker, or on old kernels the last message.
     acked: u32,
+    /// Of the end marker, where it is not acknowledged.
+    end: u32,
 }
 
 impl Markers {
     fn fresh() -> Self {
-        Self { begin: super::fresh_seq(), echo: super::fresh_seq(), acked: super::fresh_seq() }
+        let [begin, echo, acked, end] = super::fresh_seqs();
+        Self { begin, echo, acked, end }
     }
 }
 
@@ -135,7 +138,7 @@ impl<'a> Commit<'a> {
         });
         // A kernel that acknowledges the end (6.10) also knows the message that asks for the generation (6.3).
         let echo = bound.tell && acks == Acks::End && !check;
-        let (end_flags, end_seq) = if acks == Acks::End { (F_ACK, numbers.acked) } else { (0, super::fresh_seq()) };
+        let (end_flags, end_seq) = if acks == Acks::End { (F_ACK, numbers.acked) } else { (0, numbers.end) };
         Self {
             batch,
             acks,
@@ -154,26 +157,23 @@ impl<'a> Commit<'a> {
 
     /// What to send, as one datagram: a batch in several sends is several batches.
     pub fn transmit(&self) -> Vec<IoSlice<'_>> {
+        self.parts().into_iter().filter(|part| !part.is_empty()).collect()
+    }
+
+    /// The same; some of the parts may be empty.
+    pub(crate) fn parts(&self) -> [IoSlice<'_>; 5] {
         let (body, last) = self.batch.body();
-        let mut parts = Vec::with_capacity(5);
-        parts.push(IoSlice::new(&self.begin));
-        match &self.last {
-            None => parts.push(IoSlice::new(body)),
-            Some(header) => parts.extend([
-                IoSlice::new(&body[..last]),
-                IoSlice::new(header),
-                IoSlice::new(&body[last + header.len()..]),
-            ]),
-        }
-        if !self.check {
-            parts.push(IoSlice::new(&self.end));
-        }
-        parts
+        let (before, header, after) = match &self.last {
+            None => (body, &[][..], &[][..]),
+            Some(header) => (&body[..last], &header[..], &body[last + header.len()..]),
+        };
+        let end = if self.check { &[][..] } else { &self.end };
+        [&self.begin, before, header, after, end].map(IoSlice::new)
     }
 
     /// Takes a datagram from the kernel. What belongs to something else is ignored.
     pub fn handle(&mut self, datagram: &[u8]) {
-        let Markers { begin, echo, acked } = self.numbers;
+        let Markers { begin, echo, acked, .. } = self.numbers;
         for message in messages(datagram).flatten() {
             if message.nft() == Some(NEWGEN) && message.seq == echo {
                 self.generation = Generation::read(message.attributes());

@@ -15,6 +15,8 @@ pub(crate) struct Get {
     pub(crate) seq: u32,
     /// For errors: what was asked for.
     pub(crate) what: String,
+    /// With how many messages the kernel answers, unless it refuses or lists.
+    pub(crate) answers: usize,
 }
 
 impl Get {
@@ -27,13 +29,13 @@ impl Get {
         body: impl FnOnce(&mut Writer),
     ) -> Self {
         let mut out = Writer::new(Form::Request);
-        let seq = super::fresh_seq();
+        let [seq] = super::fresh_seqs();
         let kind = SUBSYSTEM << 8 | u16::from(kind);
         let start = message::begin(&mut out, kind, F_REQUEST | flags, seq, family.map_or(0, u8::from), 0);
         body(&mut out);
         message::finish(&mut out, start);
         // A name that does not fit names nothing: the kernel will say so.
-        Self { request: out.into_parts().0, seq, what }
+        Self { request: out.into_parts().0, seq, what, answers: 1 }
     }
 }
 

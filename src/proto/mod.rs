@@ -25,9 +25,10 @@ pub use tracer::{Traced, Tracer};
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A sequence number that this process has not used yet. Messages of a batch count from 1 on; all
+/// Sequence numbers that this process has not used yet. Messages of a batch count from 1 on; all
 /// other numbers have the highest bit set.
-pub(crate) fn fresh_seq() -> u32 {
+pub(crate) fn fresh_seqs<const N: usize>() -> [u32; N] {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed) | 1 << 31
+    let first = NEXT.fetch_add(N as u32, Ordering::Relaxed);
+    std::array::from_fn(|i| first.wrapping_add(i as u32) | 1 << 31)
 }

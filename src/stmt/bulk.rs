@@ -221,7 +221,7 @@ impl<K: SetKey + Typed, I: IntoIterator<Item: Bounds<K>> + Clone> Item for Keys<
             let elements: Vec<Element<K>> = self.keys.clone().into_iter().map(element).collect();
             return self.set.elements(elements).put(verb, place, batch);
         }
-        for name in self.set.names() {
+        for name in self.set.each_name() {
             self.set.assume(&name, verb, batch);
             self.put_in(&name, verb, batch);
         }

@@ -197,7 +197,7 @@ impl<K: SetKey, I: IntoIterator<Item: Borrow<Element<K>>> + Clone> Delete for El
 impl<K: SetKey, I: IntoIterator<Item: Borrow<Element<K>>> + Clone> Item for Elements<'_, K, I> {
     #[allow(private_interfaces)]
     fn put(&self, verb: Verb, _: Place, batch: &mut Batch) {
-        for name in self.set.names() {
+        for name in self.set.each_name() {
             self.set.assume(&name, verb, batch);
             batch.operation(verb);
             self.put_in(&name, verb, batch);

@@ -93,7 +93,12 @@ impl<K> SetRef<K> {
 impl<K: Key> SetRef<K> {
     /// The names of the set, or of the two sets.
     pub fn names(&self) -> Vec<Name> {
-        twins(K::DUAL).iter().map(|twin| twin_name(&self.name, K::DUAL, *twin)).collect()
+        self.each_name().collect()
+    }
+
+    /// The same, one after the other.
+    pub(super) fn each_name(&self) -> impl Iterator<Item = Name> {
+        twins(K::DUAL).iter().map(|twin| twin_name(&self.name, K::DUAL, *twin))
     }
 }
 
@@ -105,7 +110,10 @@ impl<K: Key> SetRef<K> {
 
     /// Which of a pair of sets has this name.
     pub(super) fn twin(&self, name: &Name) -> Option<Twin> {
-        twins(K::DUAL).iter().copied().find(|twin| twin_name(&self.name, K::DUAL, *twin) == *name).flatten()
+        if !K::DUAL {
+            return None;
+        }
+        twins(true).iter().copied().find(|twin| twin_name(&self.name, true, *twin) == *name).flatten()
     }
 
     /// The type of the keys of the set with this name.

@@ -48,6 +48,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     workload("W2 rules", Task::Rules, 10_000),
     workload("W2 rules", Task::Rules, 50_000),
     workload("W3 list elements", Task::ListElements, 100_000),
+    workload("W3 list rules", Task::ListRules, 400),
     workload("W3 list rules", Task::ListRules, 10_000),
     workload("W3 list rules", Task::ListRules, 50_000),
     workload("W4 add one", Task::AddOne, 0),

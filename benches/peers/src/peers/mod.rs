@@ -5,6 +5,8 @@ mod json;
 mod nft;
 #[cfg(feature = "nftnl")]
 mod nftnl;
+#[cfg(feature = "nlink")]
+mod nlink;
 mod ours;
 #[cfg(any(feature = "nftnl", feature = "rustables"))]
 mod roomy;
@@ -44,6 +46,8 @@ pub(crate) fn contenders() -> impl Iterator<Item = Contender> {
         library("floor", floor::plain, &[]),
         library("replay", floor::replay, &[]),
         library("oxitables", ours::open, &[]),
+        #[cfg(feature = "nlink")]
+        library("nlink", nlink::open, nlink::CANNOT),
         #[cfg(feature = "rustables")]
         library("rustables", rustables::open, rustables::CANNOT),
         #[cfg(feature = "rustables")]
@@ -60,7 +64,7 @@ pub(crate) fn contenders() -> impl Iterator<Item = Contender> {
 }
 
 /// The name of an error number, which is all that a table has room for.
-#[cfg(any(feature = "nftnl", feature = "rustables"))]
+#[cfg(any(feature = "nftnl", feature = "nlink", feature = "rustables"))]
 fn errno(number: i32) -> Box<dyn Error> {
     format!("{:?}", nix::errno::Errno::from_raw(number)).into()
 }
