@@ -23,9 +23,9 @@ fn sensible_match() -> impl Strategy<Value = Match> {
         (0u8..32).prop_map(|n| tcp::flags().is(TcpFlags::from(n))),
         address().prop_map(|a| ip::saddr().is(a)),
         address().prop_map(|a| ip::daddr().is_not(a)),
-        (address(), 8u8..=32).prop_map(|(a, n)| ip::saddr().is(ipnetwork::Ipv4Network::new(a, n).unwrap())),
+        (address(), 8u8..=32).prop_map(|(a, n)| ip::saddr().is(network(a, n))),
         prop::collection::vec((address(), 20u8..=32), 1..5)
-            .prop_map(|v| ip::daddr().is_any(v.into_iter().map(|(a, n)| ipnetwork::Ipv4Network::new(a, n).unwrap()))),
+            .prop_map(|v| ip::daddr().is_any(v.into_iter().map(|(a, n)| network(a, n)))),
         prop::collection::btree_map(address(), port(), 1..4).prop_map(|v| (ip::saddr(), tcp::dport()).is_any(v)),
         (1u8..255).prop_map(|n| ip::ttl().is(n)),
         (1u16..2000).prop_map(|n| ip::length().is(n)),
@@ -45,6 +45,12 @@ fn sensible_match() -> impl Strategy<Value = Match> {
         (1u64..1000).prop_map(|n| limit(n).per_minute().into()),
         (1u64..1000).prop_map(|n| quota(n).into()),
     ]
+}
+
+/// The network of so many bits that an address is in.
+fn network(address: Ipv4Addr, bits: u8) -> ipnetwork::Ipv4Network {
+    let within = ipnetwork::Ipv4Network::new(address, bits).unwrap();
+    ipnetwork::Ipv4Network::new(within.network(), bits).unwrap()
 }
 
 fn sensible_action() -> impl Strategy<Value = Action> {
