@@ -132,7 +132,8 @@ pub(crate) fn tell(lab: &Sandbox) -> Done {
     for version in Version::BOTH {
         let again = |guard: BruteForceGuard| -> Done {
             let mut batch = oxitables::Batch::new();
-            batch.destroy(guard.table());
+            // Made first, so that there is something to delete: to destroy needs kernel 6.3.
+            batch.add(guard.table()).delete(guard.table());
             guard.add_to(&mut batch);
             apply(&server, &batch)
         };

@@ -34,8 +34,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Interrupted`](crate::Error::Interrupted) if the ruleset kept changing; [`Error::Malformed`](crate::Error::Malformed) if something does not decode;
-    /// [`Error::Request`](crate::Error::Request) without privilege.
+    /// [`Error::Interrupted`] if the ruleset kept changing; [`Error::Malformed`] if something does not decode;
+    /// [`Error::Request`] without privilege.
     pub fn plan(&mut self, desired: &Ruleset) -> Result<Plan> {
         let desired = &*dynamic(desired);
         let reading = Reading::new(desired);
@@ -63,7 +63,7 @@ impl Client {
     /// ([`Plan::due`]). Returns all that was done: an empty plan if everything was as desired.
     ///
     /// # Errors
-    /// As of [`Client::plan`] and [`Client::apply`]; [`Error::Stale`](crate::Error::Stale) if somebody else was faster each time.
+    /// As of [`Client::plan`] and [`Client::apply`]; [`Error::Stale`] if somebody else was faster each time.
     pub fn reconcile(&mut self, desired: &Ruleset) -> Result<Plan> {
         let mut done: Option<Plan> = None;
         let mut attempt = 1;

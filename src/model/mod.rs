@@ -7,7 +7,7 @@
 macro_rules! commented {
     ($object:ident, $kind:literal) => {
         impl $object {
-            /// Sets the comment, without quotes and control characters: see [`Userdata::MAX_COMMENT`](crate::Userdata::MAX_COMMENT)
+            /// Sets the comment, without quotes and control characters: see [`Userdata::MAX_COMMENT`](crate::data::Userdata::MAX_COMMENT)
             /// for how long. Of tables and chains since 5.10.
             pub fn with_comment(mut self, text: &str) -> Self {
                 self.userdata.get_or_insert_default().set_text($kind, text);

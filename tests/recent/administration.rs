@@ -58,7 +58,7 @@ fn a_list_that_forgets_has_room_again() {
         let [a, b, c]: [IpAddr; 3] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|a| a.parse().unwrap());
         for (list, room) in [(list.clone(), false), (list.with_memory(Duration::from_millis(1)), true)] {
             let mut batch = Batch::new();
-            batch.destroy(&table).add(&table).add(&list);
+            batch.add(&table).delete(&table).add(&table).add(&list);
             let mut nft = Client::open()?;
             nft.apply(&batch)?;
             let list = nft.find_recent(&table, list.name())?.expect("it was made");

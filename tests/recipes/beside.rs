@@ -49,7 +49,7 @@ fn cookies_are_for_those_whom_other_filters_let_in() {
         let mut nft = server.run(Client::open)?;
         let _ssh = BOTH.map(|[here, ..]| server.run(|| tcp::echo_server(SocketAddr::new(ip(here), 22)).unwrap()));
         for order in [[proxy.batch(), vps.batch()], [vps.batch(), proxy.batch()]] {
-            nft.apply(Batch::new().destroy(proxy.table()).destroy(vps.table()))?;
+            nft.apply(Batch::new().add(proxy.table()).delete(proxy.table()).add(vps.table()).delete(vps.table()))?;
             for batch in &order {
                 nft.apply(batch)?;
             }
