@@ -33,41 +33,45 @@ fn impossible(name: &str) -> Batch {
 /// Whatever fails during a first batch: a second one is told what became of itself.
 #[test]
 fn what_one_exchange_leaves_behind_is_never_the_answer_of_the_next() {
-    for acks in [Acks::End, Acks::Last] {
-        for (n, faults) in faults().into_iter().enumerate() {
-            for first in [good, impossible] {
-                for second in [good, impossible] {
-                    testing::in_namespace(|| -> Result<()> {
-                        let mut nft = Client::open()?;
-                        nft.generation()?;
-                        nft.acks = Some(acks);
-                        nft.socket.faults = faults.clone().into();
-                        let case = format!("{acks:?}, case {n}, {faults:?}");
-                        let outcome = nft.apply(&first("first"));
-                        nft.socket.faults.clear();
-                        let made = Client::open()?.table(Family::Inet, "first")?.is_some();
-                        match &outcome {
-                            Ok(_) => assert!(made, "{case}"),
-                            Err(Error::Rejected(_)) => assert!(!made, "{case}: {outcome:?}"),
-                            Err(_) => {}
-                        }
-                        let second = second("second");
-                        let outcome = nft.apply(&second);
-                        let made = nft.table(Family::Inet, "second")?.is_some();
-                        assert_eq!(outcome.is_ok(), made, "{case}: {outcome:?}");
-                        if !made {
-                            let told = outcome.unwrap_err().to_string();
-                            assert!(told.contains("delete table inet second"), "{case}: {told}");
-                            assert!(!told.contains("first"), "{case}: {told}");
-                        }
-                        // And once more, with nothing wrong.
-                        assert!(nft.apply(&good("third")).is_ok(), "{case}");
-                        Ok(())
-                    });
+    testing::in_namespace(|| -> Result<()> {
+        for acks in [Acks::End, Acks::Last] {
+            for faults in faults() {
+                for first in [good, impossible] {
+                    for second in [good, impossible] {
+                        one_after_the_other(acks, &faults, &first("first"), &second("second"))?;
+                    }
                 }
             }
         }
+        Ok(())
+    });
+}
+
+fn one_after_the_other(acks: Acks, faults: &[Fault], first: &Batch, second: &Batch) -> Result<()> {
+    let mut nft = Client::open()?;
+    nft.apply(Batch::new().flush_ruleset(None))?;
+    nft.acks = Some(acks);
+    nft.socket.faults = faults.to_vec().into();
+    let case = format!("{acks:?}, {faults:?}");
+    let outcome = nft.apply(first);
+    nft.socket.faults.clear();
+    let made = Client::open()?.table(Family::Inet, "first")?.is_some();
+    match &outcome {
+        Ok(_) => assert!(made, "{case}"),
+        Err(Error::Rejected(_)) => assert!(!made, "{case}: {outcome:?}"),
+        Err(_) => {}
     }
+    let outcome = nft.apply(second);
+    let made = nft.table(Family::Inet, "second")?.is_some();
+    assert_eq!(outcome.is_ok(), made, "{case}: {outcome:?}");
+    if !made {
+        let told = outcome.unwrap_err().to_string();
+        assert!(told.contains("delete table inet second"), "{case}: {told}");
+        assert!(!told.contains("first"), "{case}: {told}");
+    }
+    // And once more, with nothing wrong.
+    assert!(nft.apply(&good("third")).is_ok(), "{case}");
+    Ok(())
 }
 
 /// One failed call hides an answer from nobody: the batch is told what became of it.
