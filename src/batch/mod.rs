@@ -523,7 +523,6 @@ impl Batch {
         self
     }
 
-    /// Records that the current operation has no form on the wire.
     /// Refuses to make something whose name stock nft cannot read. What came from a listing, and has a
     /// handle, has such a name already.
     fn check_name(&mut self, name: &Name, handle: Option<u64>) {
@@ -532,6 +531,7 @@ impl Batch {
         }
     }
 
+    /// Records that the current operation has no form on the wire.
     pub(crate) fn refuse(&mut self, error: EncodeError) {
         self.refused.push((self.operations.len().saturating_sub(1), error));
     }

@@ -129,9 +129,7 @@ impl Client {
             None => Ok(generation),
         }
     }
-}
 
-impl Client {
     /// Base chains of `batch` that hook into no device, or into one that is not there. The kernel takes
     /// them (a missing device since 6.16, where the chain waits for it), and they filter nothing.
     pub(super) fn deaf_chains(&mut self, batch: &Batch) -> Result<Vec<Flaw>> {
