@@ -504,6 +504,7 @@ const TESTS: &[Test] = sandboxed::tests![
     what_cannot_be_made_or_watched_is_refused,
     killed_between_any_two_steps_it_is_before_or_after,
     killed_with_its_second_process_it_is_so_when_another_has_begun,
+    what_is_only_tried_nobody_sees,
     a_table_has_one_change_that_waits,
     of_one_program_too_whatever_names_the_table,
     what_was_undone_cannot_be_confirmed_in_any_order,

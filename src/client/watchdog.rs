@@ -48,8 +48,6 @@ struct Watch {
     sets: Vec<(Family, Name, Name)>,
     /// What there was, and when.
     before: Option<(Ruleset, Instant)>,
-    /// Makes the tables anew.
-    undo: Batch,
     /// Memory for the undoing.
     reserve: Vec<u8>,
     /// Says that somebody watches.
@@ -134,8 +132,8 @@ impl Watch {
     fn new() -> Self {
         let marker = Table::new(Family::Inet, "");
         let (tables, sets, before) = (Vec::new(), Vec::new(), None);
-        let (undo, reserve, guard, unsure) = (Batch::new(), Vec::new(), None, false);
-        Self { deadline: Duration::MAX, marker, tables, sets, before, undo, reserve, guard, unsure }
+        let (reserve, guard, unsure) = (Vec::new(), None, false);
+        Self { deadline: Duration::MAX, marker, tables, sets, before, reserve, guard, unsure }
     }
 
     /// Does as it is told until it has to undo, by order or because the time is over or the first
@@ -196,9 +194,7 @@ impl Watch {
     /// What there is before the changes are made: of which generation, and what makes it anew.
     fn snapshot(&mut self, nft: &mut Client) -> Result<(u32, Vec<u8>)> {
         let before = self.read(nft)?;
-        let undo = bytes(&self.anew(&before));
-        // What others find in the marker is these bytes.
-        self.undo = Batch::from_bytes(&undo)?;
+        let undo = bytes(&self.anew(&before, |_| true));
         let generation = before.generation.0;
         self.before = Some((before, Instant::now()));
         Ok((generation, undo))
@@ -207,11 +203,13 @@ impl Watch {
     /// Has the kernel check what makes the tables anew: it has to fit into the socket, to be
     /// allowed, and to be possible.
     fn rehearse(&mut self, nft: &mut Client) -> Result<()> {
-        let undo = std::mem::take(&mut self.undo);
+        let Some((before, _)) = &self.before else { return Ok(()) };
+        let undo = self.anew(before, |table| before.tables.iter().any(|old| same(old, table)));
         self.reserve = vec![1; RESERVE * undo.wire_len()];
         let mut batch = Batch::new();
+        // In the place of its deletion, of the same length.
         batch.create(&self.marker).append(undo);
-        batch.delete(&self.marker);
+        batch.add(&self.marker);
         nft.check(&batch)
     }
 
@@ -252,7 +250,7 @@ impl Watch {
         // Confirmed, or never made; or undone by the attempt before.
         let Some(marker) = nft.table(self.marker.family, &self.marker.name)? else { return Ok(self.unsure) };
         let mut batch = match form {
-            Form::Anew => self.anew(before),
+            Form::Anew => self.anew(before, |_| true),
             Form::Repair | Form::Rewrite => {
                 let present = self.read(nft)?;
                 if form == Form::Rewrite || notes_differ(&present, before) {
@@ -308,12 +306,20 @@ impl Watch {
 
     /// The same whatever there is now: where somebody else changes the ruleset all the time, or the
     /// kernel takes nothing else.
-    fn anew(&self, before: &Ruleset) -> Batch {
+    ///
+    /// What one batch makes and deletes, the kernel lists to others until the batch is over, even if it is only checked. So
+    /// then only the tables that are `there` are deleted; of the others the same message comes twice.
+    fn anew(&self, before: &Ruleset, there: impl Fn(&Table) -> bool) -> Batch {
         let mut batch = Batch::new();
         for Table { family, name, .. } in &self.tables {
             // Made first, so that there is something to delete.
             let table = Table::new(*family, name.clone());
-            batch.add(&table).delete(&table);
+            batch.add(&table);
+            if there(&table) {
+                batch.delete(&table)
+            } else {
+                batch.add(&table)
+            };
         }
         batch.append(diff(&Ruleset::new(before.generation), before).into());
         batch

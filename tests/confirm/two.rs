@@ -13,7 +13,12 @@ use oxitables::{
     testing::{self, program},
     *,
 };
-use std::{process::Command, thread, time::Duration};
+use std::{
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
 
 fn inet(name: &str) -> Table {
     Table::new(Family::Inet, name)
@@ -41,6 +46,32 @@ fn has(nft: &mut Client, table: &str, chain: &str) -> Result<bool> {
 /// Agents in pairs: processes that see each other, and containers that do not.
 fn pairs() -> [[Agent; 2]; 2] {
     [[Agent::start(), Agent::start()], [Agent::contained(), Agent::contained()]]
+}
+
+/// What one batch makes and deletes, the kernel lists to others until the batch is over.
+pub fn what_is_only_tried_nobody_sees() -> Outcome {
+    let (mut nft, mut reader) = (Client::open()?, Client::open()?);
+    let mut batch = with(|b| b.add(inet("a")));
+    // Much to make again, so that to try it takes a while.
+    (0..500).for_each(|n| drop(batch.add(inet("a").chain(format!("c{n}")))));
+    nft.apply(&batch)?;
+    // It is not made in the end.
+    let change = with(|b| b.add(inet("b")).delete(inet("a").chain("none")));
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let reading = scope.spawn(|| -> Result<()> {
+            while !over.load(Ordering::SeqCst) {
+                assert_eq!(reader.table(Family::Inet, "b")?, None);
+            }
+            Ok(())
+        });
+        for _ in 0..20 {
+            assert!(nft.apply_confirmed(&change, LONG).unwrap_err().is_not_found());
+        }
+        over.store(true, Ordering::SeqCst);
+        reading.join().unwrap()
+    })?;
+    Ok(())
 }
 
 pub fn a_table_has_one_change_that_waits() -> Outcome {
