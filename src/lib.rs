@@ -140,12 +140,12 @@ pub use reconcile::Plan;
 #[doc(inline)]
 pub use stmt::{
     Action, AddrSet, Element, Forward, Key, Keyed, Map, MapRef, Match, Pattern, Recent, RecentOp, RejectWith, Rule,
-    Set, SetKey, SetRef, Side, To, ToQueue, counter, counter_from, counter_named, dup,
-    fields::{
+    Set, SetKey, SetRef, Side, To, ToQueue, counter, counter_from, counter_named, dup, flow_add, jhash, last, limit,
+    limit_from, limit_named, log, notrack, numgen, queue, quota, quota_from, quota_named,
+    selectors::{
         addr, ah, arp, comp, ct, dccp, dst, esp, ether, fib, frag, geneve, gre, gretap, hbh, icmp, icmpv6, igmp, ip,
         ip6, ipsec, meta, mh, osf, raw, rt, rt0, rt2, sctp, socket, srh, tcp, th, tunnel, udp, udplite, vlan, vxlan,
     },
-    flow_add, jhash, last, limit, limit_from, limit_named, log, notrack, numgen, queue, quota, quota_from, quota_named,
     symhash, synproxy, synproxy_from, synproxy_named, tproxy,
 };
 #[cfg(feature = "json")]

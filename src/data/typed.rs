@@ -125,6 +125,17 @@ pub enum ByteOrder {
     Byte,
 }
 
+impl ByteOrder {
+    /// nft's note of it, with a set.
+    pub(crate) const fn noted(self) -> u32 {
+        match self {
+            Self::Host | Self::Text => 1,
+            Self::Network => 2,
+            Self::Byte => 0,
+        }
+    }
+}
+
 /// What is known of a typed value without having one.
 #[derive(Clone, Copy, Debug)]
 pub struct FieldType {

@@ -2,13 +2,15 @@
 
 use super::{
     assign::RawSource,
-    compile::{self, MapValues, Slot},
+    compile::{self, MapValues, NoSets, Slot},
     field::Twin,
     limit::Stateful,
     lookup::{KnownSet, key, twin_name},
-    lower::{Lowering, Statement, refused},
-    select::{Chosen, Part},
+    lower::{Lowering, refused},
+    select::Chosen,
+    selector::Part,
     set::{SetRef, TakenFor},
+    statement::Statement,
     tree,
 };
 use crate::{data::*, expr::*, wire::Malformed};
@@ -91,22 +93,9 @@ impl From<Log> for Action {
     }
 }
 
-/// Refuses what a log line, or a log group, does not have.
-pub(crate) fn check_log(log: &Log) -> Result<(), Malformed> {
-    if log.group.is_some() && (log.level.is_some() || log.flags.is_some()) {
-        return refused("a log line has a level and flags, a log group has none");
-    }
-    if log.group.is_none() && (log.snaplen.is_some() || log.queue_threshold.is_some()) {
-        return refused("only a log group has a snaplen and a queue threshold");
-    }
-    Ok(())
-}
-
 impl Statement for Log {
     fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        check_log(self)?;
-        cx.push_act([self.clone().into()]);
-        Ok(())
+        compile::statement(cx, &NoSets, &tree::Statement::Plain(self.clone().into()))
     }
 
     fn acts(&self) -> bool {

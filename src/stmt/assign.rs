@@ -6,9 +6,11 @@ use super::{
     hash::Hash,
     key::Key,
     lookup::Lookup,
-    lower::{Holds, Lowering, Statement, refused},
-    pattern::{FieldPattern, Pattern, RawPattern, Shape, constant, masked},
-    select::{Mapped, One, Part, Selector, Settable, masked_text},
+    lower::{Lowering, refused},
+    pattern::{FieldPattern, Pattern, RawPattern, Shape},
+    select::{Mapped, One, masked_text},
+    selector::{Part, Selector, Settable},
+    statement::{Holds, Statement},
     tree::{self, BinaryOp, Expression},
 };
 use crate::{data::*, wire::Malformed};
@@ -104,8 +106,12 @@ impl Assign {
             return refused(format!("{} can be set as a whole only", self.field.words()));
         }
         let (not, and) = rest_and_set(&field);
-        let kept = masked(Expression::Field(self.field), self.ty, &not);
-        Ok(Expression::Binary { op: BinaryOp::Or, left: kept.into(), right: constant(self.ty, &and).into() })
+        let kept = Expression::Field(self.field).masked(self.ty, &not);
+        Ok(Expression::Binary {
+            op: BinaryOp::Or,
+            left: kept.into(),
+            right: Expression::constant(self.ty, &and).into(),
+        })
     }
 }
 

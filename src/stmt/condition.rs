@@ -4,9 +4,11 @@ use super::{
     compile::{self, NoSets},
     field::Twin,
     lookup::Lookup,
-    lower::{Holds, Lowering, Statement, refused},
-    pattern::{FieldPattern, RawPattern, Shape, constant},
-    select::{Part, Selector, masked_text},
+    lower::{Lowering, refused},
+    pattern::{FieldPattern, RawPattern, Shape},
+    select::masked_text,
+    selector::{Part, Selector},
+    statement::{Holds, Statement},
     tree::{self, Expression},
 };
 use crate::{
@@ -182,7 +184,7 @@ impl Statement for Test {
     fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
         let op = if self.none { tree::Op::Neg } else { tree::Op::Implicit };
         let field = Expression::Field(self.part.field);
-        compile::relation(cx, &NoSets, op, &field, &constant(self.part.ty, &self.bits))
+        compile::relation(cx, &NoSets, op, &field, &Expression::constant(self.part.ty, &self.bits))
     }
 
     fn text(&self, _: Option<Twin>) -> String {

@@ -3,13 +3,14 @@
 use super::{
     action::Action,
     compile::{self, NoSets},
-    field::Twin,
+    field::{Field, Twin},
     hash::{Generator, Hash, Hashed},
     lookup::{KnownSet, Lookup},
-    lower::{Lowering, Statement, refused},
-    nat::{To, address},
-    pattern::constant,
-    select::{Mapped, One, Part, Selector, Settable},
+    lower::{Lowering, refused},
+    nat::To,
+    select::{Mapped, One},
+    selector::{Part, Reset, Selector, Settable},
+    statement::Statement,
     tree::{self, Expression},
 };
 use crate::{
@@ -96,7 +97,7 @@ impl Statement for ToQueue {
     fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
         let number = match &self.number {
             QueueNumber::Range(first, last) => {
-                let [first, last] = [first, last].map(|n| constant(u16::FIELD, &n.to_be_bytes()));
+                let [first, last] = [first, last].map(|n| Expression::constant(u16::FIELD, &n.to_be_bytes()));
                 Expression::Range(Box::new((first, last)))
             }
             QueueNumber::Field(part) => part.expression(),
@@ -213,8 +214,8 @@ impl Place {
 
     fn expression(&self, twin: Option<Twin>) -> Result<Expression, Malformed> {
         Ok(match self {
-            Self::Address(addr) => address(*addr),
-            Self::Device(device) => constant(IfIndex::FIELD, &device.number().to_be_bytes()),
+            Self::Address(addr) => (*addr).into(),
+            Self::Device(device) => Expression::constant(IfIndex::FIELD, &device.number().to_be_bytes()),
             Self::Field(part, _) => part.expression(),
             Self::Map(lookup, _) => return lookup.map(twin),
         })
@@ -370,8 +371,8 @@ impl Statement for Proxy {
             return refused("tproxy to more than one address or port");
         };
         let family = self.0.family(cx.twin).map(Twin::number);
-        let port = port.map(|port| constant(Port::FIELD, &port.to_be_bytes()));
-        compile::statement(cx, &NoSets, &tree::Statement::Tproxy { family, addr: addr.map(address), port })
+        let port = port.map(|port| Expression::constant(Port::FIELD, &port.to_be_bytes()));
+        compile::statement(cx, &NoSets, &tree::Statement::Tproxy { family, addr: addr.map(Into::into), port })
     }
 
     fn text(&self, twin: Option<Twin>) -> String {
@@ -382,7 +383,7 @@ impl Statement for Proxy {
         self.0.is_dual()
     }
 
-    fn holds(&self, twin: Twin) -> super::lower::Holds {
+    fn holds(&self, twin: Twin) -> super::statement::Holds {
         self.0.holds(twin)
     }
 
@@ -449,11 +450,24 @@ pub fn flow_add(name: impl Into<Name>) -> Action {
     Action::new(super::action::Plain { expr: FlowOffload::new(name).into(), text })
 }
 
-/// Removes an option from TCP segments by filling its place; from the functions `reset` in
-/// [`tcp::option`](crate::tcp::option).
-pub(crate) fn reset_option(kind: u8, word: &str) -> Action {
-    let text = format!("reset tcp option {word}");
-    Action::new(super::action::Plain { expr: Exthdr::reset(kind).into(), text })
+impl From<Reset> for Action {
+    fn from(Reset(option): Reset) -> Self {
+        Self::new(option)
+    }
+}
+
+impl Statement for Field {
+    fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
+        compile::statement(cx, &NoSets, &tree::Statement::Reset(*self))
+    }
+
+    fn text(&self, _: Option<Twin>) -> String {
+        format!("reset {}", self.words())
+    }
+
+    fn acts(&self) -> bool {
+        true
+    }
 }
 
 const _: () = assert!(<IfIndex as Typed>::FIELD.width() == 4);

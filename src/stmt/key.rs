@@ -162,15 +162,6 @@ pub trait MapValue: Clone + std::fmt::Debug + sealed::Sealed + 'static {
     fn from_data(data: &Data) -> Option<Self>;
 }
 
-/// nft's note of a byte order.
-pub(crate) fn order_note(order: ByteOrder) -> u32 {
-    match order {
-        ByteOrder::Host | ByteOrder::Text => 1,
-        ByteOrder::Network => 2,
-        ByteOrder::Byte => 0,
-    }
-}
-
 impl<T: Typed + SetKey> MapValue for T {
     const TYPE: DataType = T::FIELD.datatype;
     const LEN: usize = T::FIELD.width();

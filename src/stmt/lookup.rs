@@ -1,15 +1,16 @@
 //! Membership in sets and values of maps, named or made for one rule.
 
 use super::{
-    compile::{MapValues, NamedSet, Sets, Slot, blank_set},
+    compile::{MapValues, NamedSet, Sets, Slot},
     field::Twin,
     hash::Hash,
-    header::Header,
     key::{Key, MapValue, field_len, swapped},
-    lower::{AnonymousSet, Holds, UsedSet, refused},
-    pattern::{Pattern, RawPattern, Shape, constant},
-    select::{Chosen, Part},
+    lower::{UsedSet, refused},
+    pattern::{Pattern, RawPattern, Shape},
+    select::Chosen,
+    selector::Part,
     set::{MapRef, SetRef, TakenFor},
+    statement::Holds,
     tree::{Expression, Item},
 };
 use crate::{batch::SetKind, data::*, model, wire::Malformed};
@@ -215,7 +216,7 @@ impl Lookup {
             if raw.fields().any(|field| field.shape == Shape::Masked) {
                 return refused("masked bits cannot stand in a set");
             }
-            let key = joined(raw.fields().zip(&parts).map(|(field, part)| field.expression(part.ty)));
+            let key = Expression::concat(raw.fields().zip(&parts).map(|(field, part)| field.expression(part.ty)));
             let data = match (kind, data) {
                 (Use::Map(map), Some(data)) => Some(map.expression(data)),
                 _ => None,
@@ -295,39 +296,18 @@ impl MapInfo {
             Data::Value(value) => value,
         };
         let mut rest = &value[..];
-        joined(self.fields().map(|ty| {
+        Expression::concat(self.fields().map(|ty| {
             let (bytes, _) = rest.split_at_checked(ty.width()).unwrap_or_default();
             let image = swapped(&ty, bytes, false);
             rest = rest.get(ty.width().next_multiple_of(4)..).unwrap_or_default();
-            constant(ty, &image)
+            Expression::constant(ty, &image)
         }))
-    }
-}
-
-/// Several fields, or the one there is.
-fn joined(fields: impl Iterator<Item = Expression>) -> Expression {
-    let mut fields: Vec<_> = fields.collect();
-    match fields.pop() {
-        Some(only) if fields.is_empty() => only,
-        last => {
-            fields.extend(last);
-            Expression::Concat(fields)
-        }
     }
 }
 
 /// The fields of a key.
 pub(crate) fn key(parts: &[Part]) -> Expression {
-    joined(parts.iter().map(Part::expression))
-}
-
-/// An anonymous set of the ICMP types that have a field.
-pub(crate) fn icmp_types(header: Header, types: &[u8], id: u32) -> AnonymousSet {
-    let ty = if header == Header::Icmpv6 { Icmpv6Type::FIELD } else { IcmpType::FIELD };
-    let elements = types.iter().filter_map(|t| Value::new(&[*t])).map(model::Element::new).collect();
-    let mut set = blank_set(ty, elements);
-    set.set.id = Some(id);
-    set
+    Expression::concat(parts.iter().map(Part::expression))
 }
 
 /// Bytes of a field in a family.

@@ -3,7 +3,7 @@
 use super::{
     fields::{ct, meta, socket},
     rule::{Open, Rule},
-    select::{Selector, Settable},
+    selector::{Selector, Settable},
 };
 use crate::data::{Mark, MarkBits};
 

@@ -4,9 +4,10 @@ use super::{
     compile::{self, NoSets},
     field::Twin,
     lookup::Lookup,
-    lower::{Holds, Lowering, Statement, refused},
-    pattern::{check_network, constant},
+    lower::{Lowering, refused},
+    pattern::check_network,
     select::Mapped,
+    statement::{Holds, Statement},
     tree::{self, Expression, NatKind, NatShape},
 };
 use crate::{
@@ -325,27 +326,19 @@ impl Translate {
     fn tree(&self, twin: Option<Twin>) -> Result<tree::Nat, Malformed> {
         let to = &self.to;
         let family = to.family(twin);
-        let range = |lo, hi| if lo == hi { lo } else { Expression::Range(Box::new((lo, hi))) };
         let addr = match &to.map {
             Some(map) => Some(map.lookup.map(twin)?),
-            None => family.and_then(|f| to.addresses(f)).map(|(a, b)| range(address(a), address(b))),
+            None => family.and_then(|f| to.addresses(f)).map(|(a, b)| Expression::range(a.into(), b.into())),
         };
-        let port = |n: u16| constant(Port::FIELD, &n.to_be_bytes());
+        let port = |n: u16| Expression::constant(Port::FIELD, &n.to_be_bytes());
         Ok(tree::Nat {
             kind: self.kind,
             family: family.map(Twin::number),
             addr,
-            port: to.ports.map(|(a, b)| range(port(a), port(b))),
+            port: to.ports.map(|(a, b)| Expression::range(port(a), port(b))),
             flags: to.flags,
             shape: NatShape::default(),
         })
-    }
-}
-
-pub(super) fn address(address: IpAddr) -> Expression {
-    match address {
-        IpAddr::V4(address) => constant(Ipv4Addr::FIELD, &address.octets()),
-        IpAddr::V6(address) => constant(Ipv6Addr::FIELD, &address.octets()),
     }
 }
 

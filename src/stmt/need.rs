@@ -1,13 +1,15 @@
 //! What a rule knows of its packets, and what has to be matched before a field may be read.
 
 use super::{
+    compile::blank_set,
     field::{Field, Load, Param, Twin},
     header::{Below, Header, Tunnel},
-    lower::{Equal, Kind, Lowering, Step, refused},
+    lower::{AnonymousSet, Equal, Kind, Lowering, Step, refused},
 };
 use crate::{
-    data::{EtherType, Family, Protocol, Register, Value},
+    data::{EtherType, Family, IcmpType, Icmpv6Type, Protocol, Register, Typed, Value},
     expr::*,
+    model,
     wire::Malformed,
 };
 
@@ -359,7 +361,7 @@ impl Lowering {
             let equal = Equal { tunnel, base: header.base(), offset: 0, len: 1, names: false };
             self.push(Kind::Equal(equal), equal.exprs(value));
         } else {
-            let set = super::lookup::icmp_types(header, needs, self.sets.len() as u32);
+            let set = icmp_types(header, needs, self.sets.len() as u32);
             let lookup = Lookup { set_id: set.set.id, ..Lookup::new(set.set.name.clone(), Register::R1) };
             self.sets.push(set);
             let load = super::load::looked(field, Payload::load(header.base(), 0, 1, Register::R1));
@@ -447,4 +449,13 @@ impl Lowering {
         self.steps.insert(0, Step { kind, len: exprs.len() });
         self.exprs.splice(0..0, exprs);
     }
+}
+
+/// An anonymous set of the ICMP types that have a field.
+fn icmp_types(header: Header, types: &[u8], id: u32) -> AnonymousSet {
+    let ty = if header == Header::Icmpv6 { Icmpv6Type::FIELD } else { IcmpType::FIELD };
+    let elements = types.iter().filter_map(|t| Value::new(&[*t])).map(model::Element::new).collect();
+    let mut set = blank_set(ty, elements);
+    set.set.id = Some(id);
+    set
 }

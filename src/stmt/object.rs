@@ -7,10 +7,11 @@ use super::{
     field::Twin,
     key::Key,
     lookup::{KnownSet, Lookup, Use},
-    lower::{Holds, Lowering, Statement, refused},
+    lower::{Lowering, refused},
     pattern::Pattern,
     select::{Chosen, Keyed},
     set::SetRef,
+    statement::{Holds, Statement},
     tree::{self, Expression},
 };
 use crate::{

@@ -3,7 +3,7 @@
 use super::{
     key::{Key, MAX_FIELDS, images},
     lower::refused,
-    tree::{BinaryOp, Constant, Expression},
+    tree::Expression,
 };
 use crate::{data::*, wire::Malformed};
 use ipnetwork::{IpNetwork, Ipv4Network, Ipv6Network};
@@ -100,16 +100,6 @@ impl RawPattern {
     }
 }
 
-/// A constant.
-pub(crate) fn constant(ty: FieldType, image: &[u8]) -> Expression {
-    Expression::Value(Constant { ty, image: Value::new(image).unwrap_or_default() })
-}
-
-/// `left & mask`.
-pub(crate) fn masked(left: Expression, ty: FieldType, mask: &[u8]) -> Expression {
-    Expression::Binary { op: BinaryOp::And, left: Box::new(left), right: Box::new(constant(ty, mask)) }
-}
-
 fn network(address: Option<IpAddr>, bits: u8) -> Option<IpNetwork> {
     IpNetwork::new(address?, bits).ok()
 }
@@ -135,9 +125,9 @@ impl FieldPattern<'_> {
 
     /// What a field of a type is compared with; of masked bits, what they have to be.
     pub fn expression(&self, ty: FieldType) -> Expression {
-        let lo = constant(ty, self.lo);
+        let lo = Expression::constant(ty, self.lo);
         match self.shape {
-            Shape::Range => Expression::Range(Box::new((lo, constant(ty, self.hi)))),
+            Shape::Range => Expression::Range(Box::new((lo, Expression::constant(ty, self.hi)))),
             Shape::Prefix(bits) | Shape::HostBits(bits) => Expression::Prefix(Box::new(lo), bits.into()),
             Shape::One | Shape::Masked => lo,
         }

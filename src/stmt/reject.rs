@@ -1,11 +1,14 @@
 //! Refusals that tell the sender.
 
 use super::{
+    compile::{self, NoSets},
     field::Twin,
-    lower::{Lowering, Net, Statement, Transport, refused},
+    lower::Lowering,
+    statement::Statement,
+    tree::{self, IPV4, IPV6},
 };
 use crate::{
-    data::{Family, IcmpCode, Icmpv6Code, IcmpxCode, Protocol},
+    data::{IcmpCode, Icmpv6Code, IcmpxCode},
     expr::{Reject, RejectType},
     wire::Malformed,
 };
@@ -52,49 +55,22 @@ impl From<IcmpxCode> for RejectWith {
 }
 
 impl RejectWith {
-    /// An ICMP message of one family.
-    fn message(cx: &mut Lowering, net: Net, code: u8) -> Result<Reject, Malformed> {
-        match cx.net() {
-            Some(known) if known == net => {}
-            None => cx.need_first(Some(net), false)?,
-            Some(_) => {
-                return refused("an ICMP message of the other family than the rule's: use RejectWith::Icmpx");
-            }
-        }
-        Ok(Reject::icmp(RejectType::Icmp, code))
+    fn tree(self) -> tree::Statement {
+        let message = |kind, code| Reject { code, ..Reject::icmp(kind, 0) };
+        let (family, with) = match self {
+            Self::PortUnreachable => (None, message(RejectType::Icmpx, None)),
+            Self::TcpReset => (None, Reject::tcp_reset()),
+            Self::Icmp(code) => (Some(IPV4), message(RejectType::Icmp, Some(code.number()))),
+            Self::Icmpv6(code) => (Some(IPV6), message(RejectType::Icmp, Some(code.number()))),
+            Self::Icmpx(code) => (None, message(RejectType::Icmpx, Some(code.number()))),
+        };
+        tree::Statement::Reject { family, with }
     }
 }
 
 impl Statement for RejectWith {
     fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        if cx.family == Family::Arp || cx.net() == Some(Net::Arp) {
-            return refused("ARP packets cannot be rejected");
-        }
-        let reject = match self {
-            Self::PortUnreachable => match cx.net() {
-                Some(Net::Ip) => Reject::icmp(RejectType::Icmp, IcmpCode::PORT_UNREACHABLE.number()),
-                Some(Net::Ip6) => Reject::icmp(RejectType::Icmp, Icmpv6Code::PORT_UNREACHABLE.number()),
-                _ => Reject::icmp(RejectType::Icmpx, IcmpxCode::PORT_UNREACHABLE.number()),
-            },
-            Self::TcpReset => {
-                match cx.transport() {
-                    Some(Transport::One(Protocol::TCP)) => {}
-                    None => cx.need_first(None, true)?,
-                    Some(_) => return refused("a TCP reset in a rule for packets of another protocol"),
-                }
-                Reject::tcp_reset()
-            }
-            Self::Icmp(code) => Self::message(cx, Net::Ip, code.number())?,
-            Self::Icmpv6(code) => Self::message(cx, Net::Ip6, code.number())?,
-            Self::Icmpx(code) => {
-                if matches!(cx.family, Family::Ip | Family::Ip6) {
-                    return refused("icmpx is for tables of both families: use the ICMP of this one");
-                }
-                Reject::icmp(RejectType::Icmpx, code.number())
-            }
-        };
-        cx.push_act([reject.into()]);
-        Ok(())
+        compile::statement(cx, &NoSets, &self.tree())
     }
 
     fn text(&self, _: Option<Twin>) -> String {

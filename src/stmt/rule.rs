@@ -5,10 +5,11 @@ use super::{
     condition::Match,
     divert::{Forward, ToQueue},
     field::Twin,
-    lower::{Holds, Lowered, Lowering, Statement, refused},
+    lower::{Lowered, Lowering, refused},
     nat::{To, Translate},
     recent::RecentOp,
     reject::RejectWith,
+    statement::{Holds, Statement},
     tree::NatKind,
     verdict::Decision,
 };

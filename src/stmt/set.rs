@@ -3,7 +3,7 @@
 use super::{
     element::Element,
     field::Twin,
-    key::{Key, MapValue, SetKey, order_note},
+    key::{Key, MapValue, SetKey},
     lookup::{len_in, twin_name},
     pattern::Pattern,
 };
@@ -220,7 +220,7 @@ impl Options {
             set.desc = Some(model::SetDesc { size: self.size, concat: concat_fields, ..model::SetDesc::default() });
         }
         let mut userdata = Userdata::default();
-        let order = if concat { 0 } else { order_note(K::FIELDS[0].order) };
+        let order = if concat { 0 } else { K::FIELDS[0].order.noted() };
         userdata.set(model::Set::KEY_BYTEORDER, &order.to_ne_bytes());
         if let Some(value) = value {
             flags |= SetFlags::MAP;

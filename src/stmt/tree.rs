@@ -5,10 +5,13 @@
 
 use super::field::Field;
 use crate::{
-    data::{FieldType, Name, Value, Verdict, VerdictCode},
+    data::{FieldType, Name, Typed, Value, Verdict, VerdictCode},
     expr::{Expr, NatFlags, ObjectType, Reject},
 };
-use std::time::Duration;
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
 
 /// Something that has a value, or a pattern of values.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +49,44 @@ pub(crate) enum Expression {
     Verdict(Verdict),
     /// `*`: every key that has no element of its own.
     Any,
+}
+
+impl Expression {
+    /// A constant.
+    pub fn constant(ty: FieldType, image: &[u8]) -> Self {
+        Self::Value(Constant { ty, image: Value::new(image).unwrap_or_default() })
+    }
+
+    /// The same, the bits of a mask alone.
+    pub fn masked(self, ty: FieldType, mask: &[u8]) -> Self {
+        Self::Binary { op: BinaryOp::And, left: Box::new(self), right: Box::new(Self::constant(ty, mask)) }
+    }
+
+    /// From the lower to the upper value; the one that there is if they are the same.
+    pub fn range(lo: Self, hi: Self) -> Self {
+        if lo == hi { lo } else { Self::Range(Box::new((lo, hi))) }
+    }
+
+    /// Several expressions one after the other, or the one that there is.
+    pub fn concat(parts: impl IntoIterator<Item = Self>) -> Self {
+        let mut parts: Vec<_> = parts.into_iter().collect();
+        match parts.pop() {
+            Some(only) if parts.is_empty() => only,
+            last => {
+                parts.extend(last);
+                Self::Concat(parts)
+            }
+        }
+    }
+}
+
+impl From<IpAddr> for Expression {
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::constant(Ipv4Addr::FIELD, &address.octets()),
+            IpAddr::V6(address) => Self::constant(Ipv6Addr::FIELD, &address.octets()),
+        }
+    }
 }
 
 /// A constant of a known type.

@@ -4,8 +4,9 @@ use super::{
     compile,
     field::Twin,
     lookup::Lookup,
-    lower::{Holds, Lowering, Statement},
+    lower::Lowering,
     select::Mapped,
+    statement::{Holds, Statement},
     tree,
 };
 use crate::{

@@ -12,7 +12,6 @@ use crate::{
     expr::ObjectType,
     model::{self, SetFlags},
     stmt::{
-        key::order_note,
         lift,
         lower::refused,
         tree::{BinaryOp, Expression},
@@ -179,7 +178,7 @@ pub(super) fn declare(declaration: &Declaration) -> Result<model::Set> {
         return refused("auto-merge is for sets of intervals");
     }
     let mut userdata = Userdata::default();
-    userdata.set(model::Set::KEY_BYTEORDER, &order_note(noted_order(&key)).to_ne_bytes());
+    userdata.set(model::Set::KEY_BYTEORDER, &noted_order(&key).noted().to_ne_bytes());
     set_values(&mut set, &mut flags, &mut userdata, values.as_ref());
     if declaration.auto_merge && !concat {
         userdata.set(model::Set::MERGE_ELEMENTS, &1u32.to_ne_bytes());

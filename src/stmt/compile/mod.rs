@@ -8,6 +8,7 @@ mod eval;
 mod known;
 mod nat;
 mod notes;
+mod reject;
 mod relation;
 mod sets;
 mod statement;

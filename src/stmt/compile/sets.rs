@@ -10,7 +10,6 @@ use crate::{
     expr::{Expr, ObjectType},
     model::{self, SetFlags},
     stmt::{
-        key::order_note,
         lower::{AnonymousSet, refused},
         tree::{Expression, Item, Statement},
     },
@@ -278,7 +277,7 @@ impl Shape {
         flags.set(SetFlags::INTERVAL, self.interval);
         flags.set(SetFlags::CONCAT, self.interval && self.is_concat());
         let mut userdata = Userdata::default();
-        userdata.set(model::Set::KEY_BYTEORDER, &order_note(key_order).to_ne_bytes());
+        userdata.set(model::Set::KEY_BYTEORDER, &key_order.noted().to_ne_bytes());
         set_values(&mut set, &mut flags, &mut userdata, self.values.as_ref());
         if self.merge {
             userdata.set(model::Set::MERGE_ELEMENTS, &1u32.to_ne_bytes());
@@ -352,7 +351,7 @@ pub(super) fn set_values(set: &mut model::Set, flags: &mut SetFlags, userdata: &
             }
         }
     };
-    userdata.set(model::Set::DATA_BYTEORDER, &order_note(order).to_ne_bytes());
+    userdata.set(model::Set::DATA_BYTEORDER, &order.noted().to_ne_bytes());
 }
 
 /// The order of a map's values is that of their type; a plain number has that of what is set to it.

@@ -9,13 +9,11 @@ use super::{
     sets::{Values, stateful},
 };
 use crate::{
-    data::{Data, IcmpCode, Icmpv6Code, IcmpxCode, Name, Register},
-    expr::{Dynset, Expr, Exthdr, ExthdrOp, Immediate, ObjectType, Objref, Queue, QueueFlags, Reject, RejectType},
+    data::{Data, Name, Register},
+    expr::{Dynset, Expr, Exthdr, ExthdrOp, Immediate, Log, ObjectType, Objref, Queue, QueueFlags},
     stmt::{
-        action::check_log,
         field::{Field, Load},
-        lower::{Net, Statement as _, refused},
-        reject::RejectWith,
+        lower::refused,
         tree::{Expression, Statement, Update},
     },
     wire::Malformed,
@@ -81,23 +79,6 @@ impl Compiler<'_, '_> {
         }
         self.cx.push_act(machine.exprs);
         Ok(())
-    }
-
-    fn reject(&mut self, family: Option<u32>, with: &Reject) -> Result<()> {
-        let code = with.code.unwrap_or_default();
-        let with = match (with.kind, with.code, family) {
-            (RejectType::TcpReset, ..) => RejectWith::TcpReset,
-            (_, None, _) => RejectWith::PortUnreachable,
-            (RejectType::Icmpx, ..) => RejectWith::Icmpx(IcmpxCode::from(code)),
-            (_, _, Some(2)) => RejectWith::Icmp(IcmpCode::from(code)),
-            (_, _, Some(10)) => RejectWith::Icmpv6(Icmpv6Code::from(code)),
-            (..) => match self.cx.net() {
-                Some(Net::Ip) => RejectWith::Icmp(IcmpCode::from(code)),
-                Some(Net::Ip6) => RejectWith::Icmpv6(Icmpv6Code::from(code)),
-                _ => return refused("nothing says which of the two ICMPs is meant"),
-            },
-        };
-        with.lower(self.cx)
     }
 
     fn objref(&mut self, kind: ObjectType, object: &Expression) -> Result<()> {
@@ -224,4 +205,15 @@ fn ordered(key: Known, slots: &[Slot]) -> Known {
             }
         }
     }
+}
+
+/// Refuses what a log line, or a log group, does not have.
+fn check_log(log: &Log) -> Result<()> {
+    if log.group.is_some() && (log.level.is_some() || log.flags.is_some()) {
+        return refused("a log line has a level and flags, a log group has none");
+    }
+    if log.group.is_none() && (log.snaplen.is_some() || log.queue_threshold.is_some()) {
+        return refused("only a log group has a snaplen and a queue threshold");
+    }
+    Ok(())
 }

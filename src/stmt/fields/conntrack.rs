@@ -3,12 +3,6 @@
 use super::*;
 
 /// What connection tracking knows of a packet's connection.
-///
-/// ```
-/// use oxitables::{ct, data::CtState};
-/// assert_eq!(ct::state().any(CtState::NEW).to_string(), "ct state new");
-/// assert_eq!(ct::original().proto_dst().is(80).to_string(), "ct original proto-dst 80");
-/// ```
 pub mod ct {
     use super::*;
     const fn key(key: CtKey) -> Load {
@@ -48,11 +42,6 @@ pub mod ct {
         /// Security mark; only other marks can be compared with it.
         Settable secmark: u32 = key(CtKey::Secmark), 32, "secmark";
     }
-
-    pub use crate::stmt::{
-        conn_count as count, expectation_from, expectation_named, helper_from, helper_named, timeout_from,
-        timeout_named,
-    };
 
     /// What belongs to one direction of a connection.
     #[derive(Clone, Copy, Debug)]

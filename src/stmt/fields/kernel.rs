@@ -118,20 +118,6 @@ pub mod socket {
     pub fn cgroupv2(level: u8) -> Selector<CgroupId> {
         Selector::new(Field::with(&rows::cgroupv2, Param::Level(level.into())))
     }
-
-    /// It was made in a control group, or in one below that.
-    ///
-    /// ```no_run
-    /// use oxitables::{data::Cgroup, socket};
-    /// let users = Cgroup::at("user.slice")?;
-    /// assert_eq!(socket::within(&users).to_string(), "socket cgroupv2 level 1 \"user.slice\"");
-    /// # Ok::<(), oxitables::Error>(())
-    /// ```
-    ///
-    /// Since 5.13.
-    pub fn within(group: &Cgroup) -> Match {
-        cgroupv2(group.level()).is(group.id())
-    }
 }
 
 /// The IPsec transformations of a packet.

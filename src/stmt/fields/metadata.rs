@@ -84,6 +84,4 @@ pub mod meta {
         /// Security mark; only other marks can be compared with it.
         Settable secmark: u32 = key(MetaKey::Secmark), 32, "secmark";
     }
-
-    pub use crate::stmt::{secmark_from, secmark_named};
 }

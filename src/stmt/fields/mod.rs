@@ -28,10 +28,9 @@ pub(crate) use registry::*;
 pub use transport::{dccp, sctp, tcp, th, udp, udplite};
 pub use tunnels::{ah, comp, esp, geneve, gre, gretap, vxlan};
 
-use super::condition::Match;
 use super::field::{As, Field, Load, Param, Side, Spec};
 use super::header::{Header, Tunnel};
-use super::select::{Selector, Settable, Target};
+use super::selector::{Reset, Selector, Settable, Target};
 use crate::data::*;
 use crate::expr::*;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

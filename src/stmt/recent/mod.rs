@@ -7,7 +7,6 @@
 mod op;
 
 use op::Op;
-pub(crate) use op::RecentChain;
 pub use op::RecentOp;
 
 use super::field::Twin;

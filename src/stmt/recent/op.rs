@@ -4,7 +4,8 @@ use super::{
     super::{
         field::Twin,
         limit::{RateLimit, Stateful},
-        lower::{Lowering, Statement, refused},
+        lower::{Lowering, OwnChain, refused},
+        statement::Statement,
     },
     Recent, Ring, Side, whole, words,
 };
@@ -35,13 +36,6 @@ pub struct RecentOp {
     pub(super) invert: bool,
     /// Bits of the address that count, for IPv4 and for IPv6.
     pub(super) prefix: (u8, u8),
-}
-
-/// A chain that stamps a ring and then goes on.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct RecentChain {
-    pub(crate) name: Name,
-    pub(crate) rules: Vec<Vec<Expr>>,
 }
 
 impl RecentOp {
@@ -76,7 +70,7 @@ impl RecentOp {
 
     /// The chains that stamp the rings, one after the other, and then do what `verdict` says, whose words are `label`. The
     /// last of them is the one to start with.
-    pub(crate) fn chains(&self, twin: Twin, verdict: &[Expr], label: &str) -> Result<Vec<RecentChain>, Malformed> {
+    pub(crate) fn chains(&self, twin: Twin, verdict: &[Expr], label: &str) -> Result<Vec<OwnChain>, Malformed> {
         let mut then = match verdict {
             [] => vec![Immediate::new(Register::VERDICT, Verdict::return_()).into()],
             verdict => verdict.to_vec(),
@@ -91,7 +85,7 @@ impl RecentOp {
     }
 
     /// How a rule goes into the chains: for good if they do what it ended with, else to come back.
-    pub(crate) fn way(&self, chains: &[RecentChain], ended: bool) -> Expr {
+    pub(crate) fn way(&self, chains: &[OwnChain], ended: bool) -> Expr {
         let name = chains.last().map_or_else(|| Name::from(""), |chain| chain.name.clone());
         Immediate::new(Register::VERDICT, if ended { Verdict::goto(name) } else { Verdict::jump(name) }).into()
     }
@@ -170,7 +164,7 @@ impl RecentOp {
     }
 
     /// The chain that stamps a ring: the slot whose turn it is, and then the next one's turn.
-    fn ring_chain(&self, ring: Ring, twin: Twin, then: &[Expr], label: &str) -> Result<RecentChain, Malformed> {
+    fn ring_chain(&self, ring: Ring, twin: Twin, then: &[Expr], label: &str) -> Result<OwnChain, Malformed> {
         let list = &self.list;
         let side = if self.side == Side::Source { "" } else { "_daddr" };
         let bits = match twin {
@@ -199,7 +193,7 @@ impl RecentOp {
             cx.push_act(then.to_vec());
             Ok(cx.finish(None).exprs)
         });
-        Ok(RecentChain { name, rules: rules.collect::<Result<_, Malformed>>()? })
+        Ok(OwnChain { name, rules: rules.collect::<Result<_, Malformed>>()? })
     }
 }
 

@@ -7,8 +7,8 @@ use crate::{
 };
 pub(super) use crate::{
     stmt::{
-        limit::{BYTES, UNITS},
         tree::{IPV4, IPV6},
+        units::{BYTES, UNITS},
     },
     text::words::*,
 };

@@ -11,8 +11,8 @@ use crate::{
         QuotaFlags, Reject, RejectType, Synproxy, SynproxyFlags,
     },
     stmt::{
-        limit::{bytes_text, unit_word},
         tree::{IPV4, IPV6},
+        units::{bytes_text, unit_word},
     },
 };
 

@@ -9,7 +9,16 @@
 //! ```
 
 use super::*;
-use crate::stmt::{Action, reset_option};
+
+macro_rules! reset {
+    ($option:literal) => {
+        /// Removes the option from the segment, by filling its place. Since 5.18.
+        #[doc = concat!("\n\nnft's `reset tcp option ", $option, "`.")]
+        pub fn reset() -> Reset {
+            Reset(Field::new(&rows::exists))
+        }
+    };
+}
 
 /// End of the options.
 pub mod eol {
@@ -44,12 +53,7 @@ pub mod maxseg {
         Selector exists: bool = Load::Exists(ExthdrOp::TcpOption, 2), 8, "" words "tcp option maxseg";
     }
 
-    /// Removes the option from the segment, by filling its place. Since 5.18.
-    ///
-    /// nft's `reset tcp option maxseg`.
-    pub fn reset() -> Action {
-        reset_option(2, "maxseg")
-    }
+    reset!("maxseg");
 }
 
 /// Scale of the window.
@@ -67,12 +71,7 @@ pub mod window {
         Selector exists: bool = Load::Exists(ExthdrOp::TcpOption, 3), 8, "" words "tcp option window";
     }
 
-    /// Removes the option from the segment, by filling its place. Since 5.18.
-    ///
-    /// nft's `reset tcp option window`.
-    pub fn reset() -> Action {
-        reset_option(3, "window")
-    }
+    reset!("window");
 }
 
 /// The sender takes selective acknowledgements.
@@ -88,12 +87,7 @@ pub mod sack_perm {
         Selector exists: bool = Load::Exists(ExthdrOp::TcpOption, 4), 8, "" words "tcp option sack-perm";
     }
 
-    /// Removes the option from the segment, by filling its place. Since 5.18.
-    ///
-    /// nft's `reset tcp option sack-perm`.
-    pub fn reset() -> Action {
-        reset_option(4, "sack-perm")
-    }
+    reset!("sack-perm");
 }
 
 /// Selective acknowledgements; the first block.
@@ -113,12 +107,7 @@ pub mod sack {
         Selector exists: bool = Load::Exists(ExthdrOp::TcpOption, 5), 8, "" words "tcp option sack";
     }
 
-    /// Removes the option from the segment, by filling its place. Since 5.18.
-    ///
-    /// nft's `reset tcp option sack`.
-    pub fn reset() -> Action {
-        reset_option(5, "sack")
-    }
+    reset!("sack");
 }
 
 /// The second block of selective acknowledgements.
@@ -180,12 +169,7 @@ pub mod timestamp {
         Selector exists: bool = Load::Exists(ExthdrOp::TcpOption, 8), 8, "" words "tcp option timestamp";
     }
 
-    /// Removes the option from the segment, by filling its place. Since 5.18.
-    ///
-    /// nft's `reset tcp option timestamp`.
-    pub fn reset() -> Action {
-        reset_option(8, "timestamp")
-    }
+    reset!("timestamp");
 }
 
 /// Signature.
@@ -201,12 +185,7 @@ pub mod md5sig {
         Selector exists: bool = Load::Exists(ExthdrOp::TcpOption, 19), 8, "" words "tcp option md5sig";
     }
 
-    /// Removes the option from the segment, by filling its place. Since 5.18.
-    ///
-    /// nft's `reset tcp option md5sig`.
-    pub fn reset() -> Action {
-        reset_option(19, "md5sig")
-    }
+    reset!("md5sig");
 }
 
 /// Several paths for one connection.
@@ -224,12 +203,7 @@ pub mod mptcp {
         Selector exists: bool = Load::Exists(ExthdrOp::TcpOption, 30), 8, "" words "tcp option mptcp";
     }
 
-    /// Removes the option from the segment, by filling its place. Since 5.18.
-    ///
-    /// nft's `reset tcp option mptcp`.
-    pub fn reset() -> Action {
-        reset_option(30, "mptcp")
-    }
+    reset!("mptcp");
 }
 
 /// Data in the first packet.
@@ -245,12 +219,7 @@ pub mod fastopen {
         Selector exists: bool = Load::Exists(ExthdrOp::TcpOption, 34), 8, "" words "tcp option fastopen";
     }
 
-    /// Removes the option from the segment, by filling its place. Since 5.18.
-    ///
-    /// nft's `reset tcp option fastopen`.
-    pub fn reset() -> Action {
-        reset_option(34, "fastopen")
-    }
+    reset!("fastopen");
 }
 
 /// Whether the packet has an option of this number.
@@ -263,8 +232,8 @@ pub fn number(kind: u8) -> Selector<bool> {
 /// Removes the option with this number. Since 5.18.
 ///
 /// nft's `reset tcp option NUMBER`.
-pub fn reset(kind: u8) -> Action {
-    reset_option(kind, &kind.to_string())
+pub fn reset(kind: u8) -> Reset {
+    Reset(Field::with(&TCP_NUMBERED, Param::Kind(kind)))
 }
 
 /// Bits of an option, counted from its first byte, which is its number. As many as the type has.
