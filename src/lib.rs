@@ -97,11 +97,16 @@ pub struct Marks;
 pub mod wire;
 pub mod batch;
 pub mod client;
+mod compile;
 pub mod data;
 pub mod error;
 pub mod expr;
+mod host;
 mod interop;
+mod lang;
+mod lift;
 pub mod model;
+mod print;
 pub mod proto;
 pub mod recipes;
 pub mod reconcile;
@@ -109,7 +114,8 @@ pub mod reconcile;
 pub mod route;
 #[cfg(any(feature = "route", feature = "testing"))]
 mod rtnetlink;
-pub mod stmt;
+pub mod rule;
+pub mod set;
 pub mod sysctl;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -138,16 +144,17 @@ pub use model::{Chain, Table};
 #[doc(inline)]
 pub use reconcile::Plan;
 #[doc(inline)]
-pub use stmt::{
-    Action, AddrSet, Element, Forward, Key, Keyed, Map, MapRef, Match, Pattern, Recent, RecentOp, RejectWith, Rule,
-    Set, SetKey, SetRef, Side, To, ToQueue, counter, counter_from, counter_named, dup, flow_add, jhash, last, limit,
-    limit_from, limit_named, log, notrack, numgen, queue, quota, quota_from, quota_named,
+pub use rule::{
+    Action, Forward, Keyed, Match, Recent, RecentOp, RejectWith, Rule, Side, To, ToQueue, counter, counter_from,
+    counter_named, dup, flow_add, jhash, limit_from, limit_named, log, notrack, numgen, queue, quota_from, quota_named,
     selectors::{
         addr, ah, arp, comp, ct, dccp, dst, esp, ether, fib, frag, geneve, gre, gretap, hbh, icmp, icmpv6, igmp, ip,
         ip6, ipsec, meta, mh, osf, raw, rt, rt0, rt2, sctp, socket, srh, tcp, th, tunnel, udp, udplite, vlan, vxlan,
     },
     symhash, synproxy, synproxy_from, synproxy_named, tproxy,
 };
+#[doc(inline)]
+pub use set::{AddrSet, Element, Key, Map, MapRef, Pattern, Set, SetKey, SetRef, last, limit, quota};
 #[cfg(feature = "json")]
 #[doc(inline)]
 pub use text::json;

@@ -6,23 +6,37 @@ use std::{collections::BTreeSet, fs, path::Path};
 const LAYERS: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("data", &["wire"]),
+    // What this machine says of itself.
+    ("host", &["data"]),
     ("expr", &["wire", "data"]),
     ("model", &["wire", "data", "expr"]),
-    ("stmt", &["wire", "data", "expr", "model", "batch"]),
-    // A document is applied: that takes a batch and a client. Plans are printed.
-    ("text", &["data", "expr", "model", "stmt", "batch", "error", "client", "reconcile"]),
     ("batch", &["wire", "data", "expr", "model"]),
+    // nft's language: pure data, of which the passes below speak.
+    ("lang", &["wire", "data", "expr", "model"]),
+    // A tree becomes registers, and a batch takes them.
+    ("compile", &["wire", "data", "expr", "model", "batch", "lang"]),
+    // Registers become a tree.
+    ("lift", &["data", "expr", "model", "lang"]),
+    // A tree becomes text; the rules of a listing are lifted first.
+    ("print", &["data", "host", "expr", "model", "lang", "lift"]),
+    // The typed builders.
+    ("set", &["wire", "data", "expr", "model", "batch", "lang", "compile"]),
+    ("rule", &["wire", "data", "expr", "model", "batch", "lang", "compile", "print", "set"]),
+    // A document is applied: that takes a batch and a client. Plans are printed.
+    ("text", &["data", "expr", "model", "batch", "error", "lang", "compile", "lift", "print", "client", "reconcile"]),
     // Failures name the verb that failed.
     ("error", &["wire", "data", "model", "batch"]),
     ("proto", &["wire", "data", "expr", "model", "batch", "error"]),
     // Other libraries' batches: their bytes become ours, what is wrong with them is told as of our own.
     ("interop", &["wire", "data", "model", "batch", "error"]),
-    ("eval", &["data", "expr", "model"]),
     // Numbers of the families, which the tree has names for.
-    ("reconcile", &["wire", "data", "expr", "model", "batch", "error", "stmt"]),
-    ("client", &["wire", "data", "expr", "model", "stmt", "batch", "error", "proto", "reconcile"]),
+    ("reconcile", &["wire", "data", "expr", "model", "batch", "error", "lang"]),
+    (
+        "client",
+        &["wire", "data", "host", "expr", "model", "lang", "set", "rule", "batch", "error", "proto", "reconcile"],
+    ),
     // `*` is the front door. That it is the public interface only is what tests/recipes.rs shows.
-    ("recipes", &["*", "data", "model", "stmt", "batch", "error", "client", "expr", "proto", "route", "sysctl"]),
+    ("recipes", &["*", "data", "model", "rule", "set", "batch", "error", "client", "expr", "proto", "route", "sysctl"]),
     // Files below /proc/sys.
     ("sysctl", &["error"]),
     // A socket and its acknowledgements.

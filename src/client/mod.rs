@@ -4,7 +4,7 @@ mod background;
 mod beside;
 pub mod confirm;
 mod exchange;
-mod holder;
+
 mod list;
 mod listen;
 mod mark;
@@ -26,7 +26,6 @@ mod writer;
 
 pub use background::WriterThread;
 pub use confirm::Pending;
-pub(crate) use holder::Holder;
 pub use list::Listing;
 pub use listen::{Listen, Monitor, NflogReader, Tracer};
 pub use mark::{mark_socket, socket_mark};
@@ -40,6 +39,7 @@ use crate::{
     batch::{Present, is_classic},
     data::{DataType, Family, Name},
     error::{Error, Rejection, Result},
+    host::Holder,
     model::{Chain, Element, Generation, Rule, Set, SetFlags, Table},
     proto::{Acks, Bound, Capabilities, Commit, Feature, Get, Outcome, Probe, World, refusal},
     wire::{self, Codec, DecodeError, Malformed, Text},

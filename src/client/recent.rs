@@ -5,8 +5,9 @@ use crate::{
     Batch,
     data::{Name, Value},
     error::Result,
+    lang::field::Twin,
     model::{Element, Set, Table},
-    stmt::{Recent, Twin},
+    rule::Recent,
 };
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},

@@ -5,7 +5,7 @@ use crate::{
     data::Name,
     error::{Error, Result},
     model::{SetFlags, Table},
-    stmt::{Element, Pattern, SetKey, SetRef},
+    set::{Element, Pattern, SetKey, SetRef},
 };
 
 impl Client {

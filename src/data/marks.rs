@@ -80,7 +80,7 @@ impl MarkBits {
         if self.0 == 0 { 0 } else { self.0.trailing_zeros() }
     }
 
-    /// These bits with a number in them, for [`is`](crate::stmt::Selector::is) and [`set`](crate::stmt::Settable::set).
+    /// These bits with a number in them, for [`is`](crate::lang::selector::Selector::is) and [`set`](crate::lang::selector::Settable::set).
     ///
     /// The number stands in the mark where the lowest of the bits is: 2 in `0xff00` is `0x0200`.
     ///

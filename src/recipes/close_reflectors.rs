@@ -1,7 +1,7 @@
 //! Ports that make a host a reflector, closed in both directions.
 
 use super::{Recipe, fill, is_wrong, no_port};
-use crate::{data::FibAddrType, expr::Counter, model::Object, stmt::Selector, *};
+use crate::{data::FibAddrType, expr::Counter, model::Object, rule::Selector, *};
 use std::net::Ipv6Addr;
 
 /// All nodes of a link (RFC 4291, 2.7.1).

@@ -56,7 +56,7 @@ pub use strict_source::{StrictSource, strict_source};
 pub use syn_flood_guard::{SynFloodGuard, syn_flood_guard};
 pub use vps_baseline::{VpsBaseline, vps_baseline};
 
-use crate::{Batch, Chain, Icmpv6Type, Port, RejectWith, Rule, Table, TcpFlags, icmpv6, ip6, stmt::Open, tcp};
+use crate::{Batch, Chain, Icmpv6Type, Port, RejectWith, Rule, Table, TcpFlags, icmpv6, ip6, rule::Open, tcp};
 use ipnetwork::Ipv6Network;
 use std::{net::Ipv6Addr, time::Duration};
 

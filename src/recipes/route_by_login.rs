@@ -216,7 +216,7 @@ impl Recipe for RouteByLogin {
         let before = Rule::new().when(tcp::flags().none(TcpFlags::SYN)).comment("a connection from before").return_();
         fill(batch, &self.login(), [before].into_iter().chain(login));
         let marks = || self.logins.iter().map(|(mark, _)| *mark);
-        let restored = |start: Rule<stmt::Open>| {
+        let restored = |start: Rule<rule::Open>| {
             marks().map(move |mark| Rule::from(start.clone().when(ct::mark().is(mark)).then(meta::mark().set(mark))))
         };
         let new = Rule::new().when(ct::state().any(CtState::NEW)).jump("login");

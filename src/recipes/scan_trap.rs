@@ -154,7 +154,7 @@ impl ScanTrap {
         self.table().chain("closed")
     }
 
-    fn log(&self, rule: Rule<stmt::Open>, what: &str) -> Rule<stmt::Open> {
+    fn log(&self, rule: Rule<rule::Open>, what: &str) -> Rule<rule::Open> {
         match self.group {
             Some(group) => rule.then(log().with_prefix(format!("scan_trap {what} ")).to_group(group)),
             None => rule,
@@ -184,7 +184,7 @@ impl ScanTrap {
     }
 
     fn input_rules(&self) -> Vec<Rule> {
-        let asks = |rule: Rule<stmt::Open>| rule.when(tcp::flags().none(TcpFlags::RST | TcpFlags::ACK));
+        let asks = |rule: Rule<rule::Open>| rule.when(tcp::flags().none(TcpFlags::RST | TcpFlags::ACK));
         let mut rules = self.passes();
         rules.push(Self::established());
         if self.group.is_some() {

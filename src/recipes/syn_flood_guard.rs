@@ -128,7 +128,7 @@ impl SynFloodGuard {
     }
 
     /// For what goes to the servers.
-    fn guarded(&self) -> Rule<stmt::Open> {
+    fn guarded(&self) -> Rule<rule::Open> {
         let rule = Rule::new();
         let rule = match &self.servers {
             None => rule.when(fib::daddr().type_().is(data::FibAddrType::LOCAL)),

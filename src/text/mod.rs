@@ -34,43 +34,19 @@
 
 #[cfg(feature = "json")]
 pub mod json;
-mod nft;
 mod plan;
 #[cfg(test)]
 mod tests;
 mod trace;
-mod words;
 
 use crate::{
     data::Words,
-    model::{Chain, Device, FilledSet, Flowtable, Object, Rule, Ruleset, Table},
+    model::{Chain, FilledSet, Flowtable, Object, Rule, Ruleset, Table},
+    print::{Index, Options, Printer},
 };
-use nft::{Index, Printer};
+
 use std::fmt;
 pub use trace::TraceText;
-
-/// The words for devices in nft's order; `eth*` is the start of names.
-fn sorted_devices(devices: &[Device]) -> Vec<String> {
-    let mut words: Vec<_> = devices
-        .iter()
-        .map(|device| match device {
-            Device::Name(name) => name.to_string_lossy().into_owned(),
-            Device::Prefix(start) => format!("{}*", start.to_string_lossy()),
-        })
-        .collect();
-    words.sort();
-    words
-}
-
-/// What a listing shows, and how. The default is that of `nft list ruleset`.
-#[derive(Clone, Copy, Debug, Default)]
-struct Options {
-    handles: bool,
-    stateless: bool,
-    terse: bool,
-    numeric_priority: bool,
-    words: Words,
-}
 
 /// A ruleset or a part of it as text, by [`Ruleset::text`] and [`Ruleset::text_of`].
 ///

@@ -1,11 +1,8 @@
 //! Plans, a line for each thing that they do.
 
-use super::{
-    Options,
-    nft::{Index, Printer},
-};
 use crate::{
     model::FilledSet,
+    print::{Index, Options, Printer},
     reconcile::{Detail, Elements, Plan},
 };
 use std::fmt;

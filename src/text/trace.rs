@@ -1,13 +1,14 @@
 //! Steps of traced packets, as `nft monitor trace` prints them.
 
-use super::{Options, Printer, nft::Index};
+use super::Printer;
 use crate::{
     data::{CtState, CtStatus, Family, FieldType, Form, Style, Verdict, VerdictCode},
-    model::{Rule, Ruleset, Trace, TraceType},
-    stmt::{
+    lang::{
         field::{Load, Spec},
         fields,
     },
+    model::{Rule, Ruleset, Trace, TraceType},
+    print::{Index, Options},
 };
 use std::fmt;
 
@@ -204,7 +205,7 @@ fn header(parts: &mut Vec<String>, name: &str, of: &[&str], bytes: &[u8]) {
 
 /// Names of devices are what somebody made them.
 fn show(ty: &FieldType, value: &[u8], style: Style) -> String {
-    super::nft::harmless(&ty.text(value, style), false)
+    crate::print::harmless(&ty.text(value, style), false)
 }
 
 /// Bits of a header, as a number of whole bytes.

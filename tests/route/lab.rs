@@ -44,7 +44,7 @@ impl Meter {
         host: &Host,
         hook: Hook,
         priority: Priority,
-        rules: impl IntoIterator<Item = Rule<oxitables::stmt::Open>>,
+        rules: impl IntoIterator<Item = Rule<oxitables::rule::Open>>,
     ) -> Self {
         let table = Table::new(Family::Inet, "gauge");
         let chain = table.chain(format!("{hook}")).with_hook(hook, priority);

@@ -5,9 +5,8 @@ use oxitables::{
     Family, Match, Pattern, Rule, addr, ah, arp, comp, ct,
     data::*,
     dccp, dst, esp, ether, fib, frag, gre, hbh, icmp, icmpv6, igmp, ip, ip6, ipsec, meta, mh, osf, raw, rt, rt0, rt2,
-    sctp, socket, srh,
-    stmt::{Selector, Settable},
-    tcp, th, udp, udplite, vlan,
+    rule::{Selector, Settable},
+    sctp, socket, srh, tcp, th, udp, udplite, vlan,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

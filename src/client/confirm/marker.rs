@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Result},
     model::{Chain, Element, Table},
     proto::Commit,
-    stmt::Set,
+    set::Set,
 };
 use std::{
     fmt, fs,

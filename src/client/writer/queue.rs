@@ -7,7 +7,7 @@ use crate::{
     data::{Data, Family, Name},
     error::{Failure, Rejection, Result},
     model,
-    stmt::{Element, Pattern, SetKey, SetRef},
+    set::{Element, Pattern, SetKey, SetRef},
     wire::{Form, Path, Writer, attrs},
 };
 use std::{

@@ -2,12 +2,11 @@ use super::*;
 use crate::{
     Hook, Priority, Protocol,
     error::Rejection,
+    lang::fields::{ip, tcp},
     model::Ruleset,
     proto::Commit,
-    stmt::{
-        Rule, Set,
-        fields::{ip, tcp},
-    },
+    rule::Rule,
+    set::Set,
     wire::{
         Form, Writer,
         message::{self, F_ACK, F_ECHO, F_REQUEST, SUBSYSTEM},

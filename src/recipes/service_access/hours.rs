@@ -1,6 +1,6 @@
 //! Hours of the day.
 
-use crate::{stmt::Open, *};
+use crate::{rule::Open, *};
 use std::{fmt, str::FromStr};
 
 const DAY: u32 = 86_400;

@@ -14,9 +14,9 @@ use super::{Byte, Packet, Source, Test, Tests};
 use crate::{
     data::Family,
     expr::{MetaKey, PayloadBase},
+    lang::tree::{IPV4, IPV6},
     model::Rule,
     reconcile::view::View,
-    stmt::tree::{IPV4, IPV6},
 };
 
 const ICMP: u8 = 1;

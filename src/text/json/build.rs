@@ -7,14 +7,12 @@ use super::{
 };
 use crate::{
     batch::{Batch, Place, Verb},
+    compile::{self, Context, Declaration, Fate},
     data::{Family, Name},
     expr::Expr,
+    lang::tree::Item,
+    lift::Sets,
     model::{Chain, Element, Rule, Ruleset, Set},
-    stmt::{
-        compile::{self, Context, Declaration, Fate},
-        lift::Sets,
-        tree::Item,
-    },
 };
 use std::{
     borrow::Cow,

@@ -10,10 +10,11 @@ use super::{
 };
 use crate::{
     batch::Verb,
+    compile::Declaration,
     data::{Family, Name},
     expr::ObjectType,
+    lang::tree::Item,
     model::{Chain, Flowtable, Object, Table},
-    stmt::{compile::Declaration, tree::Item},
 };
 
 /// One command and where it stands.

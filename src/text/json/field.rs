@@ -7,7 +7,7 @@ use super::{
 use crate::{
     data::Family,
     expr::{ExthdrOp, FibFlags, XfrmDirection},
-    stmt::{
+    lang::{
         field::{FIB_WORDS, Field, Load, Object, Param, Spec, fib_words, ttl_word},
         fields::{self, RAW, RAW_OPTION, find_in},
         header::{Header, TUNNELS},

@@ -7,11 +7,12 @@ use super::{
 };
 use crate::{
     client::Client,
+    compile,
     data::{Family, Name},
     error::{Error, Result},
     model::{Chain, FilledSet, Object, Rule, Ruleset, Set, SetFlags, Table},
-    stmt::compile,
-    text::{Options, Part, Text, nft::Index},
+    print::{Index, Options},
+    text::{Part, Text},
 };
 use serde_json::{Value, json, ser::Formatter};
 use std::{borrow::Cow, fmt, io};

@@ -1,16 +1,14 @@
 //! Words that only the schema has, or that it has in an order of its own.
 
+pub(super) use crate::lang::{
+    tree::{IPV4, IPV6},
+    units::{BYTES, UNITS},
+    words::*,
+};
 use crate::{
     data::{Family, Hook, Verdict},
     expr::{LogFlags, OsfTtl},
     model::SetFlags,
-};
-pub(super) use crate::{
-    stmt::{
-        tree::{IPV4, IPV6},
-        units::{BYTES, UNITS},
-    },
-    text::words::*,
 };
 
 pub(super) const FAMILIES: Words<Family> = &[

@@ -10,12 +10,10 @@ use super::{
     statement::{named_object, statefuls, statements},
 };
 use crate::{
+    compile::{Declaration, Typing, Values},
     data::{ChainType, Name},
+    lang::tree::{Expression, Item, Statement},
     model::{Chain, ChainHook, Device, Flowtable, FlowtableHook, SetFlags, Table, TableFlags},
-    stmt::{
-        compile::{Declaration, Typing, Values},
-        tree::{Expression, Item, Statement},
-    },
 };
 use std::time::Duration;
 

@@ -9,11 +9,9 @@ use super::{
     stateful::stateful,
 };
 use crate::{
+    compile::Typing,
     data::Verdict,
-    stmt::{
-        compile::Typing,
-        tree::{BinaryOp, Expression, Item},
-    },
+    lang::tree::{BinaryOp, Expression, Item},
 };
 use serde_json::Value;
 use std::time::Duration;

@@ -6,13 +6,11 @@ use super::{
     statement::statefuls,
 };
 use crate::{
+    compile::{Declaration, Typing},
     data::{DataType, Name},
     expr::DynsetOp,
+    lang::tree::{Expression, Update},
     model::{Chain, SetFlags},
-    stmt::{
-        compile::{Declaration, Typing},
-        tree::{Expression, Update},
-    },
 };
 
 fn name(node: &Node<'_>) -> Result<Name> {

@@ -16,7 +16,7 @@ use crate::{
         CtExpectation, CtHelper, CtTimeout, ErspanOption, GeneveOption, Object, ObjectData, Secmark, TunnelOption,
         TunnelTemplate, VxlanOption,
     },
-    text::nft::timeout_states,
+    print::timeout_states,
 };
 use std::{
     net::{Ipv4Addr, Ipv6Addr},

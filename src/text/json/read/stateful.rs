@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     expr::{Connlimit, Counter, Expr, Last, Limit, ObjectType, Quota},
-    stmt::tree::Statement,
+    lang::tree::Statement,
 };
 use std::time::Duration;
 

@@ -18,7 +18,7 @@ use crate::{
         Expr, FlowOffload, Log, LogFlags, NatFlags, Notrack, ObjectType, Queue, QueueFlags, Reject, RejectType,
         Synproxy, SynproxyFlags,
     },
-    stmt::tree::{Expression, Item, Nat, NatKind, NatShape, Statement, Update},
+    lang::tree::{Expression, Item, Nat, NatKind, NatShape, Statement, Update},
 };
 
 /// The statements of a rule.

@@ -7,7 +7,7 @@ mod words;
 use super::{Document, node::Node, read, write};
 use crate::{
     data::Family,
-    stmt::{
+    lang::{
         field::{Field, Object, Param},
         fields,
         tree::{Expression, Statement},
@@ -190,7 +190,7 @@ fn with_params(field: Field) -> Vec<Field> {
     use crate::expr::{FibFlags, OsfTtl, XfrmDirection};
     let with = |param| Field { param, ..field };
     match field.spec.object() {
-        Object::Payload => vec![field, with(Param::Inside(crate::stmt::header::Tunnel::Vxlan, 0))],
+        Object::Payload => vec![field, with(Param::Inside(crate::lang::header::Tunnel::Vxlan, 0))],
         Object::Osf => vec![field, with(Param::Ttl(OsfTtl::Less)), with(Param::Ttl(OsfTtl::NoCheck))],
         Object::Ipsec => vec![with(Param::Ipsec(XfrmDirection::Out, 0)), with(Param::Ipsec(XfrmDirection::In, 3))],
         Object::Fib => vec![with(Param::Fib(FibFlags::SADDR | FibFlags::IIF))],
@@ -204,7 +204,7 @@ fn with_params(field: Field) -> Vec<Field> {
 #[test]
 fn every_field_is_found_again() {
     let raw = [
-        Field::with(&fields::RAW, Param::Raw(crate::stmt::header::Header::RawInner, 3, 17)),
+        Field::with(&fields::RAW, Param::Raw(crate::lang::header::Header::RawInner, 3, 17)),
         Field::with(&fields::RAW_OPTION, Param::RawOption(99, 8, 16)),
         Field::with(fields::numbered(crate::expr::ExthdrOp::TcpOption).unwrap(), Param::Kind(99)),
         Field::with(fields::numbered(crate::expr::ExthdrOp::DccpOption).unwrap(), Param::Kind(32)),

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     data::{Look, Style, Value as Image, Verdict, VerdictCode, Words, be, hex},
-    stmt::tree::{BinaryOp, Constant, Expression, Item},
+    lang::tree::{BinaryOp, Constant, Expression, Item},
 };
 use serde_json::{Map, Value, json};
 use std::time::Duration;

@@ -10,9 +10,10 @@ use super::{
 };
 use crate::{
     data::{DataType, Family, FieldType, Hook, Name, Policy},
+    lang::declared,
+    lift::{self, Sets},
     model::{Chain, Device, FilledSet, Flowtable, Rule, SetFlags, SetPolicy, Table},
-    stmt::lift::{self, Sets},
-    text::sorted_devices,
+    print::sorted_devices,
 };
 use serde_json::{Map, Value};
 
@@ -125,7 +126,7 @@ fn types(fields: &[FieldType]) -> Value {
 pub(in super::super) fn set(filled: &FilledSet, terse: bool, cx: Cx) -> Value {
     let FilledSet { set, elements } = filled;
     let flags = set.flags();
-    let declared = lift::declared(set);
+    let declared = declared::of(set);
     let mut properties = place(set.family, Some(&set.table), &set.name, true);
     let key = declared.key_of.as_ref().map(|of| one("typeof", expression(of, cx)));
     properties.insert("type".into(), key.unwrap_or_else(|| types(&declared.key)));

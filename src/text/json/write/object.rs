@@ -12,7 +12,7 @@ use crate::{
     data::{Protocol, Typed, hex, show_address},
     expr::QuotaFlags,
     model::{CtTimeout, Object, ObjectData, TunnelOption, TunnelTemplate},
-    text::nft::timeout_states,
+    print::timeout_states,
 };
 use serde_json::{Map, Value, json};
 use std::time::Duration;

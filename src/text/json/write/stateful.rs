@@ -3,7 +3,7 @@
 use super::one;
 use crate::{
     expr::{Connlimit, ConnlimitFlags, Counter, Last, Limit, LimitFlags, LimitType, Quota, QuotaFlags},
-    stmt::units::{scaled, unit_word},
+    lang::units::{scaled, unit_word},
 };
 use serde_json::{Map, Value, json};
 

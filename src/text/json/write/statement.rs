@@ -17,7 +17,7 @@ use super::{
 use crate::{
     data::{Family, IcmpCode, Icmpv6Code, IcmpxCode, Look},
     expr::{Expr, Log, LogLevel, NatFlags, Queue, QueueFlags, Reject, RejectType, Synproxy, SynproxyFlags},
-    stmt::tree::{Expression, Nat, Op, Statement, Update},
+    lang::tree::{Expression, Nat, Op, Statement, Update},
 };
 use serde_json::{Map, Value, json};
 

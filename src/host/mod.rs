@@ -1,0 +1,5 @@
+//! What this machine says of itself.
+
+mod holder;
+
+pub(crate) use holder::Holder;
