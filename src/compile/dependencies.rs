@@ -293,20 +293,6 @@ impl Lowering {
         })
     }
 
-    /// Makes sure that packets are of one family; for twins whose statement fell away.
-    pub fn need_family(&mut self, twin: Twin) -> Result<(), Malformed> {
-        if self.outer.net.is_none() {
-            let net = if twin.is_v4() { Net::Ip } else { Net::Ip6 };
-            let (kind, exprs) = match self.outer.link {
-                Link::Inet => self.net_is(net, false, None)?,
-                _ => (Kind::Match, Self::meta_is(None, MetaKey::Protocol, &net.ethertype().to_be_bytes())),
-            };
-            self.push(kind, exprs);
-            self.outer.net = Some(net);
-        }
-        Ok(())
-    }
-
     fn need_transport(&mut self, protocol: Protocol, tunnel: Option<Tunnel>, field: &Field) -> Result<(), Malformed> {
         let known = self.known(tunnel);
         if known.net == Some(Net::Arp) {

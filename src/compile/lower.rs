@@ -9,7 +9,7 @@ use crate::{
     data::{Family, Name, Register, Userdata, Value},
     expr::{Cmp, CmpOp, Expr, Payload, PayloadBase},
     lang::{
-        field::{Field, Twin},
+        field::Field,
         header::{Header, Tunnel},
     },
     model,
@@ -96,7 +96,6 @@ impl Equal {
 #[derive(Debug)]
 pub(crate) struct Lowering {
     pub family: Family,
-    pub twin: Option<Twin>,
     pub(super) steps: Vec<Step>,
     /// Those of all steps, in order.
     pub(super) exprs: Vec<Expr>,
@@ -109,10 +108,10 @@ pub(crate) struct Lowering {
 }
 
 impl Lowering {
-    pub fn new(family: Family, twin: Option<Twin>) -> Self {
+    pub fn new(family: Family) -> Self {
         // Room for what most rules have.
         let (steps, exprs) = (Vec::with_capacity(8), Vec::with_capacity(8));
-        Self { family, twin, steps, exprs, sets: Vec::new(), uses: Vec::new(), outer: Known::new(family), inner: None }
+        Self { family, steps, exprs, sets: Vec::new(), uses: Vec::new(), outer: Known::new(family), inner: None }
     }
 
     pub fn net(&self) -> Option<Net> {

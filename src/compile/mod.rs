@@ -25,7 +25,7 @@ use crate::{
     lang::{
         field::Field,
         refused,
-        tree::{Expression, Item, Op, Statement},
+        tree::{Expression, Item, Statement},
     },
     model,
     wire::Malformed,
@@ -156,18 +156,6 @@ impl Sets for NoSets {
     }
 }
 
-/// Appends a match to a rule.
-pub(super) fn relation(
-    cx: &mut Lowering,
-    sets: &dyn Sets,
-    op: Op,
-    left: &Expression,
-    right: &Expression,
-) -> Result<(), Malformed> {
-    cx.uses.extend(sets.uses());
-    Compiler::new(cx, sets).relation(op, left, right)
-}
-
 /// Appends any statement to a rule.
 pub(super) fn statement(cx: &mut Lowering, sets: &dyn Sets, statement: &Statement) -> Result<(), Malformed> {
     cx.uses.extend(sets.uses());
@@ -185,7 +173,7 @@ pub(crate) fn rule(
     statements: &[Statement],
     context: &dyn Context,
 ) -> Result<Lowered, Fault> {
-    let mut cx = Lowering::new(family, None);
+    let mut cx = Lowering::new(family);
     let sets = InTable { family, table, context };
     for (index, statement) in statements.iter().enumerate() {
         if index.checked_sub(1).and_then(|before| statements.get(before)).is_some_and(Statement::ends) {
@@ -206,7 +194,7 @@ pub(crate) fn elements(
     context: &dyn Context,
 ) -> Result<Vec<model::Element>, Fault> {
     let shape = sets::Shape { fate, ..declare::shape(set).map_err(fault(None))? };
-    let mut cx = Lowering::new(set.family, None);
+    let mut cx = Lowering::new(set.family);
     let sets = InTable { family: set.family, table: &set.table, context };
     let mut compiler = Compiler::new(&mut cx, &sets);
     let slots: Vec<_> = shape.key.iter().map(|(slot, _)| *slot).collect();

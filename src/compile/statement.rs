@@ -65,7 +65,9 @@ impl Compiler<'_, '_> {
         let mut machine = Machine::default();
         match verdict {
             Expression::Verdict(verdict) => {
-                machine.push(Immediate::new(Register::VERDICT, Data::Verdict(verdict.clone())))
+                let immediate = Immediate::new(Register::VERDICT, Data::Verdict(verdict.clone()));
+                self.cx.push_act([immediate.into()]);
+                return Ok(());
             }
             Expression::Map { key, of } => {
                 let (key, name, id, values) = self.map_lookup(key, of, Some(Values::Verdict))?;

@@ -2,7 +2,7 @@
 
 use super::header::{Header, Tunnel};
 use crate::{
-    data::{ByteOrder, DataType, Family, FieldType, HEX_INTEGER, INTEGER, Typed},
+    data::{ByteOrder, DataType, EtherType, Family, FieldType, HEX_INTEGER, INTEGER, Typed},
     expr::{
         CtKey, ExthdrOp, FibFlags, FibResult, MetaKey, NumgenType, OsfTtl, RtKey, SocketKey, TunnelKey, XfrmDirection,
         XfrmKey,
@@ -10,7 +10,7 @@ use crate::{
 };
 use std::{
     fmt::Write,
-    net::{Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
 /// The IP family for which one of two rules is made.
@@ -21,6 +21,13 @@ pub(crate) enum Twin {
 }
 
 impl Twin {
+    pub const BOTH: [Self; 2] = [Self::V4, Self::V6];
+
+    /// That of an address.
+    pub fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+
     /// Bytes of an address.
     pub fn address_len(self) -> usize {
         match self {
@@ -31,6 +38,11 @@ impl Twin {
 
     pub fn is_v4(self) -> bool {
         self == Self::V4
+    }
+
+    /// The number in the header below (`ETH_P_IP`, `ETH_P_IPV6`).
+    pub fn ethertype(self) -> u16 {
+        if self.is_v4() { EtherType::IP.number() } else { EtherType::IP6.number() }
     }
 
     /// The kernel's number of the family.
@@ -315,6 +327,11 @@ impl Field {
             Param::Fib(flags) if flags.contains(FibFlags::PRESENT) => bool::FIELD,
             _ => self.spec.ty,
         }
+    }
+
+    /// Whether it is set to a list of bits (`ct event set new,destroy`), where others are set to bits combined.
+    pub fn is_set_to_list(&self) -> bool {
+        matches!(self.spec.load, Load::Ct(CtKey::Eventmask))
     }
 
     pub fn direction(&self) -> Option<u8> {

@@ -3,7 +3,7 @@
 use super::{
     bits,
     field::Field,
-    tree::{BinaryOp, Constant, Expression},
+    tree::{Constant, Expression, bits_of},
 };
 use crate::data::{ByteOrder, DataType, FieldType, INTEGER, Look, Value};
 
@@ -115,32 +115,22 @@ impl Part {
 
     /// A constant whose bytes are in order, as one number.
     pub fn of_image(&self, image: Value) -> Expression {
-        let ty = if self.ty.len == 0 { FieldType { len: image.len() as u8, ..self.ty } } else { self.ty };
-        Expression::Value(Constant { ty, image })
+        Expression::Value(Constant { ty: self.sized(&image), image })
     }
 
     /// A constant whose bytes are in order, bits by name.
     pub fn named(&self, image: Value) -> Expression {
-        if !self.ty.bits || bits::ones(&image) < 2 {
-            return self.of_image(image);
-        }
-        self.flags(&image)
-            .reduce(|left, right| Expression::Binary { op: BinaryOp::Or, left: Box::new(left), right: Box::new(right) })
-            .unwrap_or_else(|| self.of_image(image))
+        Expression::named(self.sized(&image), &image)
     }
 
     /// The bits of a constant one by one, the lowest first.
     pub fn flags(&self, image: &Value) -> impl Iterator<Item = Expression> {
-        let image = *image;
-        (0..bits::width(&image)).filter_map(move |n| {
-            let one = bits::slice(&image, bits::width(&image) - 1 - n, 1)?;
-            if bits::is_zero(&one) {
-                return None;
-            }
-            let mut bytes = vec![0; image.len()];
-            *bytes.get_mut(image.len() - 1 - n as usize / 8)? = 1 << (n % 8);
-            Some(self.of_image(Value::new(&bytes)?))
-        })
+        bits_of(self.sized(image), image)
+    }
+
+    /// The type, as wide as a value if it has no width of its own.
+    fn sized(&self, image: &Value) -> FieldType {
+        if self.ty.len == 0 { FieldType { len: image.len() as u8, ..self.ty } } else { self.ty }
     }
 
     /// The values that begin with the bytes, of which the register compares only those: a network, names.

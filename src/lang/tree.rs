@@ -59,7 +59,24 @@ impl Expression {
 
     /// The same, the bits of a mask alone.
     pub fn masked(self, ty: FieldType, mask: &[u8]) -> Self {
-        Self::Binary { op: BinaryOp::And, left: Box::new(self), right: Box::new(Self::constant(ty, mask)) }
+        Self::Binary { op: BinaryOp::And, left: Box::new(self), right: Box::new(Self::named(ty, mask)) }
+    }
+
+    /// A constant, several bits of which are told apart: `syn | ack`.
+    pub fn named(ty: FieldType, image: &[u8]) -> Self {
+        let or = |left, right| Self::Binary { op: BinaryOp::Or, left: Box::new(left), right: Box::new(right) };
+        match ty.bits && ones(image) > 1 {
+            true => bits_of(ty, image).reduce(or).unwrap_or_else(|| Self::constant(ty, image)),
+            false => Self::constant(ty, image),
+        }
+    }
+
+    /// Bits, any of them: `established,related`.
+    pub fn list_of_bits(ty: FieldType, image: &[u8]) -> Self {
+        match ones(image) > 1 {
+            true => Self::List(bits_of(ty, image).collect()),
+            false => Self::constant(ty, image),
+        }
     }
 
     /// From the lower to the upper value; the one that there is if they are the same.
@@ -78,6 +95,22 @@ impl Expression {
             }
         }
     }
+}
+
+fn ones(image: &[u8]) -> u32 {
+    image.iter().map(|byte| byte.count_ones()).sum()
+}
+
+/// The bits of a constant one by one, the lowest first.
+pub(crate) fn bits_of(ty: FieldType, image: &[u8]) -> impl Iterator<Item = Expression> {
+    let len = image.len().min(Value::MAX);
+    image[..len].iter().enumerate().rev().flat_map(move |(at, byte)| {
+        (0..8).filter(move |bit| byte >> bit & 1 == 1).map(move |bit| {
+            let mut one = [0; Value::MAX];
+            one[at] = 1 << bit;
+            Expression::constant(ty, &one[..len])
+        })
+    })
 }
 
 impl From<IpAddr> for Expression {

@@ -2,7 +2,7 @@
 
 use super::tree::{BinaryOp, NatKind, Op};
 use crate::{
-    data::{Policy, Verdict, VerdictCode},
+    data::Policy,
     expr::{DynsetOp, LogLevel, NatFlags, ObjectType, QueueFlags, SynproxyFlags},
     model::{SetPolicy, TableFlags},
 };
@@ -93,18 +93,3 @@ pub(crate) const SET_POLICIES: Words<SetPolicy> =
     &[("performance", SetPolicy::Performance), ("memory", SetPolicy::Memory)];
 
 pub(crate) const POLICIES: Words<Policy> = &[("accept", Policy::Accept), ("drop", Policy::Drop)];
-
-/// nft text of a verdict.
-pub(crate) fn verdict(verdict: &Verdict) -> String {
-    let chain = || verdict.chain.as_ref().map_or_else(String::new, |name| format!(" {name}"));
-    match verdict.code {
-        VerdictCode::Drop => "drop".into(),
-        VerdictCode::Accept => "accept".into(),
-        VerdictCode::Continue => "continue".into(),
-        VerdictCode::Break => "break".into(),
-        VerdictCode::Jump => format!("jump{}", chain()),
-        VerdictCode::Goto => format!("goto{}", chain()),
-        VerdictCode::Return => "return".into(),
-        other => format!("verdict {}", i32::from(other)),
-    }
-}

@@ -42,7 +42,7 @@ impl<'a> Lifter<'a> {
         let field = find::ct(e.key, e.direction)?;
         let held = self.whole(e.sreg?)?;
         let mut value = self.value(held.node, &Part::from(&field))?;
-        if field.spec.words == "ct event" {
+        if field.is_set_to_list() {
             value = listed(value);
         }
         self.assign(field, value, &held.made_by)

@@ -48,7 +48,7 @@ impl Printer<'_> {
             }
             Expression::List(parts) => self.join(parts, ",", Self::expression),
             Expression::Concat(parts) => self.join(parts, " . ", Self::expression),
-            Expression::Field(field) => self.push(&field.listed()),
+            Expression::Field(field) => self.field(field),
             Expression::Numgen { random, modulus, offset } => {
                 self.print(format_args!("numgen {} mod {modulus}", if *random { "random" } else { "inc" }));
                 self.offset(*offset);

@@ -18,6 +18,10 @@ pub(crate) use object::timeout_states;
 
 use crate::{
     data::{Family, Name, Style, Words, show_duration},
+    lang::{
+        field::Field,
+        tree::{Expression, Statement},
+    },
     model::Device,
 };
 use std::{collections::HashSet, fmt::Write, time::Duration};
@@ -32,6 +36,8 @@ pub(crate) struct Printer<'a> {
     table: Option<&'a Name>,
     /// Counters and other things that run are left out.
     stateless: bool,
+    /// The kernel has not got it yet: what runs is told only if it was said.
+    unsent: bool,
     style: Style,
     /// How many rules deep it is in the rules of chains.
     depth: u8,
@@ -50,6 +56,7 @@ impl<'a> Printer<'a> {
             family: None,
             table: None,
             stateless,
+            unsent: false,
             style,
             depth: 0,
             inlined: HashSet::new(),
@@ -91,6 +98,11 @@ impl<'a> Printer<'a> {
         self.print(name);
     }
 
+    /// A field: in the words of the newest nft, or before it is sent in those that all of them read.
+    pub fn field(&mut self, field: &Field) {
+        self.push(&if self.unsent { field.words() } else { field.listed() });
+    }
+
     /// Text between quotes.
     pub fn quoted(&mut self, text: &str) {
         self.print(format_args!("\"{}\"", harmless(text, true)));
@@ -128,4 +140,29 @@ pub(crate) struct Options {
     pub terse: bool,
     pub numeric_priority: bool,
     pub words: Words,
+}
+
+/// A statement as it stands alone, or in a table of a family; in words that depend on no machine.
+pub(crate) fn statement(family: Option<Family>, statement: &Statement) -> String {
+    alone(family, |printer| printer.statement(statement))
+}
+
+/// An expression as it stands alone.
+pub(crate) fn expression(expression: &Expression) -> String {
+    alone(None, |printer| printer.expression(expression))
+}
+
+/// The comment of a rule.
+pub(crate) fn comment(text: &str) -> String {
+    alone(None, |printer| {
+        printer.push("comment ");
+        printer.quoted(text);
+    })
+}
+
+fn alone(family: Option<Family>, print: impl FnOnce(&mut Printer<'_>)) -> String {
+    let (options, index) = (Options::default(), Index::default());
+    let mut printer = Printer { family, style: Style::WORDS, unsent: true, ..Printer::new(&options, &index) };
+    print(&mut printer);
+    printer.out
 }

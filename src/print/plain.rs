@@ -19,8 +19,9 @@ impl Printer<'_> {
         match expr {
             Expr::Counter(counter) => {
                 self.push("counter");
-                if !self.stateless {
-                    let (packets, bytes) = (counter.packets.unwrap_or_default(), counter.bytes.unwrap_or_default());
+                let counts = (counter.packets, counter.bytes);
+                if !self.stateless && !(self.unsent && counts == (None, None)) {
+                    let (packets, bytes) = (counts.0.unwrap_or_default(), counts.1.unwrap_or_default());
                     self.print(format_args!(" packets {packets} bytes {bytes}"));
                 }
             }
@@ -35,7 +36,7 @@ impl Printer<'_> {
             Expr::Last(last) => {
                 self.push("last");
                 match last.used() {
-                    _ if self.stateless => {}
+                    _ if self.stateless || self.unsent && last.set.is_none() => {}
                     Some(ago) => self.lasting(" used ", ago, ""),
                     None => self.push(" used never"),
                 }
@@ -138,6 +139,9 @@ impl Printer<'_> {
     /// `family` is whose codes they are, where the kind does not say it.
     pub fn reject(&mut self, reject: &Reject, family: Option<u32>) {
         self.push("reject");
+        if reject.code.is_none() && reject.kind == RejectType::Icmpx {
+            return;
+        }
         let code = reject.code.unwrap_or_default();
         // The table says whose codes they are, or the rule does; then a plain `reject` would mean both families'.
         let table = self.family.map(u8::from).map(u32::from).filter(|table| matches!(*table, IPV4 | IPV6));

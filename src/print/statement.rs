@@ -2,7 +2,7 @@
 
 use super::Printer;
 use crate::{
-    data::Family,
+    data::{Family, Protocol, Typed},
     expr::ObjectType,
     lang::{
         tree::{Expression, IPV4, IPV6, Nat, Op, Statement, Update},
@@ -47,8 +47,9 @@ impl Printer<'_> {
             Statement::Verdict(Expression::Map { key, of }) => self.map(key, "vmap", of),
             Statement::Verdict(verdict) => self.expression(verdict),
             Statement::Assign { field, value } => {
-                self.print(format_args!("{} set ", field.listed()));
-                self.expression(value);
+                self.field(field);
+                self.push(" set ");
+                self.assigned(value);
             }
             Statement::Plain(expr) => self.plain(expr),
             Statement::Reject { with, family } => self.reject(with, *family),
@@ -93,9 +94,22 @@ impl Printer<'_> {
                 self.part(" to ", Some(number));
             }
             Statement::Update(update) => self.update(update),
-            Statement::Reset(field) => self.print(format_args!("reset {}", field.listed())),
+            Statement::Reset(field) => {
+                self.push("reset ");
+                self.field(field);
+            }
             Statement::Registers(exprs) => self.join(exprs, " ", Self::plain),
         }
+    }
+
+    /// What a field is set to. nft lists protocols by name there, and takes the names for the start of something else.
+    fn assigned(&mut self, value: &Expression) {
+        let style = self.style;
+        if self.unsent && matches!(value, Expression::Value(value) if value.ty.datatype == Protocol::FIELD.datatype) {
+            self.style = style.bound();
+        }
+        self.expression(value);
+        self.style = style;
     }
 
     fn part(&mut self, word: &str, part: Option<&Expression>) {

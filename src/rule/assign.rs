@@ -1,19 +1,16 @@
 //! Assignments: fields, marks and connections set to something.
 
 use super::{
-    hash::Hash,
-    lookup::Lookup,
-    select::{Mapped, One, masked_text},
-    statement::{Holds, Statement},
+    Mapped, One,
+    statement::{ByVersion, Operand, Piece},
 };
 use crate::{
-    compile::{self, NoSets, lower::Lowering},
     data::*,
     lang::{
         field::{Field, Load, Twin},
         refused,
         selector::{Part, Selector, Settable},
-        tree::{self, BinaryOp, Expression},
+        tree::{BinaryOp, Expression, Statement},
     },
     set::{
         key::Key,
@@ -21,7 +18,7 @@ use crate::{
     },
     wire::Malformed,
 };
-use std::{marker::PhantomData, sync::Arc};
+use std::marker::PhantomData;
 
 /// What a field is set to: a value, some bits, another field of the same type, a map's value.
 #[derive(Clone, Debug)]
@@ -33,9 +30,7 @@ pub struct Source<T> {
 #[derive(Clone, Debug)]
 pub(crate) enum RawSource {
     Pattern(RawPattern),
-    Field(Part),
-    Map(Lookup),
-    Hash(Arc<Hash>),
+    Operand(Operand),
 }
 
 impl<T> Source<T> {
@@ -58,19 +53,19 @@ impl<T: Ordered> From<Masked<T>> for Source<T> {
 
 impl<T: Typed + Key> From<Selector<T>> for Source<T> {
     fn from(field: Selector<T>) -> Self {
-        Self::new(RawSource::Field(One::one(field).0))
+        Self::new(RawSource::Operand(One::one(field).0.operand()))
     }
 }
 
 impl<T: Typed + Key> From<Settable<T>> for Source<T> {
     fn from(field: Settable<T>) -> Self {
-        Self::new(RawSource::Field(One::one(field).0))
+        Self::new(RawSource::Operand(One::one(field).0.operand()))
     }
 }
 
 impl<T: Typed> From<Mapped<T>> for Source<T> {
     fn from(mapped: Mapped<T>) -> Self {
-        Self::new(RawSource::Map(mapped.lookup))
+        Self::new(RawSource::Operand(mapped.value))
     }
 }
 
@@ -89,118 +84,57 @@ literals! {
     IgmpType: u8; DccpType: u8; Mark: u32; PktType: u8; Port: u16; Protocol: u8; TcpFlags: u8; TrafficClass: u32; CtEvents: u32;
 }
 
-/// `FIELD set SOURCE`.
-#[derive(Clone, Debug)]
-pub(crate) struct Assign {
-    pub field: Field,
-    pub ty: FieldType,
-    pub source: RawSource,
-}
-
-impl Assign {
-    fn part(&self) -> Part {
-        Part { field: self.field, mask: None, ty: self.ty, dual: false }
-    }
-
-    /// What it is set to.
-    fn value(&self, twin: Option<Twin>) -> Result<Expression, Malformed> {
-        let masked_bits = match &self.source {
-            RawSource::Pattern(raw) => raw.fields().next().filter(|field| field.shape == Shape::Masked),
-            _ => None,
-        };
-        let Some(field) = masked_bits else { return self.source.expression(self.ty, twin) };
-        if matches!(self.field.load(), Load::Packet(..) | Load::Option(..)) {
-            return refused(format!("{} can be set as a whole only", self.field.words()));
-        }
-        let (not, and) = rest_and_set(&field);
-        let kept = Expression::Field(self.field).masked(self.ty, &not);
-        Ok(Expression::Binary {
-            op: BinaryOp::Or,
-            left: kept.into(),
-            right: Expression::constant(self.ty, &and).into(),
-        })
-    }
-}
-
 impl RawSource {
     /// The value; bits under a mask are none.
-    pub fn expression(&self, ty: FieldType, twin: Option<Twin>) -> Result<Expression, Malformed> {
+    pub fn piece(&self, ty: FieldType, version: Option<Twin>) -> Piece<Expression> {
         match self {
-            Self::Field(from) => Ok(from.resolve(twin).expression()),
-            Self::Map(lookup) => lookup.map(twin),
-            Self::Hash(hash) => Ok(hash.expression(twin)),
-            Self::Pattern(raw) => match raw.check_prefixes().map(|()| raw.fields().next())? {
-                Some(field) if field.shape == Shape::Masked => {
-                    refused("bits under a mask where a whole value is needed")
-                }
-                Some(field) => Ok(field.expression(ty)),
-                None => refused("a value that does not fit a register"),
-            },
-        }
-    }
-}
-
-/// The bits that stay, and those that are set.
-fn rest_and_set(field: &FieldPattern<'_>) -> (Vec<u8>, Vec<u8>) {
-    (field.hi.iter().map(|b| !b).collect(), field.lo.iter().zip(field.hi).map(|(a, b)| a & b).collect())
-}
-
-impl Statement for Assign {
-    fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        let assign = tree::Statement::Assign { field: self.field, value: self.value(cx.twin)? };
-        match &self.source {
-            RawSource::Map(lookup) => compile::statement(cx, &lookup.known(cx.twin), &assign),
-            _ => compile::statement(cx, &NoSets, &assign),
-        }
-    }
-
-    fn text(&self, twin: Option<Twin>) -> String {
-        let mut out = self.field.words();
-        out.push_str(" set ");
-        match &self.source {
-            RawSource::Field(from) => out.push_str(&from.resolve(twin).text()),
-            RawSource::Map(lookup) => out.push_str(&lookup.text(twin, "map")),
-            RawSource::Hash(hash) => out.push_str(&hash.text(twin)),
-            RawSource::Pattern(raw) => {
-                let Some(field) = raw.fields().next() else { return out };
-                if field.shape == Shape::Masked {
-                    let (not, and) = rest_and_set(&field);
-                    out.push_str(&masked_text(&self.part(), &not));
-                    out.push_str(" | ");
-                    self.ty.show(&and, Style::MASKED, &mut out);
-                } else if matches!(self.ty.datatype, BOOLEAN) {
-                    // `exists` and `missing` are for matches.
-                    out.push_str(if field.lo == [0] { "0" } else { "1" });
-                } else {
-                    // Here nft takes the names of protocols for the start of something else.
-                    let number = matches!(self.ty.datatype, PROTOCOL);
-                    field.text(&self.ty, if number { Style::NUMBER } else { Style::WORDS }, &mut out);
-                }
+            Self::Operand(operand) => operand.get(version).clone(),
+            Self::Pattern(raw) => {
+                let field = raw.first();
+                let masked = field.shape == Shape::Masked;
+                let whole = if masked { refused("bits under a mask where a whole value is needed") } else { Ok(()) };
+                Piece::new(field.named(ty)).checked(whole).checked(check(raw))
             }
         }
-        out
-    }
-
-    fn acts(&self) -> bool {
-        true
-    }
-
-    fn is_dual(&self) -> bool {
-        match &self.source {
-            RawSource::Pattern(_) => false,
-            RawSource::Field(part) => part.dual,
-            RawSource::Map(lookup) => lookup.is_dual(),
-            RawSource::Hash(hash) => hash.is_dual(),
-        }
-    }
-
-    fn holds(&self, twin: Twin) -> Holds {
-        match &self.source {
-            RawSource::Map(lookup) => lookup.holds(twin, false),
-            _ => Holds::Maybe,
-        }
     }
 }
 
-const BOOLEAN: DataType = bool::FIELD.datatype();
-const PROTOCOL: DataType = Protocol::FIELD.datatype();
+fn check(raw: &RawPattern) -> Result<(), Malformed> {
+    if raw.len() == 0 {
+        return refused("a value that does not fit a register");
+    }
+    raw.check_prefixes()
+}
+
+/// `FIELD set SOURCE`.
+pub(crate) fn assign(field: Field, ty: FieldType, source: &RawSource) -> ByVersion<Piece<Statement>> {
+    let dual = matches!(source, RawSource::Operand(operand) if operand.is_dual());
+    let value = |version| match source {
+        RawSource::Pattern(raw) if raw.first().shape == Shape::Masked => some_bits(field, ty, &raw.first()),
+        RawSource::Pattern(raw) if field.is_set_to_list() => {
+            Piece::new(Expression::list_of_bits(ty, raw.first().lo)).checked(check(raw))
+        }
+        source => source.piece(ty, version),
+    };
+    ByVersion::new(dual, |version| value(version).map(|value| Statement::Assign { field, value }))
+}
+
+/// Some bits of a field; the others stay.
+fn some_bits(field: Field, ty: FieldType, bits: &FieldPattern<'_>) -> Piece<Expression> {
+    let stays: Vec<u8> = bits.hi.iter().map(|b| !b).collect();
+    let set: Vec<u8> = bits.lo.iter().zip(bits.hi).map(|(a, b)| a & b).collect();
+    let left = Box::new(Expression::Field(field).masked(ty, &stays));
+    let or = Expression::Binary { op: BinaryOp::Or, left, right: Box::new(Expression::named(ty, &set)) };
+    let check = match field.load() {
+        Load::Packet(..) | Load::Option(..) => refused(format!("{} can be set as a whole only", field.words())),
+        _ => Ok(()),
+    };
+    Piece::new(or).checked(check)
+}
+
+impl Part {
+    /// The field, or one for each IP version, as what something is set to.
+    pub(super) fn operand(&self) -> Operand {
+        ByVersion::new(self.dual, |version| Piece::new(self.resolve(version).expression()))
+    }
+}

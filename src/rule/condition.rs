@@ -1,25 +1,25 @@
 //! Comparisons: what `when` takes.
 
 use super::{
-    action::Plain,
-    lookup::Lookup,
-    select::masked_text,
-    statement::{Holds, Statement},
+    hash::Hash,
+    lookup::{KeyOf, Looked, Lookup},
+    statement::{ByVersion, Holds, Piece, Role, Typed},
 };
 use crate::{
-    compile::{self, NoSets, lower::Lowering},
-    data::{Style, Value},
+    data::Value,
     lang::{
-        field::Twin,
+        field::{Load, Twin},
         refused,
         selector::{Part, Selector},
-        tree::{self, Expression},
+        tree::{Expression, Op, Statement},
+        words::{OPS, word},
     },
-    set::pattern::{FieldPattern, RawPattern, Shape},
-    set::stateful::{ByteQuota, ConnCount, RateLimit, Stateful},
+    set::{
+        pattern::{FieldPattern, RawPattern, Shape},
+        stateful::{ByteQuota, ConnCount, RateLimit, Stateful},
+    },
     wire::Malformed,
 };
-use std::{fmt, sync::Arc};
 
 /// A condition of a rule. It never acts: all it can do is end the rule for a packet.
 ///
@@ -28,99 +28,97 @@ use std::{fmt, sync::Arc};
 /// Rule::new().then(tcp::dport().is(22));
 /// ```
 #[derive(Clone, Debug)]
-pub struct Match(pub(crate) Arc<dyn Statement>);
+pub struct Match(pub(crate) Typed);
 
 impl Match {
-    pub(crate) fn new(statement: impl Statement + 'static) -> Self {
-        Self(Arc::new(statement))
+    pub(crate) fn new(pieces: ByVersion<Piece<Statement>>) -> Self {
+        Self(Typed::new(Role::Condition, false, pieces))
+    }
+
+    /// One field against one pattern.
+    pub(crate) fn compare(part: &Part, op: Op, pattern: &RawPattern) -> Self {
+        Self::new(ByVersion::new(part.dual, |version| compare(part, None, version, op, pattern)))
+    }
+
+    /// A hash against one pattern.
+    pub(crate) fn compare_hash(hash: &Hash, op: Op, pattern: &RawPattern) -> Self {
+        Self::new(ByVersion::new(hash.is_dual(), |version| compare(&Hash::part(), Some(hash), version, op, pattern)))
+    }
+
+    /// Any or none of some bits.
+    pub(crate) fn bits(part: &Part, bits: &Value, none: bool) -> Self {
+        let op = if none { Op::Neg } else { Op::Implicit };
+        let right = Expression::list_of_bits(part.ty, bits);
+        Self::new(ByVersion::Any(Piece::new(Statement::Match { op, left: Expression::Field(part.field), right })))
+    }
+
+    /// In a set, or not.
+    pub(crate) fn member(lookup: Lookup, inverted: bool) -> Self {
+        Self::new(lookup.map(|piece| in_set(piece, inverted)))
+    }
+
+    /// One of some patterns, or none of them. A set of one element is a comparison, as nft has it.
+    pub(crate) fn any_of(key: &KeyOf, patterns: impl IntoIterator<Item = RawPattern>, inverted: bool) -> Self {
+        let items: Vec<_> = patterns.into_iter().map(|pattern| (pattern, None)).collect();
+        Self::new(ByVersion::new(key.is_dual(), |version| match (key.single(), &key.fitting(&items, version)[..]) {
+            (Some(part), [(pattern, _)]) => {
+                compare(part, key.hash.as_ref(), version, if inverted { Op::Ne } else { Op::Eq }, pattern)
+            }
+            (_, fitting) => in_set(key.anonymous(fitting, items.len(), version), inverted),
+        }))
     }
 }
 
-/// Something exists.
-impl From<Selector<bool>> for Match {
-    fn from(exists: Selector<bool>) -> Self {
-        exists.is(true)
-    }
+fn in_set(piece: Piece<Looked>, inverted: bool) -> Piece<Statement> {
+    let op = if inverted { Op::Ne } else { Op::Implicit };
+    let holds = if inverted && piece.holds == Holds::Never { Holds::Always } else { piece.holds };
+    Piece { holds, ..piece.map(|Looked { key, of }| Statement::Match { op, left: key, right: of }) }
 }
 
-impl fmt::Display for Match {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&super::verdict::both(&*self.0))
-    }
+/// Compares a field, or a hash.
+fn compare(part: &Part, hash: Option<&Hash>, version: Option<Twin>, op: Op, pattern: &RawPattern) -> Piece<Statement> {
+    let part = if part.dual { part.resolve(version) } else { *part };
+    let field = pattern.first();
+    let mask = both_masks(&part, &field);
+    // Of packet bytes nft lists several bits as a number.
+    let number = mask.is_none() && matches!(part.field.load(), Load::Packet(..));
+    let right = if number { field.expression(part.ty) } else { field.named(part.ty) };
+    let left = match hash {
+        Some(hash) => hash.expression(version),
+        None => Part { mask, ..part }.expression(),
+    };
+    let holds = match version {
+        Some(version) if part.dual && field.lo.len() != version.address_len() => {
+            if op == Op::Ne {
+                Holds::Always
+            } else {
+                Holds::Never
+            }
+        }
+        _ => Holds::Maybe,
+    };
+    let wrong = check(&part, op, pattern, &field, mask.is_some()).err();
+    // Without an operator nft takes bits for "any of them".
+    let op = if op == Op::Eq && mask.is_none() && !part.ty.bits { Op::Implicit } else { op };
+    Piece { tree: Statement::Match { op, left, right }, sets: Vec::new(), holds, wrong }
 }
 
-/// A comparison.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Op {
-    Eq,
-    Ne,
-    Lt,
-    Le,
-    Gt,
-    Ge,
-}
-
-impl Op {
-    fn tree(self) -> tree::Op {
-        match self {
-            Self::Eq => tree::Op::Eq,
-            Self::Ne => tree::Op::Ne,
-            Self::Lt => tree::Op::Lt,
-            Self::Le => tree::Op::Le,
-            Self::Gt => tree::Op::Gt,
-            Self::Ge => tree::Op::Ge,
-        }
+fn check(part: &Part, op: Op, pattern: &RawPattern, field: &FieldPattern<'_>, masked: bool) -> Result<(), Malformed> {
+    if !pattern.is_sound() {
+        return refused("a range whose ends are of different families");
     }
-
-    fn text(self) -> &'static str {
-        match self {
-            Self::Eq => "==",
-            Self::Ne => "!=",
-            Self::Lt => "<",
-            Self::Le => "<=",
-            Self::Gt => ">",
-            Self::Ge => ">=",
-        }
+    pattern.check_prefixes()?;
+    if field.lo > field.hi && field.shape != Shape::Masked {
+        return refused(format!("{} with a range that ends before it starts", part.field.words()));
     }
-
-    fn is_ordering(self) -> bool {
-        !matches!(self, Self::Eq | Self::Ne)
+    if !matches!(op, Op::Eq | Op::Ne) && field.shape != Shape::One {
+        let sign = word(OPS, &op).unwrap_or_default();
+        return refused(format!("{} {sign} takes a single value", part.field.words()));
     }
-}
-
-/// One field against one pattern.
-#[derive(Clone, Debug)]
-pub(crate) struct Compare {
-    pub part: Part,
-    pub op: Op,
-    pub pattern: RawPattern,
-}
-
-impl Compare {
-    fn field(&self) -> Result<FieldPattern<'_>, Malformed> {
-        match self.pattern.fields().next() {
-            Some(field) if self.pattern.is_sound() => self.pattern.check_prefixes().map(|()| field),
-            _ => refused("a range whose ends are of different families"),
-        }
+    if masked && matches!(field.shape, Shape::Prefix(_)) {
+        return refused(format!("{} with a mask and a prefix: put both into the mask", part.field.words()));
     }
-
-    /// Compares what `left` makes of the part.
-    pub fn lower_as(&self, cx: &mut Lowering, left: impl FnOnce(Part) -> Expression) -> Result<(), Malformed> {
-        let part = self.part.resolve(cx.twin);
-        let field = self.field()?;
-        if field.lo > field.hi && field.shape != Shape::Masked {
-            return refused(format!("{} with a range that ends before it starts", part.field.words()));
-        }
-        if self.op.is_ordering() && field.shape != Shape::One {
-            return refused(format!("{} {} takes a single value", part.field.words(), self.op.text()));
-        }
-        let mask = both_masks(&part, &field);
-        if mask.is_some() && matches!(field.shape, Shape::Prefix(_)) {
-            return refused(format!("{} with a mask and a prefix: put both into the mask", part.field.words()));
-        }
-        let left = left(Part { mask, ..part });
-        compile::relation(cx, &NoSets, self.op.tree(), &left, &field.expression(part.ty))
-    }
+    Ok(())
 }
 
 /// The mask of the field and that of the pattern.
@@ -135,108 +133,10 @@ fn both_masks(part: &Part, field: &FieldPattern<'_>) -> Option<Value> {
     }
 }
 
-impl Statement for Compare {
-    fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        self.lower_as(cx, |part| part.expression())
-    }
-
-    fn text(&self, twin: Option<Twin>) -> String {
-        let part = self.part.resolve(twin);
-        let Some(field) = self.pattern.fields().next() else { return part.text() };
-        let mask = both_masks(&part, &field);
-        let mut out = match &mask {
-            Some(mask) => masked_text(&Part { mask: None, ..part }, mask),
-            None => part.text(),
-        };
-        out.push(' ');
-        // Without an operator nft takes bits for "any of them".
-        if self.op != Op::Eq || mask.is_some() || part.ty.bits {
-            out.push_str(self.op.text());
-            out.push(' ');
-        }
-        field.text(&part.ty, if mask.is_some() { Style::MASKED } else { Style::EXPRESSION }, &mut out);
-        out
-    }
-
-    fn is_dual(&self) -> bool {
-        self.part.dual
-    }
-
-    fn holds(&self, twin: Twin) -> Holds {
-        match self.pattern.fields().next() {
-            Some(field) if self.part.dual && field.lo.len() != twin.address_len() => {
-                if self.op == Op::Ne {
-                    Holds::Always
-                } else {
-                    Holds::Never
-                }
-            }
-            _ => Holds::Maybe,
-        }
-    }
-}
-
-/// Any or none of some bits.
-#[derive(Clone, Debug)]
-pub(crate) struct Test {
-    pub part: Part,
-    pub bits: Value,
-    pub none: bool,
-}
-
-impl Statement for Test {
-    fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        let op = if self.none { tree::Op::Neg } else { tree::Op::Implicit };
-        let field = Expression::Field(self.part.field);
-        compile::relation(cx, &NoSets, op, &field, &Expression::constant(self.part.ty, &self.bits))
-    }
-
-    fn text(&self, _: Option<Twin>) -> String {
-        let mut out = self.part.text();
-        out.push_str(if self.none { " ! " } else { " " });
-        self.part.ty.show(&self.bits, Style::WORDS, &mut out);
-        out
-    }
-}
-
-/// In a set, or not.
-#[derive(Clone, Debug)]
-pub(crate) struct Member {
-    pub lookup: Lookup,
-    pub inverted: bool,
-}
-
-impl Member {
-    /// A set of one element is a comparison.
-    fn single(&self, twin: Option<Twin>) -> Option<Compare> {
-        let (part, pattern) = self.lookup.single(twin)?;
-        Some(Compare { part, op: if self.inverted { Op::Ne } else { Op::Eq }, pattern })
-    }
-}
-
-impl Statement for Member {
-    fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        if let Some(compare) = self.single(cx.twin) {
-            return compare.lower(cx);
-        }
-        let op = if self.inverted { tree::Op::Ne } else { tree::Op::Eq };
-        let (key, set) = (self.lookup.key(cx.twin), self.lookup.set(cx.twin)?);
-        compile::relation(cx, &self.lookup.known(cx.twin), op, &key, &set)
-    }
-
-    fn text(&self, twin: Option<Twin>) -> String {
-        match self.single(twin) {
-            Some(compare) => compare.text(twin),
-            None => self.lookup.text(twin, if self.inverted { "!=" } else { "" }),
-        }
-    }
-
-    fn is_dual(&self) -> bool {
-        self.lookup.is_dual()
-    }
-
-    fn holds(&self, twin: Twin) -> Holds {
-        self.lookup.holds(twin, self.inverted)
+/// Something exists.
+impl From<Selector<bool>> for Match {
+    fn from(exists: Selector<bool>) -> Self {
+        exists.is(true)
     }
 }
 
@@ -244,8 +144,7 @@ macro_rules! conditions {
     ($($stateful:ty)*) => { $(
         impl From<$stateful> for Match {
             fn from(condition: $stateful) -> Self {
-                let text = condition.text();
-                Self::new(Plain { expr: condition.into_expr(), text })
+                Self(Typed::plain(Role::Condition, true, Statement::Plain(condition.into_expr())))
             }
         }
     )* };

@@ -1,26 +1,25 @@
 //! Numbers that are made for a packet: counted, random, hashed.
 
 use super::{
+    Decision, Keyed, Mapped, One,
     assign::{RawSource, Source},
-    condition::{Compare, Match, Op},
-    lookup::{Lookup, Use, key},
-    select::{Chosen, Keyed, Mapped, One, sealed},
-    statement::Statement,
-    verdict::Decision,
+    condition::Match,
+    lookup::{KeyOf, value_expression, values_of},
+    select::{Chosen, sealed},
+    statement::{ByVersion, Operand, Piece},
 };
 use crate::{
-    compile::lower::Lowering,
     data::{Mark, Typed, Verdict},
     lang::{
         field::{Field, Param, Twin},
         fields::{self, HASH},
         selector::{Part, Selector},
-        tree::Expression,
+        tree::{Expression, Op},
     },
-    set::{key::MapValue, pattern::Pattern, typed::MapRef},
-    wire::Malformed,
+    print,
+    set::{MapRef, key::MapValue, pattern::Pattern},
 };
-use std::{fmt, ops::Deref, sync::Arc};
+use std::{fmt, ops::Deref};
 
 /// A number for each packet, below a modulus; it reads like a field.
 ///
@@ -79,7 +78,7 @@ impl Deref for Generator {
 
 impl From<Generator> for Source<Mark> {
     fn from(generator: Generator) -> Self {
-        Self::new(RawSource::Field(generator.part()))
+        Self::new(RawSource::Operand(generator.part().operand()))
     }
 }
 
@@ -113,22 +112,14 @@ impl Hash {
         self.parts.iter().any(|part| part.dual)
     }
 
-    pub fn expression(&self, twin: Option<Twin>) -> Expression {
-        let parts: Vec<Part> = self.parts.iter().map(|part| part.resolve(twin)).collect();
-        let of = Some(Box::new(key(&parts)));
-        Expression::Hash { of, modulus: self.modulus, seed: self.seed, offset: self.offset }
+    pub fn expression(&self, version: Option<Twin>) -> Expression {
+        let parts = Expression::concat(self.parts.iter().map(|part| part.resolve(version).expression()));
+        Expression::Hash { of: Some(parts.into()), modulus: self.modulus, seed: self.seed, offset: self.offset }
     }
 
-    pub fn text(&self, twin: Option<Twin>) -> String {
-        let parts: Vec<Part> = self.parts.iter().map(|part| part.resolve(twin)).collect();
-        let mut out = format!("jhash {} mod {}", Part::texts(&parts), self.modulus);
-        if let Some(seed) = self.seed {
-            out.push_str(&format!(" seed {seed:#x}"));
-        }
-        if self.offset > 0 {
-            out.push_str(&format!(" offset {}", self.offset));
-        }
-        out
+    /// The number, where it is compared.
+    pub fn part() -> Part {
+        Part { field: HASH, mask: None, ty: HASH.ty(), dual: <u32 as Typed>::DUAL }
     }
 }
 
@@ -167,32 +158,23 @@ impl Hashed {
 
     /// It is this number, or in this range.
     pub fn is(self, pattern: impl Into<Pattern<u32>>) -> Match {
-        self.compare(Op::Eq, pattern.into())
+        Match::compare_hash(&self.0, Op::Eq, &pattern.into().raw)
     }
 
     /// It is not.
     pub fn is_not(self, pattern: impl Into<Pattern<u32>>) -> Match {
-        self.compare(Op::Ne, pattern.into())
-    }
-
-    fn compare(self, op: Op, pattern: Pattern<u32>) -> Match {
-        Match::new(HashMatch { hash: self.0, compare: Compare { part: hash_part(), op, pattern: pattern.raw } })
-    }
-
-    fn lookup(self, mut lookup: Lookup) -> Lookup {
-        lookup.hash = Some(Arc::new(self.0));
-        lookup
+        Match::compare_hash(&self.0, Op::Ne, &pattern.into().raw)
     }
 
     /// The value that a map has for it; if it has none, the rule ends there.
     pub fn map<V: MapValue>(self, map: &MapRef<u32, V>) -> Mapped<V> {
-        Mapped::new(self.lookup(Lookup::named_map(vec![Chosen(hash_part())], map, Use::of::<V>())))
+        Mapped::new(KeyOf::from(self.0).in_named(map, Some(values_of::<V>())).value())
     }
 
     /// The value that a map of this rule has for it.
     pub fn map_of<P: Into<Pattern<u32>>, V: MapValue>(self, pairs: impl IntoIterator<Item = (P, V)>) -> Mapped<V> {
-        let pairs = pairs.into_iter().map(|(p, v)| (p.into(), Some(v.data())));
-        Mapped::new(self.lookup(Lookup::anonymous(vec![Chosen(hash_part())], pairs, Use::of::<V>())))
+        let pairs = pairs.into_iter().map(|(p, v)| (p.into().raw, Some(value_expression(&v))));
+        Mapped::new(KeyOf::from(self.0).in_items(pairs).value())
     }
 
     /// The verdict that a map of this rule has for it.
@@ -200,46 +182,19 @@ impl Hashed {
         self.map_of(pairs).into()
     }
 
-    pub(super) fn hash(self) -> Hash {
-        self.0
+    pub(super) fn operand(&self) -> Operand {
+        ByVersion::new(self.0.is_dual(), |version| Piece::new(self.0.expression(version)))
     }
 }
 
 impl From<Hashed> for Source<Mark> {
     fn from(hashed: Hashed) -> Self {
-        Self::new(RawSource::Hash(Arc::new(hashed.0)))
-    }
-}
-
-/// The hash, where it is read.
-fn hash_part() -> Part {
-    Part { field: HASH, mask: None, ty: HASH.ty(), dual: <u32 as Typed>::DUAL }
-}
-
-/// A hash, and what it is compared with.
-#[derive(Clone, Debug)]
-struct HashMatch {
-    hash: Hash,
-    compare: Compare,
-}
-
-impl Statement for HashMatch {
-    fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        let hash = self.hash.expression(cx.twin);
-        self.compare.lower_as(cx, |_| hash)
-    }
-
-    fn text(&self, twin: Option<Twin>) -> String {
-        self.compare.text(twin).replacen(HASH.spec.words, &self.hash.text(twin), 1)
-    }
-
-    fn is_dual(&self) -> bool {
-        self.hash.is_dual()
+        Self::new(RawSource::Operand(hashed.operand()))
     }
 }
 
 impl fmt::Display for Hashed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0.text(None))
+        f.pad(&print::expression(&self.0.expression(None)))
     }
 }

@@ -1,6 +1,6 @@
 //! Marks that go from a packet to its connection and back, and whose packets get them.
 
-use super::typed::{Open, Rule};
+use super::{Open, Rule};
 use crate::{
     data::{Mark, MarkBits},
     lang::{

@@ -1,18 +1,17 @@
 //! Address translation.
 
 use super::{
-    lookup::Lookup,
-    select::Mapped,
-    statement::{Holds, Statement},
+    Mapped,
+    statement::{ByVersion, Holds, Operand, Piece, Role, Typed},
 };
 use crate::{
-    compile::{self, NoSets, lower::Lowering},
-    data::{Port, Typed},
+    data::{Port, Typed as _},
     expr::NatFlags,
     lang::{
         field::Twin,
         refused,
-        tree::{self, Expression, NatKind, NatShape},
+        tree::{Expression, Nat, NatKind, NatShape, Statement},
+        words::{NAT, word},
     },
     set::pattern::check_network,
     wire::Malformed,
@@ -49,8 +48,8 @@ pub struct To {
 
 #[derive(Clone, Debug)]
 struct NatMap {
-    lookup: Lookup,
-    v4: bool,
+    value: Operand,
+    version: Twin,
 }
 
 impl To {
@@ -102,9 +101,9 @@ impl To {
     }
 
     /// The family of the address, for one of two rules.
-    pub(super) fn family(&self, twin: Option<Twin>) -> Option<Twin> {
+    fn family(&self, twin: Option<Twin>) -> Option<Twin> {
         match (&self.map, self.v4, self.v6) {
-            (Some(map), ..) => Some(if map.v4 { Twin::V4 } else { Twin::V6 }),
+            (Some(map), ..) => Some(map.version),
             (None, Some(_), Some(_)) => twin,
             (None, Some(_), None) => Some(Twin::V4),
             (None, None, Some(_)) => Some(Twin::V6),
@@ -121,7 +120,7 @@ impl To {
     }
 
     /// One address of a family and one port; none if there are more.
-    pub(super) fn single(&self, twin: Option<Twin>) -> Option<(Option<IpAddr>, Option<u16>)> {
+    fn single(&self, twin: Option<Twin>) -> Option<(Option<IpAddr>, Option<u16>)> {
         let one = |(low, high): (IpAddr, IpAddr)| (low == high).then_some(low);
         let address = match self.family(twin).and_then(|family| self.addresses(family)) {
             Some(both) => Some(one(both)?),
@@ -134,65 +133,18 @@ impl To {
         (self.map.is_none() && self.flags.is_empty()).then_some((address, port))
     }
 
-    /// nft text behind a word.
-    pub(super) fn text(&self, word: &str, twin: Option<Twin>) -> String {
-        let family = self.family(twin);
-        let mut out = word.to_owned();
-        match family {
-            Some(Twin::V4) => out.push_str(" ip"),
-            Some(Twin::V6) => out.push_str(" ip6"),
-            None => {}
-        }
-        if family.is_some() || self.ports.is_some() {
-            out.push_str(" to ");
-        }
-        if let Some(map) = &self.map {
-            out.push_str(&map.lookup.text(twin, "map"));
-        } else if let Some((a, b)) = family.and_then(|f| self.addresses(f)) {
-            let show = |address: IpAddr| match address {
-                // Brackets keep the port apart.
-                IpAddr::V6(v6) if self.ports.is_some() => format!("[{v6}]"),
-                address => address.to_string(),
-            };
-            out.push_str(&show(a));
-            if a != b {
-                out.push('-');
-                out.push_str(&show(b));
-            }
-        }
-        out + &self.ports_text() + &self.flags_text()
-    }
-
-    pub(super) fn is_dual(&self) -> bool {
+    fn is_dual(&self) -> bool {
         match &self.map {
-            Some(map) => map.lookup.is_dual(),
+            Some(map) => map.value.is_dual(),
             None => self.v4.is_some() && self.v6.is_some(),
         }
     }
 
-    pub(super) fn holds(&self, twin: Twin) -> Holds {
+    fn holds(&self, twin: Twin) -> Holds {
         if self.family(Some(twin)).is_some_and(|family| family != twin) {
             return Holds::Never;
         }
-        self.map.as_ref().map_or(Holds::Maybe, |map| map.lookup.holds(twin, false))
-    }
-
-    fn flags_text(&self) -> String {
-        let words = [
-            (NatFlags::RANDOM, "random"),
-            (NatFlags::FULLY_RANDOM, "fully-random"),
-            (NatFlags::PERSISTENT, "persistent"),
-        ];
-        let words: Vec<_> = words.iter().filter(|(flag, _)| self.flags.contains(*flag)).map(|(_, w)| *w).collect();
-        if words.is_empty() { String::new() } else { format!(" {}", words.join(",")) }
-    }
-
-    fn ports_text(&self) -> String {
-        match self.ports {
-            None => String::new(),
-            Some((a, b)) if a == b => format!(":{a}"),
-            Some((a, b)) => format!(":{a}-{b}"),
-        }
+        self.map.as_ref().map_or(Holds::Maybe, |map| map.value.get(Some(twin)).holds)
     }
 }
 
@@ -286,10 +238,10 @@ impl<A: Into<IpAddr>> From<(A, u16)> for To {
 }
 
 macro_rules! maps {
-    ($($value:ty = $v4:literal;)*) => { $(
+    ($($value:ty = $version:ident;)*) => { $(
         impl From<Mapped<$value>> for To {
             fn from(mapped: Mapped<$value>) -> Self {
-                let map = NatMap { lookup: mapped.lookup, v4: $v4 };
+                let map = NatMap { value: mapped.value, version: Twin::$version };
                 Self { map: Some(map), ..Self::default() }
             }
         }
@@ -297,79 +249,71 @@ macro_rules! maps {
 }
 
 maps! {
-    Ipv4Addr = true;
-    Ipv6Addr = false;
-    (Ipv4Addr, Port) = true;
-    (Ipv6Addr, Port) = false;
+    Ipv4Addr = V4;
+    Ipv6Addr = V6;
+    (Ipv4Addr, Port) = V4;
+    (Ipv6Addr, Port) = V6;
 }
 
-/// A translation.
-#[derive(Clone, Debug)]
-pub(crate) struct Translate {
-    pub kind: NatKind,
-    pub to: To,
-}
-
-impl Translate {
-    fn word(&self) -> &'static str {
-        match self.kind {
-            NatKind::Snat => "snat",
-            NatKind::Dnat => "dnat",
-            NatKind::Masquerade => "masquerade",
-            NatKind::Redirect => "redirect",
-        }
-    }
-
-    fn is_local(&self) -> bool {
-        matches!(self.kind, NatKind::Masquerade | NatKind::Redirect)
-    }
-
-    /// Where it leads, in one of two families.
-    fn tree(&self, twin: Option<Twin>) -> Result<tree::Nat, Malformed> {
-        let to = &self.to;
-        let family = to.family(twin);
-        let addr = match &to.map {
-            Some(map) => Some(map.lookup.map(twin)?),
-            None => family.and_then(|f| to.addresses(f)).map(|(a, b)| Expression::range(a.into(), b.into())),
-        };
+impl To {
+    fn port_expression(&self) -> Option<Expression> {
         let port = |n: u16| Expression::constant(Port::FIELD, &n.to_be_bytes());
-        Ok(tree::Nat {
-            kind: self.kind,
-            family: family.map(Twin::number),
-            addr,
-            port: to.ports.map(|(a, b)| Expression::range(port(a), port(b))),
-            flags: to.flags,
-            shape: NatShape::default(),
+        self.ports.map(|(low, high)| Expression::range(port(low), port(high)))
+    }
+
+    /// One statement, or one for each IP version.
+    fn pieces(&self, piece: impl Fn(Option<Twin>) -> Piece<Statement>) -> ByVersion<Piece<Statement>> {
+        ByVersion::new(self.is_dual(), |version| match version {
+            Some(of) => Piece { holds: self.holds(of), ..piece(version) },
+            None => piece(None),
         })
     }
-}
 
-impl Statement for Translate {
-    fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        let to = &self.to;
-        if let Some(why) = &to.wrong {
+    /// The translation that leads there.
+    pub(super) fn translate(self, kind: NatKind) -> Typed {
+        let nat = |version| {
+            let family = self.family(version);
+            let (addr, sets, wrong) = match &self.map {
+                Some(map) => {
+                    let Piece { tree, sets, wrong, .. } = map.value.get(version).clone();
+                    (Some(tree), sets, wrong)
+                }
+                None => {
+                    let range = |(low, high): (IpAddr, IpAddr)| Expression::range(low.into(), high.into());
+                    (family.and_then(|family| self.addresses(family)).map(range), Vec::new(), None)
+                }
+            };
+            let family = family.map(Twin::number);
+            let (port, flags, shape) = (self.port_expression(), self.flags, NatShape::default());
+            let nat = Statement::Nat(Nat { kind, family, addr, port, flags, shape });
+            Piece { sets, wrong, ..Piece::new(nat) }.checked(self.check(kind, version))
+        };
+        Typed::new(Role::Verdict, false, self.pieces(nat))
+    }
+
+    fn check(&self, kind: NatKind, version: Option<Twin>) -> Result<(), Malformed> {
+        if let Some(why) = &self.wrong {
             return Err(why.clone());
         }
-        let any = to.family(cx.twin).or(to.family(Some(Twin::V4)));
-        if !self.is_local() && any.is_none() && to.ports.is_none() {
-            return refused(format!("{} to neither address nor port", self.word()));
+        let any = self.family(version).or(self.family(Some(Twin::V4)));
+        let local = matches!(kind, NatKind::Masquerade | NatKind::Redirect);
+        if !local && any.is_none() && self.ports.is_none() {
+            return refused(format!("{} to neither address nor port", word(NAT, &kind).unwrap_or_default()));
         }
-        let nat = tree::Statement::Nat(self.tree(cx.twin)?);
-        match &to.map {
-            Some(map) => compile::statement(cx, &map.lookup.known(cx.twin), &nat),
-            None => compile::statement(cx, &NoSets, &nat),
-        }
+        Ok(())
     }
 
-    fn text(&self, twin: Option<Twin>) -> String {
-        self.to.text(self.word(), twin)
-    }
-
-    fn is_dual(&self) -> bool {
-        self.to.is_dual()
-    }
-
-    fn holds(&self, twin: Twin) -> Holds {
-        self.to.holds(twin)
+    /// The local socket that a packet is handed to, there.
+    pub(super) fn proxy(self) -> ByVersion<Piece<Statement>> {
+        self.pieces(|version| {
+            let single = self.single(version);
+            let check = match single {
+                Some(_) => Ok(()),
+                None => refused("tproxy to more than one address or port"),
+            };
+            let family = self.family(version).map(Twin::number);
+            let addr = single.and_then(|(addr, _)| addr).map(Expression::from);
+            Piece::new(Statement::Tproxy { family, addr, port: self.port_expression() }).checked(check)
+        })
     }
 }

@@ -1,23 +1,17 @@
 //! Uses of named objects: by name, or by the map that a packet's object is in.
 
 use super::{
-    action::{Action, Plain},
+    action::Action,
     condition::Match,
-    lookup::{KnownSet, Lookup, Use},
-    select::{Chosen, Keyed},
-    statement::{Holds, Statement},
+    lookup::{KeyOf, Looked, Lookup},
+    statement::{Role, Typed},
 };
 use crate::{
-    compile::{self, MapValues, lower::Lowering},
+    compile::MapValues,
     data::Name,
-    expr::{ObjectType, Objref},
-    lang::{
-        field::Twin,
-        refused,
-        tree::{self, Expression},
-    },
-    set::{key::Key, pattern::Pattern, typed::SetRef},
-    wire::Malformed,
+    expr::ObjectType,
+    lang::tree::{Expression, Statement},
+    set::{SetRef, key::Key, pattern::Pattern},
 };
 
 /// The object that a map has for a packet; from [`Keyed::objects`] and [`Keyed::objects_of`].
@@ -34,86 +28,44 @@ use crate::{
 ///
 /// If the map has none for it, the rule ends there.
 #[derive(Clone, Debug)]
-pub struct Objects {
-    lookup: Lookup,
-    /// Of a map that belongs to the rule, the names of its values.
-    names: Vec<Name>,
-}
+pub struct Objects(Lookup);
 
 impl Objects {
-    pub(super) fn named<K: Key>(chosen: Vec<Chosen>, map: &SetRef<K>) -> Self {
-        Self { lookup: Lookup::named(chosen, map), names: Vec::new() }
+    pub(super) fn named<K: Key>(key: &KeyOf, map: &SetRef<K>) -> Self {
+        Self(key.in_named(map, None))
     }
 
-    pub(super) fn of<K>(chosen: Vec<Chosen>, pairs: impl Iterator<Item = (Pattern<K>, Name)>) -> Self {
-        let (patterns, names): (Vec<_>, Vec<_>) = pairs.unzip();
-        let lookup = Lookup::anonymous(chosen, patterns.into_iter().map(|pattern| (pattern, None)), Use::Set);
-        Self { lookup, names }
-    }
-}
-
-/// The use of an object from a map.
-#[derive(Clone, Debug)]
-struct FromMap {
-    kind: ObjectType,
-    word: &'static str,
-    objects: Objects,
-}
-
-impl Statement for FromMap {
-    fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        let Objects { lookup, names } = &self.objects;
-        if lookup.is_dual() && !names.is_empty() {
-            return refused("a map of objects made for one rule takes addresses of one family: use ip or ip6 fields");
-        }
-        let mut of = lookup.set(cx.twin)?;
-        if let Expression::Set(items) = &mut of {
-            for (item, name) in items.iter_mut().zip(names) {
-                item.data = Some(Expression::Object(name.clone()));
-            }
-        }
-        let known = KnownSet { values: Some(MapValues::Object(self.kind)), ..lookup.known(cx.twin) };
-        let object = Expression::Map { key: lookup.key(cx.twin).into(), of: of.into() };
-        compile::statement(cx, &known, &tree::Statement::Objref { kind: self.kind, object })
+    pub(super) fn of<K>(key: &KeyOf, pairs: impl Iterator<Item = (Pattern<K>, Name)>) -> Self {
+        Self(key.in_items(pairs.map(|(pattern, name)| (pattern.raw, Some(Expression::Object(name))))))
     }
 
-    fn text(&self, twin: Option<Twin>) -> String {
-        let map = self.objects.lookup.object_text(twin, &self.objects.names);
-        format!("{} {map}", self.word)
-    }
-
-    fn is_dual(&self) -> bool {
-        self.objects.lookup.is_dual()
-    }
-
-    fn holds(&self, twin: Twin) -> Holds {
-        self.objects.lookup.holds(twin, false)
-    }
-
-    fn acts(&self) -> bool {
-        true
+    /// The use of an object of a type.
+    fn used(self, role: Role, kind: ObjectType) -> Typed {
+        let pieces = self.0.map(|mut piece| {
+            piece.sets.iter_mut().for_each(|set| set.values = Some(MapValues::Object(kind)));
+            piece.map(|Looked { key, of }| {
+                let object = Expression::Map { key: Box::new(key), of: Box::new(of) };
+                Statement::Objref { kind, object }
+            })
+        });
+        Typed::new(role, true, pieces)
     }
 }
 
-fn from_map(kind: ObjectType, word: &'static str, objects: Objects) -> FromMap {
-    FromMap { kind, word, objects }
-}
-
-fn by_name(kind: ObjectType, word: &str, name: Name) -> Plain {
-    let text = format!("{word} \"{}\"", name.to_string_lossy());
-    Plain { expr: Objref::new(kind, name).into(), text }
+fn by_name(role: Role, kind: ObjectType, name: Name) -> Typed {
+    Typed::plain(role, true, Statement::Objref { kind, object: Expression::Object(name) })
 }
 
 macro_rules! uses {
-    ($($(#[$m:meta])* $named:ident $(#[$n:meta])* $from:ident -> $as:ident = $kind:ident $word:literal;)*) => { $(
+    ($($(#[$m:meta])* $named:ident $(#[$n:meta])* $from:ident -> $as:ident($role:ident) = $kind:ident;)*) => { $(
         $(#[$m])*
         pub fn $named(name: impl Into<Name>) -> $as {
-            $as::new(by_name(ObjectType::$kind, $word, name.into()))
+            $as(by_name(Role::$role, ObjectType::$kind, name.into()))
         }
 
         $(#[$n])*
         pub fn $from(objects: Objects) -> $as {
-            $as::new(from_map(ObjectType::$kind, $word, objects))
+            $as(objects.used(Role::$role, ObjectType::$kind))
         }
     )* };
 }
@@ -122,38 +74,33 @@ uses! {
     /// Counts with the counter object `name` of the table.
     counter_named
     /// Counts with the counter object that a map has for the packet.
-    counter_from -> Action = Counter "counter name";
+    counter_from -> Action(Action) = Counter;
     /// Uses the limit object `name` of the table.
     limit_named
     /// Uses the limit object that a map has for the packet.
-    limit_from -> Match = Limit "limit name";
+    limit_from -> Match(Condition) = Limit;
     /// Uses the quota object `name` of the table.
     quota_named
     /// Uses the quota object that a map has for the packet.
-    quota_from -> Match = Quota "quota name";
+    quota_from -> Match(Condition) = Quota;
     /// Answers as the synproxy object `name` of the table says. Since 5.4.
     synproxy_named
     /// Answers as the synproxy object says that a map has for the packet. Since 5.4.
-    synproxy_from -> Action = Synproxy "synproxy name";
+    synproxy_from -> Action(Action) = Synproxy;
     /// Gives the connection the conntrack helper object `name` of the table; before it is confirmed. Since 4.12.
     helper_named
     /// Gives the connection the helper object that a map has for the packet.
-    helper_from -> Action = CtHelper "ct helper set";
+    helper_from -> Action(Action) = CtHelper;
     /// Gives the connection the timeouts of the object `name` of the table. Since 4.19.
     timeout_named
     /// Gives the connection the timeouts of the object that a map has for the packet.
-    timeout_from -> Action = CtTimeout "ct timeout set";
+    timeout_from -> Action(Action) = CtTimeout;
     /// Announces another connection, as the object `name` of the table says. Since 5.3.
     expectation_named
     /// Announces another connection, as the object says that a map has for the packet.
-    expectation_from -> Action = CtExpect "ct expectation set";
+    expectation_from -> Action(Action) = CtExpect;
     /// Gives the packet the security mark of the object `name` of the table. Since 4.20.
     secmark_named
     /// Gives the packet the security mark of the object that a map has for it.
-    secmark_from -> Action = Secmark "meta secmark set";
-}
-
-/// Uses of objects, of anything that can be a key.
-pub(super) fn objects<K: Keyed>(key: K, map: &SetRef<K::Key>) -> Objects {
-    Objects::named(key.chosen(), map)
+    secmark_from -> Action(Action) = Secmark;
 }

@@ -1,15 +1,9 @@
 //! Refusals that tell the sender.
 
-use super::statement::Statement;
 use crate::{
-    compile::{self, NoSets, lower::Lowering},
     data::{IcmpCode, Icmpv6Code, IcmpxCode},
     expr::{Reject, RejectType},
-    lang::{
-        field::Twin,
-        tree::{self, IPV4, IPV6},
-    },
-    wire::Malformed,
+    lang::tree::{IPV4, IPV6, Statement},
 };
 
 /// What the sender of a rejected packet is told.
@@ -53,32 +47,16 @@ impl From<IcmpxCode> for RejectWith {
     }
 }
 
-impl RejectWith {
-    fn tree(self) -> tree::Statement {
+impl From<RejectWith> for Statement {
+    fn from(with: RejectWith) -> Self {
         let message = |kind, code| Reject { code, ..Reject::icmp(kind, 0) };
-        let (family, with) = match self {
-            Self::PortUnreachable => (None, message(RejectType::Icmpx, None)),
-            Self::TcpReset => (None, Reject::tcp_reset()),
-            Self::Icmp(code) => (Some(IPV4), message(RejectType::Icmp, Some(code.number()))),
-            Self::Icmpv6(code) => (Some(IPV6), message(RejectType::Icmp, Some(code.number()))),
-            Self::Icmpx(code) => (None, message(RejectType::Icmpx, Some(code.number()))),
+        let (family, with) = match with {
+            RejectWith::PortUnreachable => (None, message(RejectType::Icmpx, None)),
+            RejectWith::TcpReset => (None, Reject::tcp_reset()),
+            RejectWith::Icmp(code) => (Some(IPV4), message(RejectType::Icmp, Some(code.number()))),
+            RejectWith::Icmpv6(code) => (Some(IPV6), message(RejectType::Icmp, Some(code.number()))),
+            RejectWith::Icmpx(code) => (None, message(RejectType::Icmpx, Some(code.number()))),
         };
-        tree::Statement::Reject { family, with }
-    }
-}
-
-impl Statement for RejectWith {
-    fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        compile::statement(cx, &NoSets, &self.tree())
-    }
-
-    fn text(&self, _: Option<Twin>) -> String {
-        match self {
-            Self::PortUnreachable => "reject".into(),
-            Self::TcpReset => "reject with tcp reset".into(),
-            Self::Icmp(code) => format!("reject with icmp {code}"),
-            Self::Icmpv6(code) => format!("reject with icmpv6 {code}"),
-            Self::Icmpx(code) => format!("reject with icmpx {code}"),
-        }
+        Self::Reject { family, with }
     }
 }

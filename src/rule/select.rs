@@ -2,16 +2,21 @@
 
 use super::{
     action::{Action, Update},
-    assign::{Assign, Source},
-    condition::{Compare, Match, Member, Op, Test},
-    lookup::{Lookup, Use},
+    assign::{Source, assign},
+    condition::Match,
+    lookup::{KeyOf, value_expression, values_of},
     object::Objects,
+    statement::Operand,
     verdict::Decision,
 };
 use crate::{
     data::*,
     expr::DynsetOp,
-    lang::selector::{Part, Selector, Settable, Target},
+    lang::{
+        selector::{Part, Selector, Settable, Target},
+        tree::Op,
+    },
+    print,
     set::{
         key::{Key, MapValue, SetKey},
         pattern::{Pattern, RawPattern},
@@ -20,43 +25,9 @@ use crate::{
 };
 use std::{fmt, marker::PhantomData, net::IpAddr};
 
-impl Part {
-    /// nft text: the field, and its mask.
-    pub fn text(&self) -> String {
-        let mut out = self.field.words();
-        if let Some(mask) = &self.mask {
-            mask_text(&self.ty, mask, &mut out);
-        }
-        out
-    }
-
-    /// nft text of several, as a key.
-    pub fn texts(parts: &[Self]) -> String {
-        parts.iter().map(Self::text).collect::<Vec<_>>().join(" . ")
-    }
-}
-
-/// nft text of a field with a mask that a pattern brings.
-pub(crate) fn masked_text(part: &Part, mask: &[u8]) -> String {
-    let mut out = part.text();
-    mask_text(&part.ty, mask, &mut out);
-    out
-}
-
-/// nft text of a mask behind a field.
-fn mask_text(ty: &FieldType, mask: &[u8], out: &mut String) {
-    let mut text = String::new();
-    ty.show(mask, Style::MASKED, &mut text);
-    out.push_str(" & ");
-    match text.contains(' ') {
-        true => out.push_str(&format!("({text})")),
-        false => out.push_str(&text),
-    }
-}
-
 impl<T: Typed> Selector<T> {
     fn compare(self, op: Op, pattern: Pattern<T>) -> Match {
-        Match::new(Compare { part: self.part, op, pattern: pattern.raw })
+        Match::compare(&self.part, op, &pattern.raw)
     }
 
     /// The field is this value, or in this range, or under this prefix, or has these bits under their mask.
@@ -95,7 +66,7 @@ impl<T: Ordered> Selector<T> {
     /// Only these bits of the field.
     pub fn masked(mut self, mask: impl Into<Pattern<T>>) -> Self {
         let mask: RawPattern = mask.into().raw;
-        self.part.mask = mask.fields().next().and_then(|field| Value::new(field.lo));
+        self.part.mask = Value::new(mask.first().lo);
         self
     }
 }
@@ -122,12 +93,12 @@ impl Selector<IpAddr> {
 impl<T: Bits> Selector<T> {
     /// At least one of these bits is set: nft's `ct state established,related`.
     pub fn any(self, bits: T) -> Match {
-        Match::new(Test { part: self.part, bits: bits.image(), none: false })
+        Match::bits(&self.part, &bits.image(), false)
     }
 
     /// None of these bits is set: nft's `tcp flags ! syn`.
     pub fn none(self, bits: T) -> Match {
-        Match::new(Test { part: self.part, bits: bits.image(), none: true })
+        Match::bits(&self.part, &bits.image(), true)
     }
 }
 
@@ -142,7 +113,7 @@ impl<T: Typed> Settable<T> {
     /// assert_eq!(meta::mark().set(by_source).to_string(), "meta mark set ip saddr map { 127.0.0.1 : 0x00000001 }");
     /// ```
     pub fn set(self, source: impl Into<Source<T>>) -> Action {
-        Action::new(Assign { field: self.0.part.field, ty: self.0.part.ty, source: source.into().raw })
+        Action::new(assign(self.0.part.field, self.0.part.ty, &source.into().raw))
     }
 }
 
@@ -210,40 +181,41 @@ pub trait Keyed: Copy + sealed::Sealed {
     #[doc(hidden)]
     fn chosen(self) -> Vec<Chosen>;
 
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn key(self) -> KeyOf {
+        self.chosen().into()
+    }
+
     /// The set has an element for it.
     fn is_in(self, set: &SetRef<Self::Key>) -> Match {
-        Match::new(Member { lookup: Lookup::named(self.chosen(), set), inverted: false })
+        Match::member(self.key().in_named(set, None), false)
     }
 
     /// The set has none.
     fn is_not_in(self, set: &SetRef<Self::Key>) -> Match {
-        Match::new(Member { lookup: Lookup::named(self.chosen(), set), inverted: true })
+        Match::member(self.key().in_named(set, None), true)
     }
 
     /// It is one of these.
     fn is_any<P: Into<Pattern<Self::Key>>>(self, patterns: impl IntoIterator<Item = P>) -> Match {
-        let lookup = Lookup::anonymous(self.chosen(), patterns.into_iter().map(|p| (p.into(), None)), Use::Set);
-        Match::new(Member { lookup, inverted: false })
+        Match::any_of(&self.key(), patterns.into_iter().map(|p| p.into().raw), false)
     }
 
     /// It is none of these.
     fn is_none_of<P: Into<Pattern<Self::Key>>>(self, patterns: impl IntoIterator<Item = P>) -> Match {
-        let lookup = Lookup::anonymous(self.chosen(), patterns.into_iter().map(|p| (p.into(), None)), Use::Set);
-        Match::new(Member { lookup, inverted: true })
+        Match::any_of(&self.key(), patterns.into_iter().map(|p| p.into().raw), true)
     }
 
     /// The value that a map has for it; if it has none, the rule ends there.
     fn map<V: MapValue>(self, map: &MapRef<Self::Key, V>) -> Mapped<V> {
-        Mapped::new(Lookup::named_map(self.chosen(), map, Use::of::<V>()))
+        Mapped::new(self.key().in_named(map, Some(values_of::<V>())).value())
     }
 
     /// The value that a map of this rule has for it.
     fn map_of<P: Into<Pattern<Self::Key>>, V: MapValue>(self, pairs: impl IntoIterator<Item = (P, V)>) -> Mapped<V> {
-        Mapped::new(Lookup::anonymous(
-            self.chosen(),
-            pairs.into_iter().map(|(p, v)| (p.into(), Some(v.data()))),
-            Use::of::<V>(),
-        ))
+        let pairs = pairs.into_iter().map(|(p, v)| (p.into().raw, Some(value_expression(&v))));
+        Mapped::new(self.key().in_items(pairs).value())
     }
 
     /// The verdict that a map has for it; if it has none, the next rule decides.
@@ -258,7 +230,7 @@ pub trait Keyed: Copy + sealed::Sealed {
 
     /// The object that a map has for it, for [`counter_from`](crate::counter_from) and the like.
     fn objects(self, map: &SetRef<Self::Key>) -> Objects {
-        super::object::objects(self, map)
+        Objects::named(&self.key(), map)
     }
 
     /// The object that a map of this rule has for it. Ranges cannot be keys of such a map.
@@ -266,7 +238,7 @@ pub trait Keyed: Copy + sealed::Sealed {
         self,
         pairs: impl IntoIterator<Item = (P, N)>,
     ) -> Objects {
-        Objects::of(self.chosen(), pairs.into_iter().map(|(p, name)| (p.into(), name.into())))
+        Objects::of(&self.key(), pairs.into_iter().map(|(p, name)| (p.into(), name.into())))
     }
 
     /// Adds it to a map, with a value: a constant or another field. An element that is there already keeps its value.
@@ -279,27 +251,27 @@ pub trait Keyed: Copy + sealed::Sealed {
     /// assert_eq!(learn.to_string(), "update @marks { ip saddr : ct mark }");
     /// ```
     fn add_to_map<V: Typed + SetKey>(self, map: &MapRef<Self::Key, V>, value: impl Into<Source<V>>) -> Update {
-        Update::new(self.chosen(), map, DynsetOp::Add).with_value(V::FIELD, value.into().raw)
+        Update::new(self.key(), map, DynsetOp::Add).with_value(V::FIELD, value.into().raw)
     }
 
     /// Adds it to a map with a value, or gives it that value and restarts its timeout.
     fn update_in_map<V: Typed + SetKey>(self, map: &MapRef<Self::Key, V>, value: impl Into<Source<V>>) -> Update {
-        Update::new(self.chosen(), map, DynsetOp::Update).with_value(V::FIELD, value.into().raw)
+        Update::new(self.key(), map, DynsetOp::Update).with_value(V::FIELD, value.into().raw)
     }
 
     /// Adds it to a set; an element that is there already keeps its deadline.
     fn add_to(self, set: &SetRef<Self::Key>) -> Update {
-        Update::new(self.chosen(), set, DynsetOp::Add)
+        Update::new(self.key(), set, DynsetOp::Add)
     }
 
     /// Adds it to a set, or restarts the timeout of an element that is there already.
     fn update_in(self, set: &SetRef<Self::Key>) -> Update {
-        Update::new(self.chosen(), set, DynsetOp::Update)
+        Update::new(self.key(), set, DynsetOp::Update)
     }
 
     /// Removes it from a set; the rule goes on whether it was there or not. Since 5.4.
     fn delete_from(self, set: &SetRef<Self::Key>) -> Update {
-        Update::new(self.chosen(), set, DynsetOp::Delete)
+        Update::new(self.key(), set, DynsetOp::Delete)
     }
 }
 
@@ -397,19 +369,19 @@ tuples! {
 /// The value that a map has for a field, as the source of an assignment, a translation or a verdict.
 #[derive(Clone, Debug)]
 pub struct Mapped<V> {
-    pub(crate) lookup: Lookup,
+    pub(crate) value: Operand,
     kind: PhantomData<V>,
 }
 
 impl<V> Mapped<V> {
-    pub(crate) fn new(lookup: Lookup) -> Self {
-        Self { lookup, kind: PhantomData }
+    pub(crate) fn new(value: Operand) -> Self {
+        Self { value, kind: PhantomData }
     }
 }
 
 impl<V> fmt::Display for Mapped<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.lookup.text(None, "map"))
+        f.write_str(&print::expression(&self.value.get(None).tree))
     }
 }
 

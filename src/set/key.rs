@@ -153,9 +153,6 @@ pub trait MapValue: Clone + std::fmt::Debug + sealed::Sealed + 'static {
     /// Its order, as nft notes it with the map: 0 none, 1 host, 2 network.
     #[doc(hidden)]
     const ORDER: u32;
-    /// Its nft text.
-    #[doc(hidden)]
-    fn show(data: &Data, out: &mut String);
     /// The value as the kernel holds it.
     fn data(&self) -> Data;
     /// The value out of a set element.
@@ -170,11 +167,6 @@ impl<T: Typed + SetKey> MapValue for T {
         ByteOrder::Network => 2,
         ByteOrder::Byte => 0,
     };
-    fn show(data: &Data, out: &mut String) {
-        if let Data::Value(value) = data {
-            T::FIELD.show(&swapped(&T::FIELD, value, false), Style::WORDS, out);
-        }
-    }
     fn data(&self) -> Data {
         Data::Value(swapped(&T::FIELD, &self.image(), false))
     }
@@ -191,11 +183,6 @@ impl MapValue for Verdict {
     const TYPE: DataType = DataType::VERDICT;
     const LEN: usize = 0;
     const ORDER: u32 = 0;
-    fn show(data: &Data, out: &mut String) {
-        if let Data::Verdict(verdict) = data {
-            out.push_str(&crate::lang::words::verdict(verdict));
-        }
-    }
     fn data(&self) -> Data {
         Data::Verdict(self.clone())
     }
@@ -211,15 +198,6 @@ impl<A: Typed + SetKey, B: Typed + SetKey> MapValue for (A, B) {
     const TYPE: DataType = A::FIELD.datatype.then(B::FIELD.datatype);
     const LEN: usize = A::FIELD.width().next_multiple_of(4) + B::FIELD.width().next_multiple_of(4);
     const ORDER: u32 = 0;
-    fn show(data: &Data, out: &mut String) {
-        if let Data::Value(value) = data
-            && let Some([a, b, ..]) = split::<Self>(value)
-        {
-            A::FIELD.show(&swapped(&A::FIELD, a, false), Style::WORDS, out);
-            out.push_str(" . ");
-            B::FIELD.show(&swapped(&B::FIELD, b, false), Style::WORDS, out);
-        }
-    }
     fn data(&self) -> Data {
         let mut value = swapped(&A::FIELD, &self.0.image(), false);
         value.align();

@@ -72,6 +72,11 @@ impl RawPattern {
         self.count.into()
     }
 
+    /// The first field; an empty value if there is none.
+    pub fn first(&self) -> FieldPattern<'_> {
+        self.fields().next().unwrap_or(FieldPattern { shape: Shape::One, lo: &[], hi: &[] })
+    }
+
     /// Whether its bounds belong together and fit a register.
     pub fn is_sound(&self) -> bool {
         self.count > 0 && self.lo.len() == self.hi.len()
@@ -130,6 +135,14 @@ impl FieldPattern<'_> {
             Shape::Range => Expression::Range(Box::new((lo, Expression::constant(ty, self.hi)))),
             Shape::Prefix(bits) | Shape::HostBits(bits) => Expression::Prefix(Box::new(lo), bits.into()),
             Shape::One | Shape::Masked => lo,
+        }
+    }
+
+    /// The same with several bits by name.
+    pub fn named(&self, ty: FieldType) -> Expression {
+        match self.shape {
+            Shape::One | Shape::Masked => Expression::named(ty, self.lo),
+            _ => self.expression(ty),
         }
     }
 

@@ -1,9 +1,6 @@
 //! What counts by itself, in rules and in elements of sets: counters, rates, quotas, connections.
 
-use crate::{
-    expr::{Connlimit, ConnlimitFlags, Counter, Expr, Last, Limit, LimitFlags, LimitType, Quota, QuotaFlags},
-    lang::units::{bytes_text, unit_word},
-};
+use crate::expr::{Connlimit, Counter, Expr, Last, Limit, LimitType, Quota, QuotaFlags};
 use std::time::Duration;
 
 /// How much of something; [`Rate::per_second`] and the like make a condition of it.
@@ -17,7 +14,7 @@ pub struct Rate {
 ///
 /// ```
 /// use oxitables::{Match, limit};
-/// assert_eq!(Match::from(limit(10).per_minute()).to_string(), "limit rate 10/minute");
+/// assert_eq!(Match::from(limit(10).per_minute()).to_string(), "limit rate 10/minute burst 5 packets");
 /// assert_eq!(Match::from(limit(5).kbytes().per_second().over()).to_string(), "limit rate over 5 kbytes/second");
 /// ```
 ///
@@ -155,10 +152,6 @@ impl Stateful for ConnCount {
     fn into_expr(self) -> Expr {
         self.0.into()
     }
-    fn text(&self) -> String {
-        let over = if self.0.flags.unwrap_or_default().contains(ConnlimitFlags::INV) { "over " } else { "" };
-        format!("ct count {over}{}", self.0.count)
-    }
 }
 
 /// Notes when a packet came here last. Since 5.14.
@@ -174,12 +167,6 @@ impl Stateful for Last {
     fn into_expr(self) -> Expr {
         self.into()
     }
-    fn text(&self) -> String {
-        match self.used() {
-            Some(ago) => format!("last used {}", crate::data::show_duration(ago)),
-            None => "last".into(),
-        }
-    }
 }
 
 /// What counts by itself, in a rule or in each element of a set: counters, rates, quotas.
@@ -188,21 +175,11 @@ impl Stateful for Last {
 pub trait Stateful: sealed::Sealed {
     /// The expression.
     fn into_expr(self) -> Expr;
-    /// nft text.
-    fn text(&self) -> String;
 }
 
 impl Stateful for Counter {
     fn into_expr(self) -> Expr {
         self.into()
-    }
-    fn text(&self) -> String {
-        match (self.packets, self.bytes) {
-            (None, None) => "counter".into(),
-            (packets, bytes) => {
-                format!("counter packets {} bytes {}", packets.unwrap_or_default(), bytes.unwrap_or_default())
-            }
-        }
     }
 }
 
@@ -210,35 +187,11 @@ impl Stateful for RateLimit {
     fn into_expr(self) -> Expr {
         self.0.into()
     }
-    fn text(&self) -> String {
-        let limit = &self.0;
-        let over = if limit.flags.unwrap_or_default().contains(LimitFlags::INV) { "over " } else { "" };
-        let unit = unit_word(limit.unit).unwrap_or("error");
-        let burst = limit.burst.unwrap_or_default();
-        match limit.kind {
-            Some(LimitType::Bytes) => {
-                let burst = if burst == 0 { String::new() } else { format!(" burst {}", bytes_text(burst.into())) };
-                format!("limit rate {over}{}/{unit}{burst}", bytes_text(limit.rate))
-            }
-            _ => {
-                let burst = if burst == 5 { String::new() } else { format!(" burst {burst} packets") };
-                format!("limit rate {over}{}/{unit}{burst}", limit.rate)
-            }
-        }
-    }
 }
 
 impl Stateful for ByteQuota {
     fn into_expr(self) -> Expr {
         self.0.into()
-    }
-    fn text(&self) -> String {
-        let over = if self.0.flags.unwrap_or_default().contains(QuotaFlags::INV) { "over " } else { "" };
-        let used = match self.0.consumed {
-            None | Some(0) => String::new(),
-            Some(bytes) => format!(" used {}", bytes_text(bytes)),
-        };
-        format!("quota {over}{}{used}", bytes_text(self.0.bytes))
     }
 }
 

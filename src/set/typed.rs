@@ -122,28 +122,13 @@ impl<K: Key> SetRef<K> {
     }
 }
 
-/// What a rule takes a named set for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TakenFor {
-    key_type: fn(Option<Twin>) -> DataType,
-    value_type: Option<DataType>,
-    interval: Option<bool>,
-}
-
-impl TakenFor {
-    /// The kind of the set, or of one of a pair.
-    pub fn kind(&self, twin: Option<Twin>) -> SetKind {
-        SetKind { key_type: (self.key_type)(twin), value_type: self.value_type, interval: self.interval }
-    }
-}
-
 impl<K: Key> SetRef<K> {
     /// What a rule takes it for. Whether it holds intervals matters to numbers of the host's byte
     /// order, which stand the other way round in a set of intervals.
-    pub(crate) fn taken_for(&self) -> TakenFor {
+    pub(crate) fn taken_for(&self, version: Option<Twin>) -> SetKind {
         let turned = K::FIELDS.iter().any(|field| field.order == ByteOrder::Host);
         let interval = turned.then_some(self.interval);
-        TakenFor { key_type: key_type::<K>, value_type: self.value_type, interval }
+        SetKind { key_type: key_type::<K>(version), value_type: self.value_type, interval }
     }
 }
 

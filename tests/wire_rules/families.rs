@@ -25,7 +25,7 @@ pub fn cases() -> Vec<Case> {
         r().when(tcp::dport().is(22)).reject_with(RejectWith::TcpReset) => "tcp dport 22 reject with tcp reset";
         r().reject_with(IcmpCode::ADMIN_PROHIBITED) => "reject with icmp admin-prohibited";
         r().when(ct::original().ip_saddr().is([192, 0, 2, 1])).accept() => "ct original ip saddr 192.0.2.1 accept";
-        r().when(limit(5).per_second()).accept() => "limit rate 5/second accept";
+        r().when(limit(5).per_second()).accept() => "limit rate 5/second burst 5 packets accept";
     }
     rows! { cases, Ip, DSTNAT;
         r().when(tcp::dport().is(80)).dnat("192.0.2.1:8080".parse::<SocketAddr>().unwrap())
@@ -63,7 +63,7 @@ pub fn cases() -> Vec<Case> {
             => "arp htype 1 arp ptype ip arp hlen 6 arp plen 4 arp operation request accept";
         r().then(arp::daddr_ip().set(v4("192.0.2.1"))).accept() => "arp daddr ip set 192.0.2.1 accept";
         r().when(meta::iifname().is("eth0")).when(limit(5).per_second()).accept()
-            => "iifname \"eth0\" limit rate 5/second accept";
+            => "iifname \"eth0\" limit rate 5/second burst 5 packets accept";
         r().when(ether::saddr().is(mac(1))).drop() => "ether saddr 00:11:22:33:44:01 drop";
     }
     rows! { cases, Bridge, FILTER;

@@ -64,7 +64,7 @@ pub fn cases() -> Vec<Case> {
         r().when(tcp::flags().masked(TcpFlags::FIN).is(TcpFlags::FIN)).accept() => "tcp flags & fin == fin accept";
         r().when(tcp::flags().masked(TcpFlags::SYN | TcpFlags::ACK | TcpFlags::RST).is_not(TcpFlags::SYN)).drop()
             => "tcp flags & (syn | rst | ack) != syn drop";
-        r().when(tcp::flags().is(TcpFlags::SYN | TcpFlags::ACK)).accept() => "tcp flags == syn | ack accept";
+        r().when(tcp::flags().is(TcpFlags::SYN | TcpFlags::ACK)).accept() => "tcp flags == 0x12 accept";
         r().when(tcp::flags().is_any([TcpFlags::SYN, TcpFlags::SYN | TcpFlags::ACK])).accept()
             => "tcp flags { syn, syn | ack } accept";
         r().when(tcp::flags().is(TcpFlags::SYN)).when(tcp::window().is(5)).drop()
@@ -116,7 +116,7 @@ pub fn cases() -> Vec<Case> {
         r().when(ip::dscp().is(Dscp::EF)).accept() => "ip dscp ef accept";
         r().when(ip::dscp().is_any([Dscp::CS1, Dscp::AF11])).accept() => "ip dscp { cs1, af11 } accept";
         r().when(ip::dscp().is(5..=10)).accept() => "ip dscp 0x05-0x0a accept";
-        r().when(ip::dscp().masked(0x1c).is(0x08)).accept() => "ip dscp & 0x1c == 0x08 accept";
+        r().when(ip::dscp().masked(0x1c).is(0x08)).accept() => "ip dscp & af32 == cs1 accept";
         r().when(ip::dscp().is_in(&classes)).accept() => "ip dscp @classes accept";
         r().when((ip::dscp(), ip::saddr()).is_any([(Dscp::CS1, [192, 0, 2, 1])])).accept()
             => "ip dscp . ip saddr { cs1 . 192.0.2.1 } accept";
@@ -231,9 +231,9 @@ pub fn more() -> Vec<Case> {
         r().when(ct::original().packets().gt(100)).accept() => "ct original packets > 100 accept";
         r().when(ct::bytes().is(1000..=2000)).accept() => "ct bytes 1000-2000 accept";
         r().when(ct::original().saddr().is(v4("192.0.2.1"))).accept() => "ct original ip saddr 192.0.2.1 accept";
-        r().when(limit(10).per_minute()).accept() => "limit rate 10/minute accept";
+        r().when(limit(10).per_minute()).accept() => "limit rate 10/minute burst 5 packets accept";
         r().when(limit(10).per_second().burst(20)).accept() => "limit rate 10/second burst 20 packets accept";
-        r().when(limit(10).per_hour().over()).drop() => "limit rate over 10/hour drop";
+        r().when(limit(10).per_hour().over()).drop() => "limit rate over 10/hour burst 5 packets drop";
         r().when(limit(10).kbytes().per_second()).accept() => "limit rate 10 kbytes/second accept";
         r().when(limit(1).mbytes().per_minute().burst(2048).over()).drop()
             => "limit rate over 1 mbytes/minute burst 2 kbytes drop";
@@ -296,9 +296,9 @@ pub fn more() -> Vec<Case> {
         r().then(ip::saddr().add_to(&seen).timeout(secs(90)).with(counter())).accept()
             => "add @seen { ip saddr timeout 1m30s counter } accept";
         r().then(ip::saddr().add_to(&seen).with(limit(10).per_minute())).accept()
-            => "add @seen { ip saddr limit rate 10/minute } accept";
+            => "add @seen { ip saddr limit rate 10/minute burst 5 packets } accept";
         r().then(ip::saddr().update_in(&seen).timeout(secs(60)).with(limit(10).per_second().over()).with(counter())).drop()
-            => "update @seen { ip saddr timeout 1m limit rate over 10/second counter } drop";
+            => "update @seen { ip saddr timeout 1m limit rate over 10/second burst 5 packets counter } drop";
         r().then(ip::saddr().masked(v4("255.255.255.0")).add_to(&seen)).accept()
             => "add @seen { ip saddr & 255.255.255.0 } accept";
         r().then(ip::saddr().delete_from(&seen)).accept() => "delete @seen { ip saddr } accept";

@@ -139,8 +139,7 @@ impl Info {
         };
         let hidden = self.shown == Shown::Never
             || !numeric.is_empty() && style.has(numeric)
-            || matches!(self.look, Look::Bits | Look::Labels)
-            || style.form == Form::Masked;
+            || matches!(self.look, Look::Bits | Look::Labels);
         (!hidden && bytes.len() <= 16).then(|| self.symbol_of(be(bytes), style.is_listed())).flatten()
     }
 
@@ -158,7 +157,6 @@ impl Info {
         let listed = style.is_listed();
         // Writing to a string cannot fail.
         let _ = match self.look {
-            Look::Decimal if style.form == Form::Masked && n > 0 && self.symbols.is_empty() => write!(out, "{n:#x}"),
             Look::Hex(digits) => write!(out, "{n:#0width$x}", width = usize::from(digits) + 2),
             Look::Address => match bytes.len() {
                 4 | 16 => {
@@ -231,13 +229,12 @@ impl Info {
             let _ = write!(out, "{n:#x}");
             return;
         }
-        let between = if matches!(style.form, Form::Expression | Form::Masked) { " | " } else { "," };
         let labels = self.look == Look::Labels;
         // nft -n still tells bits apart.
         let named = labels || !style.has(Words::NUMERIC_SYMBOL);
         for (i, (bit, word)) in self.bits_of(n, style.is_listed()).enumerate() {
             if i > 0 {
-                out.push_str(between);
+                out.push(',');
             }
             let _ = match word.filter(|_| named) {
                 Some(word) if labels => write!(out, "\"{word}\""),
@@ -562,7 +559,7 @@ mod tests {
             if ty.info.look == Look::Name {
                 bytes[15] = 0;
             }
-            for style in [Style::WORDS, Style::LISTED, Style::NUMBER, Style::EXPRESSION, Style::MASKED] {
+            for style in [Style::WORDS, Style::LISTED, Style::NUMBER] {
                 let text = ty.text(&bytes, style);
                 let back = ty.parse(&text);
                 // Seconds of what is not whole seconds, and labels as a number, are another thing.

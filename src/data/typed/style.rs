@@ -28,10 +28,6 @@ pub(crate) enum Form {
     /// By itself: `established,related`.
     #[default]
     Words,
-    /// Bits as an expression: `established | related`.
-    Expression,
-    /// Beside a mask, where only bits have names: `0x08`.
-    Masked,
     /// As one end of a range: a number.
     Bound,
 }
@@ -46,10 +42,6 @@ pub(crate) struct Style {
 impl Style {
     /// In nft's words, as every nft reads them on every machine.
     pub const WORDS: Self = Self { form: Form::Words, words: Words::empty() };
-    /// Bits as an expression.
-    pub const EXPRESSION: Self = Self { form: Form::Expression, ..Self::WORDS };
-    /// Beside a mask.
-    pub const MASKED: Self = Self { form: Form::Masked, ..Self::WORDS };
     /// As a number, where words would run into something else.
     pub const NUMBER: Self = Self::WORDS.bound();
     /// As `nft list` shows it on this machine.

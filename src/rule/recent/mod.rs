@@ -17,7 +17,7 @@ use crate::{
     model::{Set, SetDesc, SetFlags, Table},
 };
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{Ipv4Addr, Ipv6Addr},
     time::Duration,
 };
 
@@ -80,8 +80,6 @@ const MEMORY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 const SIZE: u32 = 65_535;
 
 impl Twin {
-    const BOTH: [Self; 2] = [Self::V4, Self::V6];
-
     fn suffix(self) -> &'static str {
         if self.is_v4() { "ip" } else { "ip6" }
     }
@@ -89,10 +87,6 @@ impl Twin {
     /// Type of the key.
     fn datatype(self) -> DataType {
         if self.is_v4() { Ipv4Addr::FIELD.datatype() } else { Ipv6Addr::FIELD.datatype() }
-    }
-
-    pub(crate) fn of(address: IpAddr) -> Self {
-        if address.is_ipv4() { Self::V4 } else { Self::V6 }
     }
 }
 

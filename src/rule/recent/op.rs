@@ -2,15 +2,23 @@
 
 use super::{Recent, Ring, Side, whole, words};
 use crate::{
-    compile::lower::{Lowering, OwnChain},
-    data::{Name, Register, Value, Verdict},
-    expr::{Bitwise, Dynset, DynsetOp, Expr, Immediate, Limit, Lookup, Payload, PayloadBase},
-    lang::{field::Twin, refused},
-    rule::statement::Statement,
-    set::stateful::{RateLimit, Stateful},
+    compile::Slot,
+    data::{Name, Value},
+    expr::{DynsetOp, Limit},
+    lang::{
+        field::Twin,
+        fields::addr,
+        refused,
+        selector::Part,
+        tree::{self, Expression, Statement},
+    },
+    rule::{
+        lookup::KnownSet,
+        statement::{ByVersion, Detour, DetourChain, Piece, Role, Typed},
+    },
     wire::Malformed,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Op {
@@ -59,31 +67,75 @@ impl RecentOp {
         self
     }
 
-    /// Whether the rule has to go through chains that stamp rings.
-    pub(crate) fn stamps_rings(&self) -> bool {
-        matches!(self.op, Op::Set | Op::Update) && !self.list.rings.is_empty()
-    }
-
-    /// The chains that stamp the rings, one after the other, and then do what `verdict` says, whose words are `label`. The
-    /// last of them is the one to start with.
-    pub(crate) fn chains(&self, twin: Twin, verdict: &[Expr], label: &str) -> Result<Vec<OwnChain>, Malformed> {
-        let mut then = match verdict {
-            [] => vec![Immediate::new(Register::VERDICT, Verdict::return_()).into()],
-            verdict => verdict.to_vec(),
+    /// What it is in a rule.
+    pub(crate) fn statements(self) -> Vec<Typed> {
+        let wrong = |why| {
+            let piece = Piece::new(Statement::Registers(Vec::new())).checked(Err(why));
+            vec![Typed::new(Role::Condition, false, ByVersion::new(true, |_| piece.clone()))]
         };
-        let mut chains = Vec::new();
-        for ring in self.list.rings.iter().rev() {
-            let chain = self.ring_chain(*ring, twin, &then, label)?;
-            then = vec![Immediate::new(Register::VERDICT, Verdict::goto(chain.name.clone())).into()];
-            chains.push(chain);
+        let (v4, v6) = match (self.pieces(Twin::V4), self.pieces(Twin::V6)) {
+            (Ok(v4), Ok(v6)) => (v4, v6),
+            (Err(why), _) | (_, Err(why)) => return wrong(why),
+        };
+        let each = |pieces: (_, _)| ByVersion::Each(Box::new(pieces.into()));
+        let typed = |pieces| Typed { pieces, role: Role::Condition, acts: false, detour: None };
+        let mut all: Vec<Typed> = v4.into_iter().zip(v6).map(each).map(typed).collect();
+        if matches!(self.op, Op::Set | Op::Update)
+            && !self.list.rings.is_empty()
+            && let Some(last) = all.last_mut()
+        {
+            last.detour = Some(Arc::new(self));
         }
-        Ok(chains)
+        all
     }
 
-    /// How a rule goes into the chains: for good if they do what it ended with, else to come back.
-    pub(crate) fn way(&self, chains: &[OwnChain], ended: bool) -> Expr {
-        let name = chains.last().map_or_else(|| Name::from(""), |chain| chain.name.clone());
-        Immediate::new(Register::VERDICT, if ended { Verdict::goto(name) } else { Verdict::jump(name) }).into()
+    /// Its statements for one IP version: what has to hold, then what changes.
+    fn pieces(&self, version: Twin) -> Result<Vec<Piece<Statement>>, Malformed> {
+        let checks = self.checks(version)?;
+        if self.prefix.0 > 32 || self.prefix.1 > 128 {
+            return refused(format!("an address has 32 or 128 bits, not /{} and /{}", self.prefix.0, self.prefix.1));
+        }
+        if self.invert && (self.op != Op::Rcheck || checks.len() > 1) {
+            return refused("of recent only a check of one hit can be inverted");
+        }
+        let checks = checks.into_iter().map(|set| self.is_in(set, version));
+        let changes = self.changes(version).into_iter().map(|(op, set)| self.change(op, set, version));
+        let rate = self.rate()?.map(|limit| {
+            let limit = Statement::Plain(limit.clone().into());
+            self.update(DynsetOp::Update, self.list.bucket(version), version, vec![limit])
+        });
+        Ok(checks.chain(changes).chain(rate).collect())
+    }
+
+    /// The address, under the mask.
+    fn key(&self, version: Twin) -> Part {
+        let address = match self.side {
+            Side::Source => addr::saddr(),
+            Side::Destination => addr::daddr(),
+        };
+        Part { mask: self.mask(version), ..address.part.resolve(Some(version)) }
+    }
+
+    fn known(&self, name: Name, version: Twin) -> KnownSet {
+        let key = vec![Slot::of(self.key(version).ty)];
+        KnownSet { name, interval: false, taken_for: None, values: None, key }
+    }
+
+    fn is_in(&self, set: Name, version: Twin) -> Piece<Statement> {
+        let op = if self.invert { tree::Op::Ne } else { tree::Op::Implicit };
+        let (left, right) = (self.key(version).expression(), Expression::Named(set.clone()));
+        Piece { sets: vec![self.known(set, version)], ..Piece::new(Statement::Match { op, left, right }) }
+    }
+
+    fn change(&self, op: DynsetOp, set: Name, version: Twin) -> Piece<Statement> {
+        self.update(op, set, version, Vec::new())
+    }
+
+    fn update(&self, op: DynsetOp, set: Name, version: Twin, statements: Vec<Statement>) -> Piece<Statement> {
+        let sets = vec![self.known(set.clone(), version)];
+        let key = self.key(version).expression();
+        let update = tree::Update { op, set, key, data: None, timeout: None, statements };
+        Piece { sets, ..Piece::new(Statement::Update(Box::new(update))) }
     }
 
     /// The sets that it changes, and how.
@@ -131,117 +183,47 @@ impl RecentOp {
     }
 
     /// The bits of the address that count, if they are not all.
-    fn mask(&self, twin: Twin) -> Option<Value> {
-        let len = twin.address_len();
-        let prefix = u32::from(if twin.is_v4() { self.prefix.0 } else { self.prefix.1 });
+    fn mask(&self, version: Twin) -> Option<Value> {
+        let len = version.address_len();
+        let prefix = u32::from(if version.is_v4() { self.prefix.0 } else { self.prefix.1 });
         let mask = u128::MAX.checked_shl(128 - prefix.min(128)).unwrap_or(0).to_be_bytes();
         (prefix as usize != len * 8).then(|| Value::new(&mask[..len]).unwrap_or_default())
     }
+}
 
-    fn mask_text(&self, twin: Twin) -> String {
-        self.mask(twin).map_or(String::new(), |mask| format!(" & {}", twin.datatype().show(&mask, false)))
+impl Detour for RecentOp {
+    fn chains(&self, version: Twin, label: &str) -> Vec<DetourChain> {
+        self.list.rings.iter().rev().map(|ring| self.ring_chain(*ring, version, label)).collect()
     }
+}
 
-    /// The address, under the mask, in register 1.
-    fn key(&self, twin: Twin) -> Vec<Expr> {
-        let offset = match (twin, self.side) {
-            (Twin::V4, Side::Source) => 12,
-            (Twin::V4, Side::Destination) => 16,
-            (Twin::V6, Side::Source) => 8,
-            (Twin::V6, Side::Destination) => 24,
-        };
-        let load = Payload::load(PayloadBase::Network, offset, twin.address_len() as u32, Register::R1);
-        let mask = self.mask(twin).map(|mask| Bitwise::mask(Register::R1, Register::R1, mask).into());
-        [load.into()].into_iter().chain(mask).collect()
-    }
-
-    fn with_key(&self, twin: Twin, expr: Expr) -> Vec<Expr> {
-        self.key(twin).into_iter().chain([expr]).collect()
-    }
-
+impl RecentOp {
     /// The chain that stamps a ring: the slot whose turn it is, and then the next one's turn.
-    fn ring_chain(&self, ring: Ring, twin: Twin, then: &[Expr], label: &str) -> Result<OwnChain, Malformed> {
+    fn ring_chain(&self, ring: Ring, version: Twin, label: &str) -> DetourChain {
         let list = &self.list;
         let side = if self.side == Side::Source { "" } else { "_daddr" };
-        let bits = match twin {
+        let bits = match version {
             Twin::V4 if self.prefix.0 < 32 => format!("_{}", self.prefix.0),
             Twin::V6 if self.prefix.1 < 128 => format!("_{}", self.prefix.1),
             _ => String::new(),
         };
-        let name = format!("{}{side}{bits}_{label}", list.ring_name(ring, twin)).into();
-        let change = |op, set| self.with_key(twin, Dynset::new(set, op, Register::R1).into());
+        let name = format!("{}{side}{bits}_{label}", list.ring_name(ring, version)).into();
+        let change = |op, set| self.change(op, set, version);
         // Slot 0 last: its turn it is when no other's is.
-        let slots = (1..ring.hits).chain([0]);
-        let rules = slots.map(|slot| {
-            let mut cx = Lowering::new(list.table.family, Some(twin));
-            // Known to be true by now, but without it nft prints the address as raw bytes.
-            cx.need_family(twin)?;
+        let rules = (1..ring.hits).chain([0]).map(|slot| {
+            let mut rule = Vec::new();
             if slot > 0 {
-                cx.push_match(self.with_key(twin, Lookup::new(list.turn(ring, twin, slot), Register::R1).into()));
+                rule.push(self.is_in(list.turn(ring, version, slot), version));
             }
-            cx.push_act(change(DynsetOp::Update, list.stamp(ring, twin, slot)));
+            rule.push(change(DynsetOp::Update, list.stamp(ring, version, slot)));
             if slot > 0 {
-                cx.push_act(change(DynsetOp::Delete, list.turn(ring, twin, slot)));
+                rule.push(change(DynsetOp::Delete, list.turn(ring, version, slot)));
             }
             if slot + 1 < ring.hits {
-                cx.push_act(change(DynsetOp::Add, list.turn(ring, twin, slot + 1)));
+                rule.push(change(DynsetOp::Add, list.turn(ring, version, slot + 1)));
             }
-            cx.push_act(then.to_vec());
-            Ok(cx.finish(None).exprs)
+            rule
         });
-        Ok(OwnChain { name, rules: rules.collect::<Result<_, Malformed>>()? })
-    }
-}
-
-impl Statement for RecentOp {
-    fn lower(&self, cx: &mut Lowering) -> Result<(), Malformed> {
-        let Some(twin) = cx.twin else { return refused("a recent list needs packets of IPv4 or IPv6") };
-        let checks = self.checks(twin)?;
-        if self.prefix.0 > 32 || self.prefix.1 > 128 {
-            return refused(format!("an address has 32 or 128 bits, not /{} and /{}", self.prefix.0, self.prefix.1));
-        }
-        if self.invert && (self.op != Op::Rcheck || checks.len() > 1) {
-            return refused("of recent only a check of one hit can be inverted");
-        }
-        cx.need_family(twin)?;
-        let with_key = |expr| self.with_key(twin, expr);
-        for set in checks {
-            let lookup = Lookup::new(set, Register::R1);
-            cx.push_match(with_key(if self.invert { lookup.inverted() } else { lookup }.into()));
-        }
-        for (op, set) in self.changes(twin) {
-            cx.push_act(with_key(Dynset::new(set, op, Register::R1).into()));
-        }
-        if let Some(limit) = self.rate()? {
-            let bucket = Dynset::new(self.list.bucket(twin), DynsetOp::Update, Register::R1);
-            cx.push_match(with_key(bucket.with_expr(limit.clone()).into()));
-        }
-        Ok(())
-    }
-
-    fn text(&self, twin: Option<Twin>) -> String {
-        let twin = twin.unwrap_or(Twin::V4);
-        let side = if self.side == Side::Source { "saddr" } else { "daddr" };
-        let key = format!("{} {side}{}", twin.suffix(), self.mask_text(twin));
-        let not = if self.invert { "!= " } else { "" };
-        let checks = self.checks(twin).unwrap_or_default();
-        let checks = checks.into_iter().map(|set| format!("{key} {not}@{set}"));
-        let changes = self.changes(twin).into_iter().map(|(op, set)| {
-            let verb = if op == DynsetOp::Delete { "delete" } else { "update" };
-            format!("{verb} @{set} {{ {key} }}")
-        });
-        let rate =
-            self.rate().ok().flatten().map(|limit| {
-                format!("update @{} {{ {key} {} }}", self.list.bucket(twin), RateLimit(limit.clone()).text())
-            });
-        checks.chain(changes).chain(rate).collect::<Vec<_>>().join(" ")
-    }
-
-    fn is_dual(&self) -> bool {
-        true
-    }
-
-    fn as_recent(&self) -> Option<&RecentOp> {
-        Some(self)
+        DetourChain { name, rules: rules.collect() }
     }
 }
