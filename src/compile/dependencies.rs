@@ -5,10 +5,10 @@ use super::{
     lower::{AnonymousSet, Equal, Kind, Lowering, Step},
 };
 use crate::{
-    data::{EtherType, Family, IcmpType, Icmpv6Type, Protocol, Register, Typed, Value},
+    data::{EtherType, Family, IcmpType, Icmpv6Type, NfProto, Protocol, Register, Typed, Value},
     expr::*,
     lang::{
-        field::{Field, Load, Param, Twin},
+        field::{Field, Load, Names, Param, Twin},
         header::{Below, Header, Tunnel},
         refused,
     },
@@ -42,27 +42,27 @@ pub(crate) enum Net {
 
 impl Net {
     fn of_ethertype(n: u128) -> Option<Self> {
-        Some(match n {
-            0x0800 => Self::Ip,
-            0x86dd => Self::Ip6,
-            0x0806 => Self::Arp,
+        Some(match EtherType::from(u16::try_from(n).ok()?) {
+            EtherType::IP => Self::Ip,
+            EtherType::IP6 => Self::Ip6,
+            EtherType::ARP => Self::Arp,
             _ => return None,
         })
     }
 
     fn of_nfproto(n: u128) -> Option<Self> {
-        Some(match n {
-            2 => Self::Ip,
-            10 => Self::Ip6,
+        Some(match NfProto::from(u8::try_from(n).ok()?) {
+            NfProto::IPV4 => Self::Ip,
+            NfProto::IPV6 => Self::Ip6,
             _ => return None,
         })
     }
 
-    fn ethertype(self) -> u16 {
+    fn ethertype(self) -> EtherType {
         match self {
-            Self::Ip => 0x0800,
-            Self::Ip6 => 0x86dd,
-            Self::Arp | Self::Several => 0x0806,
+            Self::Ip => EtherType::IP,
+            Self::Ip6 => EtherType::IP6,
+            Self::Arp | Self::Several => EtherType::ARP,
         }
     }
 
@@ -119,15 +119,10 @@ const ETHER_TYPE: u16 = 12;
 /// Bytes of a VLAN tag.
 const TAG: u16 = 4;
 
-/// Whether a field names the protocol above.
-pub(super) fn names_protocol(load: Load) -> bool {
-    matches!(
-        load,
-        Load::Packet(Header::Ether, 96)
-            | Load::Packet(Header::Vlan, 16)
-            | Load::Packet(Header::Ip, 72)
-            | Load::Packet(Header::Ip6, 48)
-    )
+/// Whether a field names the protocol above, as far as rules follow it.
+pub(super) fn names_protocol(field: &Field) -> bool {
+    let followed = !matches!(field.spec.load, Load::Packet(Header::Ah | Header::Comp, _));
+    followed && matches!(field.spec.names(), Some(Names::EtherType | Names::Protocol))
 }
 
 impl Lowering {
@@ -213,16 +208,16 @@ impl Lowering {
         match below {
             Below::Nothing => Ok(()),
             Below::Device => self.need_device(tunnel, field),
-            Below::EtherType(0x8100) => {
+            Below::EtherType(EtherType::VLAN) => {
                 self.need_device(tunnel, field)?;
                 if self.known(tunnel).tags == 0 {
-                    let (kind, exprs) = Self::type_is(ETHER_TYPE, EtherType::VLAN.number(), tunnel);
+                    let (kind, exprs) = Self::type_is(ETHER_TYPE, EtherType::VLAN, tunnel);
                     self.push(kind, exprs);
                     self.known(tunnel).tags = 1;
                 }
                 Ok(())
             }
-            Below::EtherType(number) => match Net::of_ethertype(number.into()) {
+            Below::EtherType(ty) => match Net::of_ethertype(ty.number().into()) {
                 Some(net) => self.need_net(net, tunnel, field),
                 None => Ok(()),
             },
@@ -251,8 +246,8 @@ impl Lowering {
     }
 
     /// The match of the type of a protocol in the link header.
-    fn type_is(offset: u16, number: u16, tunnel: Option<Tunnel>) -> (Kind, [Expr; 2]) {
-        let value = Value::new(&number.to_be_bytes()).unwrap_or_default();
+    fn type_is(offset: u16, ty: EtherType, tunnel: Option<Tunnel>) -> (Kind, [Expr; 2]) {
+        let value = Value::new(&ty.number().to_be_bytes()).unwrap_or_default();
         let equal = Equal { tunnel, base: PayloadBase::Link, offset, len: 2, names: true };
         (Kind::Equal(equal), equal.exprs(value))
     }
@@ -270,7 +265,7 @@ impl Lowering {
     /// The match of a network protocol. In bridges nft reads it from the packet's metadata, which knows of VLANs, but
     /// for ARP and (`from_header`) below ICMP from the Ethernet header; behind a VLAN tag always from there.
     fn net_is(&mut self, net: Net, from_header: bool, tunnel: Option<Tunnel>) -> Result<(Kind, [Expr; 2]), Malformed> {
-        let number = net.ethertype();
+        let ty = net.ethertype();
         let bridge = self.family == Family::Bridge;
         let Known { link, tags, .. } = *self.known(tunnel);
         let in_header = match link {
@@ -287,9 +282,9 @@ impl Lowering {
             Link::Netdev | Link::Fixed | Link::Packet => false,
         };
         Ok(if in_header || tags > 0 {
-            Self::type_is(ETHER_TYPE + TAG * u16::from(tags), number, tunnel)
+            Self::type_is(ETHER_TYPE + TAG * u16::from(tags), ty, tunnel)
         } else {
-            (Kind::Match, Self::meta_is(tunnel, MetaKey::Protocol, &number.to_be_bytes()))
+            (Kind::Match, Self::meta_is(tunnel, MetaKey::Protocol, &ty.number().to_be_bytes()))
         })
     }
 
@@ -363,9 +358,9 @@ impl Lowering {
     /// Notes what a positive match of plain values says about the packet.
     pub fn observe(&mut self, field: &Field, numbers: &[u128]) {
         // Most fields say nothing.
+        let names = field.spec.names();
         let tells = match field.spec.load {
-            Load::Packet(Header::Icmp | Header::Icmpv6, 0) => true,
-            Load::Packet(..) => names_protocol(field.spec.load),
+            Load::Packet(..) => names.is_some(),
             Load::Meta(MetaKey::Protocol | MetaKey::Nfproto | MetaKey::L4proto | MetaKey::Iiftype) => true,
             Load::Ct(CtKey::L3protocol) => true,
             _ => false,
@@ -378,12 +373,16 @@ impl Lowering {
         let family = self.family;
         let known = self.known(field.tunnel());
         let net = |net: Option<Net>| if several { Some(Net::Several) } else { net };
-        let is_tag = |n: u128| n == 0x8100 || n == 0x88a8;
+        let tags = [EtherType::VLAN, EtherType::VLAN_OUTER].map(|tag| u128::from(tag.number()));
         match field.spec.load {
-            Load::Packet(Header::Ether, 96) if numbers.iter().all(|n| is_tag(*n)) => known.tags = known.tags.max(1),
-            Load::Packet(Header::Vlan, 16) if numbers.iter().all(|n| is_tag(*n)) => known.tags += 1,
-            Load::Packet(Header::Ether, 96) | Load::Packet(Header::Vlan, 16) if known.net.is_none() => {
-                known.net = net(Net::of_ethertype(first));
+            Load::Packet(header, _) if names == Some(Names::EtherType) => {
+                if !numbers.iter().all(|n| tags.contains(n)) {
+                    known.net = known.net.or(net(Net::of_ethertype(first)));
+                } else if header == Header::Vlan {
+                    known.tags += 1;
+                } else {
+                    known.tags = known.tags.max(1);
+                }
             }
             // ARPHRD_ETHER
             Load::Meta(MetaKey::Iiftype) if first == 1 && !several => known.link = Link::Ether,
@@ -395,24 +394,24 @@ impl Lowering {
             Load::Meta(MetaKey::Nfproto) | Load::Ct(CtKey::L3protocol) if known.net.is_none() => {
                 known.net = net(Net::of_nfproto(first));
             }
-            Load::Packet(Header::Ip, 72) | Load::Packet(Header::Ip6, 48) | Load::Meta(MetaKey::L4proto) => {
+            Load::Packet(Header::Ip | Header::Ip6, _) | Load::Meta(MetaKey::L4proto) => {
                 known.transport =
                     Some(if several { Transport::Several } else { Transport::One(Protocol::from(first as u8)) });
             }
-            Load::Packet(Header::Icmp | Header::Icmpv6, 0) => {
+            Load::Packet(Header::Icmp | Header::Icmpv6, _) => {
                 known.icmp = Some(numbers.iter().map(|n| *n as u8).collect());
             }
             _ => {}
         }
         // nft leaves out what the table says already, unless it is all there is.
         let own = match family {
-            Family::Ip => 0x0800,
-            Family::Ip6 => 0x86dd,
+            Family::Ip => EtherType::IP,
+            Family::Ip6 => EtherType::IP6,
             _ => return,
         };
         if matches!(field.spec.load, Load::Meta(MetaKey::Protocol))
             && !several
-            && first == own
+            && first == u128::from(own.number())
             && let Some(last) = self.steps.last_mut()
             && matches!(last.kind, Kind::Match)
         {

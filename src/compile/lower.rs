@@ -148,7 +148,7 @@ impl Lowering {
 
     /// Packet bytes that equal a constant.
     pub fn push_equal(&mut self, field: &Field, header: Header, offset: u16, value: Value) {
-        let names = names_protocol(field.spec.load);
+        let names = names_protocol(field);
         let equal = Equal { tunnel: field.tunnel(), base: header.base(), offset, len: value.len() as u8, names };
         self.push(Kind::Equal(equal), equal.exprs(value));
     }

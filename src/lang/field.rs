@@ -2,7 +2,9 @@
 
 use super::header::{Header, Tunnel};
 use crate::{
-    data::{ByteOrder, DataType, EtherType, Family, FieldType, HEX_INTEGER, INTEGER, Typed},
+    data::{
+        ByteOrder, DataType, EtherType, Family, FieldType, HEX_INTEGER, INTEGER, IcmpType, Icmpv6Type, Protocol, Typed,
+    },
     expr::{
         CtKey, ExthdrOp, FibFlags, FibResult, MetaKey, NumgenType, OsfTtl, RtKey, SocketKey, TunnelKey, XfrmDirection,
         XfrmKey,
@@ -207,7 +209,31 @@ pub(crate) enum As {
     Bitmask,
 }
 
+/// What a header says with a field.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Names {
+    /// The protocol above a link, by its EtherType.
+    EtherType,
+    /// The protocol above IP, or above a header between IP and the transport.
+    Protocol,
+    /// Which message of ICMP it is, and so which fields it has.
+    IcmpType,
+}
+
 impl Spec {
+    /// What the header says with it, if it is of that kind.
+    pub fn names(&self) -> Option<Names> {
+        let Load::Packet(header, _) = self.load else { return None };
+        let is = |ty: FieldType| self.ty.datatype == ty.datatype;
+        Some(match header {
+            Header::Ether | Header::Vlan if is(EtherType::FIELD) => Names::EtherType,
+            Header::Ip | Header::Ip6 | Header::Ah | Header::Comp if is(Protocol::FIELD) => Names::Protocol,
+            Header::Icmp if is(IcmpType::FIELD) => Names::IcmpType,
+            Header::Icmpv6 if is(Icmpv6Type::FIELD) => Names::IcmpType,
+            _ => return None,
+        })
+    }
+
     /// The type with the order in which the values come.
     pub const fn typed(mut ty: FieldType, load: &Load, shown: As) -> FieldType {
         ty.order = Self::order_of(&ty, load);

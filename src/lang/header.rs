@@ -1,7 +1,7 @@
 //! Headers: where they begin and what says that they are there. One table.
 
 use crate::{
-    data::Protocol,
+    data::{EtherType, Protocol},
     expr::{ChecksumType, Expr, Inner, InnerFlags, InnerType, PayloadBase},
 };
 
@@ -43,7 +43,7 @@ pub(crate) enum Below {
     /// An Ethernet device.
     Device,
     /// This type in an Ethernet or VLAN header.
-    EtherType(u16),
+    EtherType(EtherType),
     /// This transport protocol of either IP family.
     Protocol(Protocol),
     /// This one of IPv4.
@@ -87,27 +87,27 @@ macro_rules! headers {
     (@checksum $at:literal crc) => { Some((ChecksumType::Sctp, $at)) };
 }
 
-use Below::*;
+use Below::{Device, Ip, Ip6, Nothing, Udp};
 
 headers! {
     Ether "ether" = 17, Link + 0, Device;
     // Behind one Ethernet header; a tag inside of another is told by the rule.
-    Vlan "vlan" = 16, Link + 112, EtherType(0x8100);
-    Arp "arp" = 15, Network + 0, EtherType(0x0806);
-    Ip "ip" = 12, Network + 0, EtherType(0x0800), checksum 10;
-    Ip6 "ip6" = 13, Network + 0, EtherType(0x86dd);
+    Vlan "vlan" = 16, Link + 112, Below::EtherType(EtherType::VLAN);
+    Arp "arp" = 15, Network + 0, Below::EtherType(EtherType::ARP);
+    Ip "ip" = 12, Network + 0, Below::EtherType(EtherType::IP), checksum 10;
+    Ip6 "ip6" = 13, Network + 0, Below::EtherType(EtherType::IP6);
     Icmp "icmp" = 4, Transport + 0, Ip(Protocol::ICMP), checksum 2;
     Icmpv6 "icmpv6" = 14, Transport + 0, Ip6(Protocol::ICMPV6), checksum 2;
     Igmp "igmp" = 5, Transport + 0, Ip(Protocol::IGMP), checksum 2;
-    Tcp "tcp" = 8, Transport + 0, Protocol(Protocol::TCP), checksum 16;
-    Udp "udp" = 6, Transport + 0, Protocol(Protocol::UDP);
-    Udplite "udplite" = 7, Transport + 0, Protocol(Protocol::UDPLITE);
-    Sctp "sctp" = 10, Transport + 0, Protocol(Protocol::SCTP), checksum 8 crc;
-    Dccp "dccp" = 9, Transport + 0, Protocol(Protocol::DCCP);
-    Ah "ah" = 1, Transport + 0, Protocol(Protocol::AH);
-    Esp "esp" = 2, Transport + 0, Protocol(Protocol::ESP);
-    Comp "comp" = 3, Transport + 0, Protocol(Protocol::COMP);
-    Gre "gre" = 20, Transport + 0, Protocol(Protocol::GRE);
+    Tcp "tcp" = 8, Transport + 0, Below::Protocol(Protocol::TCP), checksum 16;
+    Udp "udp" = 6, Transport + 0, Below::Protocol(Protocol::UDP);
+    Udplite "udplite" = 7, Transport + 0, Below::Protocol(Protocol::UDPLITE);
+    Sctp "sctp" = 10, Transport + 0, Below::Protocol(Protocol::SCTP), checksum 8 crc;
+    Dccp "dccp" = 9, Transport + 0, Below::Protocol(Protocol::DCCP);
+    Ah "ah" = 1, Transport + 0, Below::Protocol(Protocol::AH);
+    Esp "esp" = 2, Transport + 0, Below::Protocol(Protocol::ESP);
+    Comp "comp" = 3, Transport + 0, Below::Protocol(Protocol::COMP);
+    Gre "gre" = 20, Transport + 0, Below::Protocol(Protocol::GRE);
     Vxlan "vxlan" = 18, Tunnel + 0, Udp;
     Geneve "geneve" = 19, Tunnel + 0, Udp;
     Transport "th" = 11, Transport + 0, Nothing;
@@ -247,7 +247,7 @@ pub(crate) static TUNNELS: &[TunnelRow] = &[
         kind: InnerType::Gre,
         header_size: 4,
         flags: INSIDE,
-        below: Protocol(Protocol::GRE),
+        below: Below::Protocol(Protocol::GRE),
     },
     TunnelRow {
         tunnel: Tunnel::Gretap,
@@ -256,7 +256,7 @@ pub(crate) static TUNNELS: &[TunnelRow] = &[
         kind: InnerType::Gretap,
         header_size: 4,
         flags: WITH_LINK,
-        below: Protocol(Protocol::GRE),
+        below: Below::Protocol(Protocol::GRE),
     },
 ];
 

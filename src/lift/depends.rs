@@ -2,11 +2,11 @@
 
 use super::layers::{Layers, Left, Told};
 use crate::{
-    data::Family,
+    data::{EtherType, Family},
     expr::{CtKey, MetaKey},
     lang::header::Layer,
     lang::{
-        field::{Field, Load, Side},
+        field::{Field, Load, Side, Twin},
         fields::specs,
         header::Header,
         tree::{IPV4, IPV6},
@@ -113,7 +113,7 @@ impl Layers {
                     match in_header {
                         // Never there without having been asked for.
                         Some(Header::Vlan) => false,
-                        Some(Header::Ether) if ethertype => told.number() == Some(0x8100),
+                        Some(Header::Ether) if ethertype => told.number() == Some(EtherType::VLAN.number().into()),
                         _ => true,
                     }
                 } else if layer == Layer::Transport
@@ -146,10 +146,9 @@ impl Layers {
 
     fn may_imply(&self, told: &Told) -> bool {
         let Some(before) = self.pending(Layer::Network) else { return true };
-        let by_ethertype = |n: Option<u128>| match n {
-            Some(0x0800) => Some(2),
-            Some(0x86dd) => Some(10),
-            _ => None,
+        let by_ethertype = |n: Option<u128>| {
+            let of = |version: &Twin| n == Some(version.ethertype().into());
+            Twin::BOTH.into_iter().find(of).map(|version| version.number().into())
         };
         let ip: Option<u128> = match before.left {
             Left::Meta(MetaKey::Nfproto) => before.number(),

@@ -1,11 +1,11 @@
 //! Which headers a rule has made sure of, and which of its matches only did that.
 
 use crate::{
-    data::{Family, Value, be},
+    data::{EtherType, Family, Value, be},
     expr::{CtKey, MetaKey},
     lang::header::Layer,
     lang::{
-        field::Field,
+        field::{Field, Names},
         header::{Below, HEADERS, Header, HeaderRow},
         tree::{IPV4, IPV6},
     },
@@ -48,10 +48,9 @@ impl Protocol {
 
 impl Header {
     fn of_ethertype(number: u128) -> Option<Self> {
-        const DOUBLE_TAGS: u128 = 0x88a8;
-        let told = |row: &&HeaderRow| matches!(row.below, Below::EtherType(n) if u128::from(n) == number);
-        let header = HEADERS.iter().find(told).map(|row| row.header);
-        header.or((number == DOUBLE_TAGS).then_some(Self::Vlan))
+        let ty = EtherType::from(u16::try_from(number).ok()?);
+        let header = HEADERS.iter().find(|row| row.below == Below::EtherType(ty)).map(|row| row.header);
+        header.or((ty == EtherType::VLAN_OUTER).then_some(Self::Vlan))
     }
 
     fn of_protocol(number: u128) -> Option<Self> {
@@ -107,13 +106,9 @@ pub(super) enum Left {
 impl Left {
     /// A field of a packet.
     pub fn of(layer: Layer, field: &Field, header: Header) -> Self {
-        let words = field.spec.words;
-        let ethertype = matches!(words, "ether type" | "vlan type");
-        let protocol = matches!(
-            words,
-            "ip protocol" | "ip6 nexthdr" | "ah nexthdr" | "comp nexthdr" | "icmp type" | "icmpv6 type"
-        );
-        Self::Packet { layer, header: Some(header), names: ethertype || protocol, ethertype }
+        let names = field.spec.names();
+        let ethertype = names == Some(Names::EtherType);
+        Self::Packet { layer, header: Some(header), names: names.is_some(), ethertype }
     }
 }
 

@@ -1,5 +1,5 @@
 use crate::{
-    data::{Family, Hook, Protocol},
+    data::{EtherType, Family, Hook, Protocol},
     wire::{
         Form, Writer, attrs,
         message::{self, F_ACK, F_REQUEST, NLMSG_ERROR, messages},
@@ -298,9 +298,9 @@ impl LogRecord {
 
     /// Between whom the packet is, as far as the payload has it: IPv4 and IPv6 alone.
     pub fn flow(&self) -> Option<Flow> {
-        match (self.protocol, self.payload.first()? >> 4) {
-            (0x0800, 4) => Flow::ip(&self.payload),
-            (0x86dd, 6) => Flow::ip6(&self.payload),
+        match (EtherType::from(self.protocol), self.payload.first()? >> 4) {
+            (EtherType::IP, 4) => Flow::ip(&self.payload),
+            (EtherType::IP6, 6) => Flow::ip6(&self.payload),
             _ => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Printer;
 use crate::{
-    data::{CtState, CtStatus, Family, FieldType, Form, Style, Verdict, VerdictCode},
+    data::{CtState, CtStatus, EtherType, Family, FieldType, Form, Style, Verdict, VerdictCode},
     lang::{
         field::{Load, Spec},
         fields,
@@ -145,13 +145,13 @@ fn packet(step: &Trace) -> Vec<String> {
         header(&mut parts, "ether", ETHER, link);
     }
     let network = step.network_header.as_deref().unwrap_or_default();
-    let protocol = match (step.family, step.nfproto, ethertype) {
+    let protocol = match (step.family, step.nfproto, EtherType::from(ethertype)) {
         (Family::Arp, ..) => "arp",
         (Family::Ip, ..) | (Family::Inet, Some(2), _) => "ip",
         (Family::Ip6, ..) | (Family::Inet, Some(10), _) => "ip6",
-        (Family::Bridge | Family::Netdev, _, 0x0800) => "ip",
-        (Family::Bridge | Family::Netdev, _, 0x86dd) => "ip6",
-        (Family::Bridge | Family::Netdev, _, 0x0806) => "arp",
+        (Family::Bridge | Family::Netdev, _, EtherType::IP) => "ip",
+        (Family::Bridge | Family::Netdev, _, EtherType::IP6) => "ip6",
+        (Family::Bridge | Family::Netdev, _, EtherType::ARP) => "arp",
         _ => {
             if ether {
                 header(&mut parts, "ether", &["type"], link);

@@ -12,7 +12,7 @@
 
 use super::{Byte, Packet, Source, Test, Tests};
 use crate::{
-    data::Family,
+    data::{EtherType, Family},
     expr::{MetaKey, PayloadBase},
     lang::tree::{IPV4, IPV6},
     model::Rule,
@@ -103,13 +103,13 @@ impl Known {
     }
 
     fn settle_family(&mut self, tests: &mut Tests) {
-        let (own, ethertype): (u8, u16) = match self.family {
-            Family::Ip => (2, 0x0800),
-            Family::Ip6 => (10, 0x86dd),
-            Family::Arp => (3, 0x0806),
+        let (own, ethertype): (u8, EtherType) = match self.family {
+            Family::Ip => (2, EtherType::IP),
+            Family::Ip6 => (10, EtherType::IP6),
+            Family::Arp => (3, EtherType::ARP),
             Family::Inet => {
-                for (ip, ethertype) in [(IPV4, 0x0800u16), (IPV6, 0x86dd)] {
-                    if tests.take(&protocol(MetaKey::Protocol), &ethertype.to_be_bytes()) {
+                for (ip, ethertype) in [(IPV4, EtherType::IP), (IPV6, EtherType::IP6)] {
+                    if tests.take(&protocol(MetaKey::Protocol), &ethertype.number().to_be_bytes()) {
                         tests.equal(&[Byte::of(protocol(MetaKey::Nfproto))], &[ip as u8]);
                     }
                     if tests.has(&protocol(MetaKey::Nfproto), &[ip as u8]) {
@@ -127,7 +127,7 @@ impl Known {
             _ => return,
         };
         tests.take(&protocol(MetaKey::Nfproto), &[own]);
-        tests.take(&protocol(MetaKey::Protocol), &ethertype.to_be_bytes());
+        tests.take(&protocol(MetaKey::Protocol), &ethertype.number().to_be_bytes());
     }
 
     fn settle_protocol(&mut self, tests: &mut Tests, transport: bool) {
