@@ -61,7 +61,7 @@
 //!   that; before, and in plans of [`diff`], it is made anew, which [`Plan::destroys`] says.
 //! * Sizes of sets change in place since 6.5, timeouts since 6.1; older kernels would ignore them.
 //!   There [`Client::plan`](crate::Client::plan) makes the set again, while [`diff`] knows no
-//!   kernel.
+//!   kernel, and [`Client::apply`](crate::Client::apply) refuses what would be ignored.
 //! * Policies, devices that are added, sizes and timeouts of sets, quotas and whether a table sleeps change in place. What cannot (hook,
 //!   priority and type of a chain, devices that go, key and flags of a set, elements of a constant one, most objects) is
 //!   removed and made again in the same batch, and so are the rules and elements that name it: [`Plan::replaced`] says what, and
@@ -101,7 +101,7 @@ mod write;
 pub(crate) use lines::{Detail, Elements};
 pub use normal::normal;
 pub use plan::{Destroyed, Plan, Replaced};
-pub(crate) use table::{Reading, Wanted};
+pub(crate) use table::{Reading, Wanted, kept};
 
 use crate::{
     expr::Expr,

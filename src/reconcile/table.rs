@@ -17,7 +17,10 @@ use crate::{
         Chain, ChainHook, FilledSet, Flowtable, Object, ObjectData, Rule, Ruleset, Set, SetFlags, Table, TableFlags,
     },
 };
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 /// What becomes of something that is there and is desired.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -75,9 +78,23 @@ fn set_fate(old: &Set, new: &Set, kernel: Kernel) -> Fate {
         ("expressions", a.exprs == b.exprs),
         // A limit can be moved, not lifted.
         ("size", a.size() == b.size() || kernel.sizes && (a.size().is_none() || b.size().is_some())),
-        ("timeout", kernel.timeouts || (a.timeout, a.gc_interval) == (b.timeout, b.gc_interval)),
+        ("timeout", kernel.timeouts || life(&a) == life(&b)),
     ];
     fate(a == b, &fixed)
+}
+
+/// What a kernel keeps of a set that is added again, its "size" or "timeout". Who says no size asks for none.
+pub(crate) fn kept(old: &Set, new: &Set, kernel: Kernel) -> Option<&'static str> {
+    let (a, b) = (normal::set(old), normal::set(new));
+    if !kernel.sizes && b.size().is_some() && a.size() != b.size() {
+        return Some("size");
+    }
+    (!kernel.timeouts && life(&a) != life(&b)).then_some("timeout")
+}
+
+/// How long its elements live, and how often those that have died are swept out.
+fn life(set: &Set) -> (Option<Duration>, Option<Duration>) {
+    (set.timeout, set.gc_interval)
 }
 
 /// The same, with what is in it: elements that are fixed once a rule uses them come with a new set, and so do those for which the
