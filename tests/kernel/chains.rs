@@ -119,8 +119,12 @@ fn every_verb() {
         assert!(apply(&mut nft, |b| b.delete(&limits)).unwrap_err().is_busy());
         apply(&mut nft, |b| b.flush(&input).delete(&limits))?;
         assert_eq!(names(&mut nft)?, ["input"]);
-        apply(&mut nft, |b| b.destroy(&limits).destroy(&input))?;
+        apply(&mut nft, |b| b.delete(&input))?;
         assert_eq!(names(&mut nft)?, [] as [&str; 0]);
+        if !lacks(Feature::Destroy) {
+            apply(&mut nft, |b| b.add(&input).destroy(&limits).destroy(&input))?;
+            assert_eq!(names(&mut nft)?, [] as [&str; 0]);
+        }
 
         // Deleting and making it again in one batch is how a hook is changed.
         let output: Chain = host().chain("input").with_hook(Hook::Output, Priority::FILTER);
