@@ -269,7 +269,10 @@ pub(super) fn reconcile<'r>(old: &View<'r>, new: &View<'r>, plan: &mut Plan) {
         // Not all that is reported of a base chain is taken back; and what is not said leaves the policy as it is.
         let Chain { flags, policy, .. } = normal::chain(chain);
         let counters = chain.counters.clone().filter(|_| *verb == Verb::Add);
-        Chain { flags, policy, counters, ..(*chain).clone() }.put(*verb, Place::Back, batch);
+        // One that says no devices keeps those that it has; kernels before 6.4 want to hear them.
+        let old = chains.kept.iter().find(|(_, new)| std::ptr::eq(**new, *chain) && new.devices().is_empty());
+        let hook = old.map_or(&chain.hook, |(old, _)| &old.hook).clone();
+        Chain { flags, policy, counters, hook, ..(*chain).clone() }.put(*verb, Place::Back, batch);
     }
     if let Some((held, table)) = changes_flags {
         same_owner(held, table).put(Verb::Update, Place::Back, batch);
