@@ -84,11 +84,15 @@ impl Client {
 }
 
 fn flaw(operation: usize, what: &str) -> Flaw {
-    let feature = if what == "size" { Feature::SetSize } else { Feature::SetTimeout };
+    let since = |feature: Feature| format!("{feature} came with {}", feature.since());
+    let why = match what {
+        "size" => since(Feature::SetSize),
+        "timeout" => since(Feature::SetTimeout),
+        _ => "what a set holds cannot be changed".to_owned(),
+    };
     let cause = format!(
-        "the set is there with another {what}, and this kernel would keep it and say nothing: {feature} came with {}; \
-         delete the set in the same batch to make it anew",
-        feature.since()
+        "the set is there with another {what}, and this kernel would keep it and say nothing: {why}; delete the set in \
+         the same batch to make it anew"
     );
     Flaw { operation, errno: None, cause }
 }

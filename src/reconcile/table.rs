@@ -83,13 +83,21 @@ fn set_fate(old: &Set, new: &Set, kernel: Kernel) -> Fate {
     fate(a == b, &fixed)
 }
 
-/// What a kernel keeps of a set that is added again, its "size" or "timeout". Who says no size asks for none.
+/// What a kernel keeps of a set that is added again: its "size", its "timeout", or what it is, such as its "key". Who says no size
+/// asks for none.
 pub(crate) fn kept(old: &Set, new: &Set, kernel: Kernel) -> Option<&'static str> {
     let (a, b) = (normal::set(old), normal::set(new));
     if !kernel.sizes && b.size().is_some() && a.size() != b.size() {
         return Some("size");
     }
-    (!kernel.timeouts && life(&a) != life(&b)).then_some("timeout")
+    if !kernel.timeouts && life(&a) != life(&b) {
+        return Some("timeout");
+    }
+    match set_fate(old, new, Kernel::ANY) {
+        // How the kernel saves its elements is a wish.
+        Replaced("size" | "policy") | Stays | InPlace => None,
+        Replaced(what) => Some(what),
+    }
 }
 
 /// How long its elements live, and how often those that have died are swept out.

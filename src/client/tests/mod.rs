@@ -82,6 +82,7 @@ fn what_an_old_kernel_would_keep_is_refused() {
             let first = Set { desc: None, timeout: None, ..set.clone() };
             b.delete(&first).add(first.with_size(99)).add(set);
         };
+        let narrow = Set { key_type: Some(DataType::from(13)), key_len: Some(2), ..old.clone() };
         let both = &[Feature::SetSize, Feature::SetTimeout][..];
         let cases = [
             (both, again, set(Some(10), Some(minute)), None),
@@ -96,6 +97,8 @@ fn what_an_old_kernel_would_keep_is_refused() {
             (both, anew, set(Some(20), Some(2 * minute)), None),
             (both, table_anew, set(Some(20), Some(2 * minute)), None),
             (both, twice, set(Some(20), None), Some("another size")),
+            (both, again, narrow.clone(), Some("another key")),
+            (both, anew, narrow, None),
         ];
         for (missing, fill, new, refused) in cases {
             let mut nft = without(missing)?;
