@@ -21,12 +21,13 @@ pub fn lacks(feature: Feature) -> bool {
     !has
 }
 
-/// Whether the kernel is older than what a test needs and no [`Feature`] tells of: then the test is skipped loudly.
+/// Whether the kernel is older than those of which a test expects something that no [`Feature`] tells of: then this is skipped
+/// loudly.
 #[track_caller]
 pub fn is_before(version: &str, what: &str) -> bool {
     let is_old = !is_at_least(version);
     if is_old {
-        testing::skip_anyway(&format!("this kernel cannot do that: {what} came with {version}"));
+        testing::skip_anyway(&format!("this kernel is too old: expected from {version} on is {what}"));
     }
     is_old
 }

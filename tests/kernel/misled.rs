@@ -44,8 +44,11 @@ fn what_misled_is_said_as_it_is() {
             Lookup::new("six", Register::R1).into(),
         ];
         let six = oxitables::Set::<std::net::Ipv6Addr>::new(&t, "six");
-        let short = said(apply(&mut nft, |b| b.add(&six).add(Rule::new(&c, exprs))));
-        assert!(short.contains("the keys of set six have 16 bytes"), "{short}");
+        let short = apply(&mut nft, |b| b.add(&six).add(Rule::new(&c, exprs)));
+        if short.is_err() || !is_before("6.18", "that a rule reads only registers that it has written") {
+            let short = said(short);
+            assert!(short.contains("the keys of set six have 16 bytes"), "{short}");
+        }
         // One reason, said once, with the operations that it holds for.
         let many = said(apply(&mut nft, |b| (0..50).fold(b, |b, _| b.add(does(&t.chain("none"), Verdict::accept())))));
         assert_eq!(many.lines().count(), 1, "{many}");
