@@ -51,7 +51,7 @@ impl Client {
             let family = message.family();
             match (message.nft(), fields.name(1), fields.name(2)) {
                 (Some(DELTABLE | DESTROYTABLE), Some(table), _) => {
-                    sets.retain(|(f, t, _), _| (*f, &*t) != (family, &table));
+                    sets.retain(|(f, t, _), _| (*f, t) != (family, &table));
                     gone.push((family, table));
                 }
                 (Some(DELSET | DESTROYSET), Some(table), Some(name)) => {

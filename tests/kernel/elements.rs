@@ -143,7 +143,7 @@ fn every_verb() {
         if destroys {
             apply(&mut nft, |b| b.destroy(set.elements(&[a.clone(), b_.clone()])))?;
         } else {
-            apply(&mut nft, |b| b.delete(set.elements(&[b_.clone()])))?;
+            apply(&mut nft, |b| b.delete(set.elements(from_ref(&b_))))?;
         }
         assert_eq!(nft.elements(&set).snapshot()?, from_ref(&c));
         apply(&mut nft, |b| b.flush(&set))?;
