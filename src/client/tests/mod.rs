@@ -149,3 +149,22 @@ fn a_check_refuses_in_family_bridge_what_the_kernel_at_hand_does() {
         Ok(())
     });
 }
+
+/// From 6.1 to 6.11 elements of the batch that changes the timeout of their set would get the old one.
+#[test]
+fn a_plan_for_an_old_kernel_makes_a_set_with_another_timeout_anew() {
+    testing::in_namespace(|| -> Result<()> {
+        let table = Table::new(Family::Inet, "t");
+        let desired = |seconds| {
+            let set = Set::new(&table, "s", DataType::from(7), 4).with_flags(SetFlags::TIMEOUT);
+            let set = Set { timeout: Some(Duration::from_secs(seconds)), ..set };
+            crate::model::Ruleset::made_by(Batch::new().add(&table).add(set)).unwrap()
+        };
+        Client::open()?.reconcile(&desired(60))?;
+        for (missing, anew) in [(&[Feature::TimeoutUpdate][..], true), (&[Feature::SetSize], false), (&[], false)] {
+            let plan = without(missing)?.plan(&desired(90))?;
+            assert_eq!(plan.replaced().len(), usize::from(anew), "{missing:?}: {plan}");
+        }
+        Ok(())
+    });
+}
