@@ -1,5 +1,7 @@
 //! libnftables JSON against the real kernel, and against the nft that is installed.
 
+#[path = "common/features.rs"]
+mod features;
 #[path = "json/stock.rs"]
 mod stock;
 

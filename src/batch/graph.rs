@@ -25,6 +25,8 @@ struct Graph {
     chains: HashMap<Name, Node>,
     /// Chains that the elements of a verdict map lead to.
     maps: HashMap<Map, Vec<Name>>,
+    /// The kernel asks nothing of what meta loads in family bridge.
+    lenient: bool,
 }
 
 /// A map by its name, and by its number if the kernel has yet to make the name.
@@ -82,10 +84,11 @@ pub(crate) struct Flaw {
 }
 
 impl Batch {
-    /// What the kernel's check of this batch leaves out and a commit would refuse.
-    pub(crate) fn flaws(&self) -> Vec<Flaw> {
+    /// What the kernel's check of this batch leaves out and a commit would refuse; `lenient` if the kernel lacks
+    /// [`BridgeMeta`](crate::proto::Feature::BridgeMeta).
+    pub(crate) fn flaws(&self, lenient: bool) -> Vec<Flaw> {
         let mut flaws = Vec::new();
-        for graph in self.graphs().values() {
+        for graph in self.graphs(lenient).values() {
             graph.check(&mut |seq, errno, cause| {
                 let Some((operation, _)) = self.find(seq) else {
                     return;
@@ -159,7 +162,7 @@ impl Batch {
         message::messages(self.body().0).flatten().filter_map(|m| Some((m.nft()?, m, Fields::of(&m))))
     }
 
-    fn graphs(&self) -> HashMap<(u8, Name), Graph> {
+    fn graphs(&self, lenient: bool) -> HashMap<(u8, Name), Graph> {
         let mut tables: HashMap<(u8, Name), Graph> = HashMap::new();
         for (nft, message, fields) in self.each() {
             let Some(table) = fields.name(1) else {
@@ -168,7 +171,8 @@ impl Batch {
                 }
                 continue;
             };
-            let graph = tables.entry((message.family(), table)).or_default();
+            let graph =
+                tables.entry((message.family(), table)).or_insert_with(|| Graph { lenient, ..Graph::default() });
             graph.follow(nft, &message, &fields);
         }
         tables
@@ -185,7 +189,7 @@ impl Graph {
         let family = Family::from(message.family());
         match nft {
             // Deleted or destroyed: what follows makes it anew.
-            2 | 26 => *self = Self::default(),
+            2 | 26 => *self = Self { lenient: self.lenient, ..Self::default() },
             5 | 27 => {
                 fields.name(3).map(|chain| self.chains.remove(&chain));
             }
@@ -243,6 +247,7 @@ impl Graph {
                     Data::Value(_) => return None,
                 },
                 Expr::Lookup(e) if e.dreg == Some(Register::VERDICT) => Action::Map(Map::new(e.set.clone(), e.set_id)),
+                Expr::Meta(e) if self.lenient && rule.family == Family::Bridge && e.sreg.is_none() => return None,
                 _ => Action::Only(place_of(rule.family, expr)?),
             };
             Some(Step { seq, handle: rule.handle.filter(|_| seq == 0), what })

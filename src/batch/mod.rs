@@ -252,9 +252,10 @@ impl Batch {
     /// except for rules, stays as it is.
     ///
     /// Some of it can be changed so: the policy and the devices of a chain, the flags of a table, the devices of a flowtable, the
-    /// size of a set (from the next batch on), and objects that are a quota or a SYN proxy. Since 6.12 also the time of an element: one
+    /// size (from the next batch on) and the timeout of a set, and objects that are a quota or a SYN proxy. Since 6.12 also the time of an element: one
     /// that is added with another timeout than it has starts again with that, and one that is added without, to a set that has none
-    /// either, stays for ever. An element of a map that is there with another value is refused.
+    /// either, stays for ever. An element of a map that is there with another value is refused, and so is another size of a set
+    /// (before 6.5) or another timeout (before 6.1) where the kernel would keep the old one in silence.
     pub fn add(&mut self, item: impl Add) -> &mut Self {
         item.put(Verb::Add, Place::Back, self);
         self

@@ -4,7 +4,7 @@ mod background;
 mod beside;
 pub mod confirm;
 mod exchange;
-
+mod kept;
 mod list;
 mod listen;
 mod mark;
@@ -85,7 +85,8 @@ pub struct Committed {
     /// The generation that this commit left, of a batch that was bound to one with [`Batch::expect`].
     ///
     /// `None` for others: asking costs more than half of a small commit. [`Client::generation`] tells, but it may be another
-    /// program's by then.
+    /// program's by then. Kernels before 6.10 do not tell: it is the next one there, unless nothing has changed at all; that is
+    /// wrong of a batch that changed nothing if another program has committed since.
     pub generation: Option<Generation>,
 }
 
@@ -170,9 +171,10 @@ impl Client {
             };
         }
         let cuts = !batch.cut_sets().is_empty();
-        let reads = cuts || !batch.flushed().is_empty();
-        // What is read first has to be true when the batch is committed: which intervals there are, and
-        // that no change waits to be confirmed when the ruleset is flushed.
+        let keeps = self.keeps() && !batch.made_sets().is_empty();
+        let reads = cuts || keeps || !batch.flushed().is_empty();
+        // What is read first has to be true when the batch is committed: which intervals and sets there
+        // are, and that no change waits to be confirmed when the ruleset is flushed.
         for attempt in 0..list::ATTEMPTS {
             let bound = match batch.expected() {
                 None if reads => Some(self.generation()?),
@@ -184,13 +186,17 @@ impl Client {
                 self.reject_parts(batch)?;
                 self.reject_pending(batch)?;
             }
+            if keeps {
+                self.reject_kept(batch)?;
+            }
             // Beside one who commits all the time, what was just read has to be good enough.
             let optimistic = verified.filter(|_| bound.is_none() && attempt < OPTIMISTIC);
             let outcome = match optimistic {
                 Some(generation) => self.commit_verified(batch, generation),
                 None => {
                     let outcome = self.commit(batch, Bound { expected: bound, tell: batch.expected().is_some() });
-                    self.verified.after(batch, outcome.as_ref().ok().and_then(|committed| committed.generation));
+                    let after = outcome.as_ref().ok().and_then(|committed| self.known_after(bound, committed));
+                    self.verified.after(batch, after);
                     outcome
                 }
             };
@@ -246,11 +252,18 @@ impl Client {
         }
         self.reject_parts(batch)?;
         self.reject_pending(batch)?;
+        if self.keeps() {
+            self.reject_kept(batch)?;
+        }
         let mut commit = Commit::check(batch);
         self.exchange(&mut commit)?;
         match commit.outcome_in(self) {
             Outcome::Committed => {
-                let mut flaws = batch.flaws();
+                let mut flaws = batch.flaws(false);
+                // Asked only if it counts.
+                if !flaws.is_empty() && !self.capabilities()?.has(Feature::BridgeMeta) {
+                    flaws = batch.flaws(true);
+                }
                 flaws.extend(self.deaf_chains(batch)?);
                 Rejection::flawed(batch, flaws).map_or(Ok(()), |rejection| Err(rejection.into()))
             }
@@ -346,8 +359,7 @@ impl Client {
         let probe = Probe::new();
         let mut commit = probe.commit();
         self.exchange(&mut commit)?;
-        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-        let found = probe.capabilities(&commit, end_ack, &release)?;
+        let found = probe.capabilities(&commit, end_ack, kept::release())?;
         log::debug!("this kernel lacks: {:?}", found.missing());
         Ok(found)
     }
@@ -368,8 +380,8 @@ impl Client {
         self.commit_nothing().map(|_| ())
     }
 
-    /// The generation of a commit that was bound to `expected`: the next, unless it changed nothing. If it did and another
-    /// program has committed since, this is wrong; so kernels that tell are not asked.
+    /// The generation of a commit that was bound to `expected`, of a kernel that does not tell: the next, unless it changed
+    /// nothing. If it did and another program has committed since, this is wrong.
     fn after(&mut self, expected: Generation) -> Result<Generation> {
         let now = self.generation()?;
         Ok(if now == expected { now } else { expected.next() })

@@ -53,7 +53,8 @@ impl Client {
         let kernel = Kernel {
             restarts: known.has(Feature::TimeoutUpdate),
             sizes: known.has(Feature::SetSize),
-            timeouts: known.has(Feature::SetTimeout),
+            // Before 6.12 elements that are added in the same batch get the old timeout for theirs.
+            timeouts: known.has(Feature::TimeoutUpdate),
             devices: known.has(Feature::ChainDevices),
         };
         Ok(if kernel == Kernel::ANY { plan } else { diff_on(&present, desired, kernel) })

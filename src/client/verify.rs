@@ -17,7 +17,7 @@ use crate::{
     data::{Family, Hook, Name},
     error::{Error, Rejection, Result},
     model::{Device, Generation, Set, Table},
-    proto::Bound,
+    proto::{Acks, Bound},
 };
 use nix::net::if_::if_nametoindex;
 
@@ -73,11 +73,20 @@ impl Client {
         };
         let told = sure.is_none();
         let outcome = sure.unwrap_or_else(|| self.commit(batch, bound(true)));
-        // Where nothing was told, nothing was changed.
-        let after =
-            |committed: &Committed| if told { committed.generation.unwrap_or(generation) } else { generation.next() };
-        self.verified.after(batch, outcome.as_ref().ok().map(after));
+        let after = |committed: &Committed| match told {
+            true => self.known_after(Some(generation), committed),
+            false => Some(generation.next()),
+        };
+        let after = outcome.as_ref().ok().and_then(after);
+        self.verified.after(batch, after);
         outcome.map(|_| Committed { generation: None })
+    }
+
+    /// The generation that a commit left, if that is no guess: a kernel that does not tell may have changed nothing, and another
+    /// program something.
+    pub(super) fn known_after(&self, before: Option<Generation>, committed: &Committed) -> Option<Generation> {
+        let told = self.acks != Some(Acks::Last) || committed.generation == before;
+        committed.generation.filter(|_| told)
     }
 
     /// Refuses elements and rules for sets that are not what they are taken for. Returns the generation

@@ -68,6 +68,22 @@ features! {
     EndAck = "an ack for the end of a batch" since "6.10",
     /// Restarting the time of an element by adding it again.
     TimeoutUpdate = "restarting the time of elements in place" since "6.12",
+    /// Refusing `meta ipsec`, `sdif` and `sdifname` in family bridge, where they match nothing; older kernels take them, and so do
+    /// early stable releases of 6.18. Told by the release.
+    BridgeMeta = "refusing ipsec and sdif in family bridge" since "6.18",
+}
+
+impl Feature {
+    /// Whether it can be told from the release only: the kernels without it refuse nothing, or only in a chain that is there.
+    fn is_told_by_release(self) -> bool {
+        use Feature::*;
+        matches!(self, ControlGroups | FibForward | SetTimeout | ChainDevices | SetSize | BridgeMeta)
+    }
+
+    /// Whether a kernel that calls itself `release` (as `uname -r` does) is as new as this.
+    pub(crate) fn is_in(self, release: &str) -> bool {
+        version(release) >= version(self.since())
+    }
 }
 
 /// What a kernel can do; [`Client::capabilities`](crate::Client::capabilities) finds it out.
@@ -203,12 +219,8 @@ impl Probe {
                 Feature::EndAck => !end_ack,
                 // The refusal may have been brought to older kernels without the rest, and to believe in a restart that does not
                 // happen would lose elements: both have to say so.
-                Feature::TimeoutUpdate => !(refused && is_at_least(release, (6, 12))),
-                Feature::ControlGroups => !is_at_least(release, (5, 13)),
-                Feature::FibForward => !is_at_least(release, (5, 19)),
-                Feature::SetTimeout => !is_at_least(release, (6, 1)),
-                Feature::ChainDevices => !is_at_least(release, (6, 4)),
-                Feature::SetSize => !is_at_least(release, (6, 5)),
+                Feature::TimeoutUpdate => !(refused && feature.is_in(release)),
+                told if told.is_told_by_release() => !told.is_in(release),
                 _ => refused,
             }
         };
@@ -216,8 +228,8 @@ impl Probe {
     }
 }
 
-/// Whether a release such as `6.12.3-generic` is a version or a later one.
-fn is_at_least(release: &str, version: (u32, u32)) -> bool {
+/// The first two numbers of a release such as `6.12.3-generic`.
+fn version(release: &str) -> (u32, u32) {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|n| n.parse().ok());
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= version
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }

@@ -59,9 +59,10 @@
 //! * A timeout is state: a desired element that has less than half of its life left is given all of it again
 //!   ([`Plan::due`] says when that will be). One that has more is left alone. Since 6.12 the element keeps its counters by
 //!   that; before, and in plans of [`diff`], it is made anew, which [`Plan::destroys`] says.
-//! * Sizes of sets change in place since 6.5, timeouts since 6.1; older kernels would ignore them.
+//! * Sizes of sets change in place since 6.5, timeouts since 6.12; older kernels would ignore them, or
+//!   give elements of the same batch the old timeout.
 //!   There [`Client::plan`](crate::Client::plan) makes the set again, while [`diff`] knows no
-//!   kernel.
+//!   kernel, and [`Client::apply`](crate::Client::apply) refuses what would be ignored (timeouts before 6.1).
 //! * Policies, devices that are added, sizes and timeouts of sets, quotas and whether a table sleeps change in place. What cannot (hook,
 //!   priority and type of a chain, devices that go, key and flags of a set, elements of a constant one, most objects) is
 //!   removed and made again in the same batch, and so are the rules and elements that name it: [`Plan::replaced`] says what, and
@@ -101,7 +102,7 @@ mod write;
 pub(crate) use lines::{Detail, Elements};
 pub use normal::normal;
 pub use plan::{Destroyed, Plan, Replaced};
-pub(crate) use table::{Reading, Wanted};
+pub(crate) use table::{Reading, Wanted, kept};
 
 use crate::{
     expr::Expr,
@@ -138,7 +139,7 @@ pub(crate) struct Kernel {
     pub(crate) restarts: bool,
     /// Sizes of sets; kernels that do not, take them and ignore them.
     pub(crate) sizes: bool,
-    /// Timeouts of sets, likewise.
+    /// Timeouts of sets, likewise, or for elements of a later batch only.
     pub(crate) timeouts: bool,
     /// It adds devices to chains.
     pub(crate) devices: bool,

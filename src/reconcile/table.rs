@@ -17,7 +17,10 @@ use crate::{
         Chain, ChainHook, FilledSet, Flowtable, Object, ObjectData, Rule, Ruleset, Set, SetFlags, Table, TableFlags,
     },
 };
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 /// What becomes of something that is there and is desired.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -75,9 +78,31 @@ fn set_fate(old: &Set, new: &Set, kernel: Kernel) -> Fate {
         ("expressions", a.exprs == b.exprs),
         // A limit can be moved, not lifted.
         ("size", a.size() == b.size() || kernel.sizes && (a.size().is_none() || b.size().is_some())),
-        ("timeout", kernel.timeouts || (a.timeout, a.gc_interval) == (b.timeout, b.gc_interval)),
+        ("timeout", kernel.timeouts || life(&a) == life(&b)),
     ];
     fate(a == b, &fixed)
+}
+
+/// What a kernel keeps of a set that is added again: its "size", its "timeout", or what it is, such as its "key". Who says no size
+/// asks for none.
+pub(crate) fn kept(old: &Set, new: &Set, kernel: Kernel) -> Option<&'static str> {
+    let (a, b) = (normal::set(old), normal::set(new));
+    if !kernel.sizes && b.size().is_some() && a.size() != b.size() {
+        return Some("size");
+    }
+    if !kernel.timeouts && life(&a) != life(&b) {
+        return Some("timeout");
+    }
+    match set_fate(old, new, Kernel::ANY) {
+        // How the kernel saves its elements is a wish.
+        Replaced("size" | "policy") | Stays | InPlace => None,
+        Replaced(what) => Some(what),
+    }
+}
+
+/// How long its elements live, and how often those that have died are swept out.
+fn life(set: &Set) -> (Option<Duration>, Option<Duration>) {
+    (set.timeout, set.gc_interval)
 }
 
 /// The same, with what is in it: elements that are fixed once a rule uses them come with a new set, and so do those for which the
@@ -252,7 +277,10 @@ pub(super) fn reconcile<'r>(old: &View<'r>, new: &View<'r>, plan: &mut Plan) {
         // Not all that is reported of a base chain is taken back; and what is not said leaves the policy as it is.
         let Chain { flags, policy, .. } = normal::chain(chain);
         let counters = chain.counters.clone().filter(|_| *verb == Verb::Add);
-        Chain { flags, policy, counters, ..(*chain).clone() }.put(*verb, Place::Back, batch);
+        // One that says no devices keeps those that it has; kernels before 6.4 want to hear them.
+        let old = chains.kept.iter().find(|(_, new)| std::ptr::eq(**new, *chain) && new.devices().is_empty());
+        let hook = old.map_or(&chain.hook, |(old, _)| &old.hook).clone();
+        Chain { flags, policy, counters, hook, ..(*chain).clone() }.put(*verb, Place::Back, batch);
     }
     if let Some((held, table)) = changes_flags {
         same_owner(held, table).put(Verb::Update, Place::Back, batch);

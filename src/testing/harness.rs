@@ -97,23 +97,43 @@ pub fn in_namespace<T: Termination>(body: impl FnOnce() -> T + Send) {
 ///
 /// ```
 /// # if std::env::var_os("OXITABLES_REQUIRE_KERNEL").is_none() {
-/// # let kernel_is_old = true;
-/// if kernel_is_old {
-///     oxitables::testing::skip("the kernel has no `last` expression: needs 5.14");
+/// # let there_is_no_bridge = true;
+/// if there_is_no_bridge {
+///     oxitables::testing::skip("bridges cannot be made here: modprobe bridge");
 ///     return;
 /// }
 /// # }
 /// ```
 #[track_caller]
 pub fn skip(why: &str) {
+    if env::var_os(REQUIRE).is_some_and(|value| value == "1") {
+        panic!("{} ({REQUIRE}=1 forbids to skip)", skipped(why));
+    }
+    skip_anyway(why);
+}
+
+/// As [`skip`], and no failure with `OXITABLES_REQUIRE_KERNEL=1` either: for what a kernel of this age cannot do, which nobody
+/// can set up.
+///
+/// ```
+/// # let kernel_is_old = true;
+/// if kernel_is_old {
+///     oxitables::testing::skip_anyway("catch-all elements came with 5.13");
+///     return;
+/// }
+/// ```
+#[track_caller]
+pub fn skip_anyway(why: &str) {
+    // In one piece, lest the lines of parallel tests mingle; and not eprintln!, which the harness captures.
+    let _ = io::stderr().write_all(format!("{SKIPPED}{}\n", skipped(why)).as_bytes());
+}
+
+/// Which test is skipped, where and why.
+#[track_caller]
+fn skipped(why: &str) -> String {
     let test = test_name().unwrap_or_else(|| "this test".into());
     let caller = Location::caller();
-    let line = format!("{test} ({}:{}): {why}", caller.file(), caller.line());
-    if env::var_os(REQUIRE).is_some_and(|value| value == "1") {
-        panic!("{line} ({REQUIRE}=1 forbids to skip)");
-    }
-    // In one piece, lest the lines of parallel tests mingle; and not eprintln!, which the harness captures.
-    let _ = io::stderr().write_all(format!("{SKIPPED}{line}\n").as_bytes());
+    format!("{test} ({}:{}): {why}", caller.file(), caller.line())
 }
 
 /// How the line of a skipped test begins.

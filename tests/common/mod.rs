@@ -1,5 +1,7 @@
 //! What several test programs share.
 
+pub mod features;
+
 use std::{
     env, fs, io,
     os::unix::{

@@ -1,7 +1,10 @@
 //! Commits as typed values.
 
 use super::lab::*;
-use crate::{common::is_root, ordinary::this_as_an_ordinary_user};
+use crate::{
+    common::{features::is_before, is_root},
+    ordinary::this_as_an_ordinary_user,
+};
 use oxitables::{
     client::{Listen, Monitor},
     expr::{Counter, Quota},
@@ -126,6 +129,9 @@ fn a_refused_batch_and_one_that_changes_nothing_are_not_told() {
 #[test]
 fn what_packets_use_up_is_told_without_a_commit() {
     testing::in_namespace(|| {
+        if is_before("6.1", "telling of a quota before the next commit") {
+            return;
+        }
         let mut nft = Client::open().unwrap();
         let mut batch = Batch::new();
         batch.add(host()).add(input()).add(Object::new(&host(), "guests", Quota::until(100)));

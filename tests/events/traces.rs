@@ -68,7 +68,10 @@ fn a_packet_is_followed_from_rule_to_rule() {
                         (TraceType::Rule, Some(n), Some((VerdictCode::Jump, Some(to)))) => {
                             format!("rule {chain} {n} jump {to}")
                         }
-                        (TraceType::Rule, None, Some((VerdictCode::Continue, _))) => format!("end {chain}"),
+                        // As old kernels tell it, and new ones.
+                        (TraceType::Return | TraceType::Rule, None, Some((VerdictCode::Continue, _))) => {
+                            format!("end {chain}")
+                        }
                         (TraceType::Policy, None, _) => {
                             format!(
                                 "policy {} {:#x}",

@@ -81,7 +81,7 @@ fn a_hundred_thousand_rules_in_one_batch() {
             assert_eq!(nft.tables().snapshot()?, [], "nothing was sent");
         }
         // Closing waits for the kernel to free what went, so let it go while the socket is open.
-        apply(&mut nft, |b| b.destroy(host())).map(drop)
+        apply(&mut nft, |b| b.flush_ruleset(None)).map(drop)
     });
 }
 
@@ -163,7 +163,7 @@ fn a_listing_right_after_a_load_is_exact() {
         let elements: Vec<_> = (0..MANY).map(|n| element(ip(n))).collect();
         let keys: HashSet<_> = elements.iter().map(|e| e.key.unwrap()).collect();
         for _ in 0..3 {
-            apply(&mut nft, |b| b.destroy(host()).add(host()).add(&set).add(set.elements(&elements)))?;
+            apply(&mut nft, |b| b.flush_ruleset(None).add(host()).add(&set).add(set.elements(&elements)))?;
             let kept = nft.set(&host(), "s")?.unwrap();
             let listed = nft.elements(&kept).snapshot()?;
             assert_eq!(listed.len(), elements.len());

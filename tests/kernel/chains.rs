@@ -70,24 +70,25 @@ fn devices_one_several_none() {
             let chain = |table: &Table, name: &str, hook, devices: &[&str]| {
                 devices.iter().fold(table.chain(name).with_hook(hook, -1), |chain, device| chain.with_device(*device))
             };
-            let chains = [
+            let mut chains = vec![
                 chain(&netdev, "one", Hook::Ingress, &["wan"]),
                 chain(&netdev, "two", Hook::Ingress, &["wan", "lan"]),
-                chain(&netdev, "out", Hook::Egress, &["lan"]),
                 chain(&inet, "both", Hook::Ingress, &["lan", "wan"]),
             ];
+            let mut lines = vec!["type filter hook ingress device \"wan\" priority filter - 1; policy accept;"];
+            if !is_before("5.16", "the hook egress") {
+                chains.push(chain(&netdev, "out", Hook::Egress, &["lan"]));
+                lines.push("type filter hook egress device \"lan\" priority filter - 1; policy accept;");
+            }
             apply(&mut nft, |b| chains.iter().fold(b.add(&netdev).add(&inet), Batch::add))?;
             for chain in &chains {
                 let table = if chain.family == Family::Netdev { &netdev } else { &inet };
                 let back = nft.chain(table, &chain.name)?.unwrap();
                 assert_eq!((back.base(), back.devices()), (chain.base(), chain.devices()), "{}", chain.name);
             }
-            assert_listed(&[
-                "type filter hook ingress device \"wan\" priority filter - 1; policy accept;",
-                "type filter hook egress device \"lan\" priority filter - 1; policy accept;",
-            ]);
+            assert_listed(&lines);
             for text in nft_lists() {
-                assert!(text.contains("hook ingress devices = { ") && text.contains("\"lan\""), "{text}");
+                assert!(text.contains("hook ingress devices = { ") && text.contains("lan"), "{text}");
             }
             Ok(())
         })?;
@@ -119,8 +120,12 @@ fn every_verb() {
         assert!(apply(&mut nft, |b| b.delete(&limits)).unwrap_err().is_busy());
         apply(&mut nft, |b| b.flush(&input).delete(&limits))?;
         assert_eq!(names(&mut nft)?, ["input"]);
-        apply(&mut nft, |b| b.destroy(&limits).destroy(&input))?;
+        apply(&mut nft, |b| b.delete(&input))?;
         assert_eq!(names(&mut nft)?, [] as [&str; 0]);
+        if !lacks(Feature::Destroy) {
+            apply(&mut nft, |b| b.add(&input).destroy(&limits).destroy(&input))?;
+            assert_eq!(names(&mut nft)?, [] as [&str; 0]);
+        }
 
         // Deleting and making it again in one batch is how a hook is changed.
         let output: Chain = host().chain("input").with_hook(Hook::Output, Priority::FILTER);
@@ -179,7 +184,9 @@ fn a_chain_without_a_name_belongs_to_its_rule() {
             b.add(does(&input(), block.goto()))
         });
         let told = nft.check(&refused).unwrap_err().to_string();
-        assert!(told.contains("masquerade is for nat chains at postrouting"), "{told}");
+        if !is_before("6.12", "saying what of a chain without a name is out of place") {
+            assert!(told.contains("masquerade is for nat chains at postrouting"), "{told}");
+        }
         Ok(())
     });
 }

@@ -1,5 +1,6 @@
 //! What would hurt, and is refused before it does.
 
+use crate::common::features::{is_before, lacks};
 use oxitables::*;
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -208,13 +209,16 @@ fn a_check_tells_of_chains_that_will_see_no_packet() {
             assert!(said.contains("device"), "{said}");
             let missing = chain(table).with_device("oxi-none");
             let said = nft.check(Batch::new().add(table).add(missing)).unwrap_err().to_string();
-            assert!(said.contains("oxi-none"), "{said}");
+            // The kernels before are asked, and do not name it.
+            assert!(said.contains("oxi-none") || is_before("6.16", "a chain for a device that is missing"), "{said}");
             let there = chain(table).with_device("lo");
             nft.check(Batch::new().add(table).add(&there))?;
             nft.check(Batch::new().add(table).add(table.chain("regular")))?;
             // Of a chain that is there, the devices need not be said again.
             nft.apply(Batch::new().add(table).add(&there))?;
-            nft.check(Batch::new().add(table).add(chain(table).with_policy(Policy::Drop)))?;
+            if !lacks(proto::Feature::ChainDevices) {
+                nft.check(Batch::new().add(table).add(chain(table).with_policy(Policy::Drop)))?;
+            }
         }
         Ok(())
     });

@@ -1,5 +1,7 @@
 //! What the tests share.
 
+pub use crate::common::features::{is_before, lacks};
+pub use oxitables::proto::Feature;
 use oxitables::{
     Batch, Chain, Client, Committed, Error, Family, Hook, Priority, Table, data::*, expr::*, model::*, testing,
     wire::Form,

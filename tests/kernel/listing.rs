@@ -118,7 +118,7 @@ fn a_long_listing_that_is_interrupted_says_so_at_its_end() {
         let said = last.as_ref().unwrap_err().to_string();
         assert_eq!(said, "list rules of inet host input: the ruleset changed while it was listed; list it again");
         assert_eq!(nft.rules(&input()).snapshot()?.len(), COUNT + 1);
-        apply(&mut nft, |b| b.destroy(host())).map(drop)
+        apply(&mut nft, |b| b.delete(host())).map(drop)
     });
 }
 

@@ -3,6 +3,11 @@
 use super::lab::*;
 use oxitables::{Error, Pattern, data::*, expr::*, model::*, testing};
 
+#[track_caller]
+fn said(result: Result<oxitables::Committed, Error>) -> String {
+    result.unwrap_err().to_string()
+}
+
 /// What trials found to mislead: each with what it has to say, and what it must not.
 #[test]
 fn what_misled_is_said_as_it_is() {
@@ -18,7 +23,6 @@ fn what_misled_is_said_as_it_is() {
         // Numbers of the host's byte order, in the batch and against what is there.
         apply(&mut nft, |b| b.add(typed.elements([typed.element(range(0x10, 0x20))])))?;
         apply(&mut nft, |b| b.add(users.ranges([Uid::from(1000)..=Uid::from(1999)])))?;
-        let said = |result: Result<_, Error>| result.map(|_: oxitables::Committed| ()).unwrap_err().to_string();
         let overlap = said(apply(&mut nft, |b| b.add(typed.elements([typed.element(range(0x18, 0x30))]))));
         assert!(overlap.contains("0x00000018-0x00000030 overlaps 0x00000010-0x00000020"), "{overlap}");
         let overlap = said(apply(&mut nft, |b| b.add(users.ranges([Uid::from(1500)..=Uid::from(2500)]))));
@@ -40,8 +44,11 @@ fn what_misled_is_said_as_it_is() {
             Lookup::new("six", Register::R1).into(),
         ];
         let six = oxitables::Set::<std::net::Ipv6Addr>::new(&t, "six");
-        let short = said(apply(&mut nft, |b| b.add(&six).add(Rule::new(&c, exprs))));
-        assert!(short.contains("the keys of set six have 16 bytes"), "{short}");
+        let short = apply(&mut nft, |b| b.add(&six).add(Rule::new(&c, exprs)));
+        if short.is_err() || !is_before("6.18", "that a rule reads only registers that it has written") {
+            let short = said(short);
+            assert!(short.contains("the keys of set six have 16 bytes"), "{short}");
+        }
         // One reason, said once, with the operations that it holds for.
         let many = said(apply(&mut nft, |b| (0..50).fold(b, |b, _| b.add(does(&t.chain("none"), Verdict::accept())))));
         assert_eq!(many.lines().count(), 1, "{many}");

@@ -33,7 +33,10 @@ fn every_verb_and_every_place() {
 
         apply(&mut nft, |b| b.delete(&rules[0]))?;
         assert!(apply(&mut nft, |b| b.delete(&rules[0])).unwrap_err().is_not_found());
-        apply(&mut nft, |b| b.destroy(&rules[0]).destroy(&replaced))?;
+        match lacks(Feature::Destroy) {
+            false => apply(&mut nft, |b| b.destroy(&rules[0]).destroy(&replaced))?,
+            true => apply(&mut nft, |b| b.delete(&replaced))?,
+        };
         assert_eq!(comments(&mut nft), ["b", "d", "e"]);
         apply(&mut nft, |b| b.flush(input()))?;
         assert_eq!(comments(&mut nft), [] as [&str; 0]);
@@ -84,6 +87,9 @@ fn counters_and_quotas_are_read_and_reset() {
         apply(&mut nft, |b| b.add(host()).add(input()).add(rule(&input(), [counter.into(), Expr::from(quota)])))?;
         assert_eq!(read(nft.rules(&input()).snapshot()?), [7, 0x1234, 0x4321]);
         assert_listed(&["counter packets 7 bytes 4660 quota over 1 mbytes used 17185 bytes"]);
+        if is_before("6.2", "resetting rules") {
+            return Ok(());
+        }
         assert_eq!(read(nft.reset_rules(&input()).snapshot()?), [7, 0x1234, 0x4321], "the values before");
         assert_eq!(read(nft.rules(&input()).snapshot()?), [0, 0, 0]);
         Ok(())

@@ -108,6 +108,9 @@ fn what_is_learned_is_no_drift() {
     testing::isolated(|lab| -> Result<(), Box<dyn Error>> {
         for (name, batch) in crate::all() {
             let (server, world) = pair(lab)?;
+            if server.run(|| crate::is_too_new(name)) {
+                continue;
+            }
             let mut nft = server.run(Client::open)?;
             nft.apply(&batch)?;
             for [here, from, _] in BOTH.map(|addresses| addresses.map(ip)) {

@@ -1,7 +1,13 @@
 //! One rule in the registers of several versions of nft, and of its own listings.
 
-use crate::nfts::nfts;
-use oxitables::{Batch, Client, model::Ruleset, reconcile::diff, testing};
+use crate::{common::features::lacks, nfts::nfts};
+use oxitables::{
+    Batch, Client,
+    model::{Chain, Ruleset},
+    proto::Feature,
+    reconcile::diff,
+    testing,
+};
 use std::{
     io::Write,
     path::Path,
@@ -147,6 +153,7 @@ fn a_rule_is_the_same_in_the_registers_of_every_nft() {
             return testing::skip("nft is not installed");
         }
         let mut client = Client::open().unwrap();
+        let devices = !lacks(Feature::ChainDevices);
         for (family, rule) in RULES.iter().flat_map(|(family, rules)| rules.iter().map(move |rule| (family, rule))) {
             let text = text(family, rule);
             let mut all: Vec<Ruleset> = Vec::new();
@@ -168,6 +175,11 @@ fn a_rule_is_the_same_in_the_registers_of_every_nft() {
                 }
                 // What is made of it by a plan is the same, too.
                 for desired in [&held, &ours, &theirs] {
+                    // Of those that nft 1.0.6 tells without their devices.
+                    let is_deaf = |chain: &Chain| chain.devices().is_empty() && chain.hook.is_some();
+                    if !devices && *family == "netdev" && desired.chains.iter().any(is_deaf) {
+                        continue;
+                    }
                     client.apply(Batch::new().flush_ruleset(None)).unwrap();
                     client.reconcile(desired).unwrap();
                     let plan = client.plan(desired).unwrap();

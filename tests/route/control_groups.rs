@@ -1,7 +1,8 @@
 //! Whose packets they are: control groups, and groups in them.
 
 use super::{lab::*, users::has_all_users};
-use oxitables::{Batch, Client, Hook, Priority, Rule, data::Cgroup, meta, socket, testing, udp};
+use crate::common::features::lacks;
+use oxitables::{Batch, Client, Hook, Priority, Rule, data::Cgroup, meta, proto::Feature, socket, testing, udp};
 use std::{
     fs, io,
     net::UdpSocket,
@@ -59,6 +60,9 @@ fn groups() -> Option<(String, Group, Group)> {
 fn packets_of_groups_and_of_groups_in_them() {
     let Some(bash) = testing::program("bash") else { return };
     testing::isolated(|lab| -> Outcome {
+        if lab.host("here")?.run(|| lacks(Feature::ControlGroups)) {
+            return Ok(());
+        }
         let Some((name, outer, inner)) = groups() else { return Ok(()) };
         let (all, some) = (Cgroup::at(&name)?, Cgroup::at(format!("/{name}/inner"))?);
         assert_eq!((all.level(), some.level(), some.to_string()), (1, 2, format!("/{name}/inner")));

@@ -177,7 +177,7 @@ proptest! {
     fn no_bytes_make_it_panic(noise in prop::collection::vec(any::<u8>(), 0..300), nft in 0..40_u8, family in 0..13_u8) {
         let _ = Batch::from_bytes(&noise);
         if let Ok(batch) = Batch::from_bytes(&foreign(&[(nft, 0, family, &noise)])) {
-            let _ = (Ruleset::made_by(&batch), batch.flaws(), batch.touched(), format!("{batch:?}"));
+            let _ = (Ruleset::made_by(&batch), batch.flaws(false), batch.touched(), format!("{batch:?}"));
         }
     }
 
@@ -196,7 +196,7 @@ proptest! {
             bytes[at] = byte;
         }
         if let Ok(batch) = Batch::from_bytes(&bytes) {
-            let _ = (Ruleset::made_by(&batch), batch.flaws(), batch.touched(), format!("{batch:?}"));
+            let _ = (Ruleset::made_by(&batch), batch.flaws(false), batch.touched(), format!("{batch:?}"));
             for index in 0..=batch.len() {
                 let _ = batch.operation_text(index);
             }

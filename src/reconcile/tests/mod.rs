@@ -256,6 +256,11 @@ fn devices_are_added_in_place() {
     let mut twice = with(&["a"]);
     twice.chains[0].hook.as_mut().unwrap().devices = Some(vec![Device::Name("a".into())]);
     assert!(diff(&twice, &with(&["a"])).is_empty());
+    // Kernels before 6.4 want to hear of those that stay.
+    let mut silent = with(&[]);
+    silent.chains[0].policy = Some(Policy::Drop);
+    let plan = diff(&with(&["a"]), &silent).to_string();
+    assert!(plan.starts_with("~ chain") && plan.contains("device \"a\"") && plan.contains("policy drop"), "{plan}");
 }
 
 #[test]
