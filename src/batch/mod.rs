@@ -2,17 +2,17 @@
 //!
 //! A batch is written as it is filled, so it takes the memory of its netlink messages and little more.
 
-mod cut;
 mod describe;
 mod dynamic;
 mod elements;
 mod graph;
+mod interval_deletes;
 mod item;
 mod sent;
 
-pub(crate) use cut::Part;
 pub(crate) use describe::{Fields, describe};
 pub(crate) use graph::{Flaw, Present, place_of};
+pub(crate) use interval_deletes::Part;
 pub use item::{Add, Create, Delete, Elements, Flush, Insert};
 pub(crate) use item::{Item, Place, SetName};
 pub(crate) use sent::Effect;

@@ -5,7 +5,7 @@ use crate::{
     Batch,
     data::{Name, Value},
     error::Result,
-    lang::field::Twin,
+    lang::field::IpVersion,
     model::{Element, Set, Table},
     rule::Recent,
 };
@@ -97,8 +97,8 @@ impl RecentAdmin<'_> {
     /// As [`Listing::snapshot`](crate::client::Listing::snapshot); [not found](crate::Error::is_not_found) without the list.
     pub fn entries(&mut self) -> Result<Vec<RecentEntry>> {
         let mut entries = Vec::new();
-        for &twin in self.list.twins() {
-            let set = self.set(self.list.seen(twin));
+        for &version in self.list.versions() {
+            let set = self.set(self.list.seen(version));
             for element in self.client.elements(&set).snapshot()? {
                 let memory = element.timeout.unwrap_or(self.list.memory());
                 let age = memory.saturating_sub(element.expiration.unwrap_or(memory));
@@ -125,7 +125,7 @@ impl RecentAdmin<'_> {
     /// # Errors
     /// As [`Client::get`].
     pub fn contains(&mut self, address: IpAddr) -> Result<bool> {
-        let seen = self.list.seen(Twin::of(address));
+        let seen = self.list.seen(IpVersion::of(address));
         Ok(self.present(seen, address)?.is_some())
     }
 
@@ -142,12 +142,12 @@ impl RecentAdmin<'_> {
     /// As [`Client::apply`]: the list is full, or not there, or the privilege is missing.
     pub fn add(&mut self, address: IpAddr) -> Result<()> {
         self.change(|admin, batch| {
-            let twin = Twin::of(address);
+            let version = IpVersion::of(address);
             let element = [Element::new(key(address))];
-            for name in admin.list.plain(twin) {
+            for name in admin.list.plain(version) {
                 admin.stamp(batch, name, address)?;
             }
-            for (stamps, turns) in admin.list.rings(twin) {
+            for (stamps, turns) in admin.list.rings(version) {
                 let mut slot = 0;
                 for (turn, name) in turns.iter().enumerate() {
                     if let Some(set) = admin.present(name.clone(), address)? {
@@ -182,7 +182,7 @@ impl RecentAdmin<'_> {
     /// As [`Client::apply`].
     pub fn remove(&mut self, address: IpAddr) -> Result<bool> {
         self.change(|admin, batch| {
-            for name in admin.list.all_sets(Twin::of(address)) {
+            for name in admin.list.all_sets(IpVersion::of(address)) {
                 if let Some(set) = admin.present(name, address)? {
                     batch.delete(set.elements(&[Element::new(key(address))]));
                 }
@@ -197,8 +197,8 @@ impl RecentAdmin<'_> {
     /// As [`Client::apply`].
     pub fn flush(&mut self) -> Result<()> {
         let mut batch = Batch::new();
-        for &twin in self.list.twins() {
-            for name in self.list.all_sets(twin) {
+        for &version in self.list.versions() {
+            for name in self.list.all_sets(version) {
                 batch.flush(self.set(name));
             }
         }

@@ -8,7 +8,7 @@ use crate::{
     data::{EtherType, Family, IcmpType, Icmpv6Type, NfProto, Protocol, Register, Typed, Value},
     expr::*,
     lang::{
-        field::{Field, Load, Names, Param, Twin},
+        field::{Field, IpVersion, Load, Names, Param},
         header::{Below, Header, Tunnel},
         refused,
     },
@@ -179,8 +179,8 @@ impl Lowering {
                 self.agree(Net::Ip6, None, field)?;
             }
             Load::CtAddress(_) if matches!(self.net(), Some(Net::Ip | Net::Ip6)) => {
-                let twin = if self.net() == Some(Net::Ip) { Twin::V4 } else { Twin::V6 };
-                return Ok(field.resolve(Some(twin)).0);
+                let version = if self.net() == Some(Net::Ip) { IpVersion::V4 } else { IpVersion::V6 };
+                return Ok(field.resolve(Some(version)).0);
             }
             Load::Address(_) | Load::CtAddress(_) => {
                 return refused("addresses of either family have no meaning in a table of this family");

@@ -6,7 +6,7 @@ use super::{
     known::{How, Known, Slot, Slots, Want, constant_number, ones},
 };
 use crate::{
-    data::{ByteOrder, INTEGER, Look, Value},
+    data::{ByteOrder, Format, INTEGER, Value},
     expr::CtKey,
     lang::{
         field::{Field, Load, Param},
@@ -122,15 +122,15 @@ impl Compiler<'_, '_> {
         let info = slot.ty.info;
         // nft takes numbers for IPv4 addresses, too.
         let number =
-            || INTEGER.info.parse(word, slot.bytes()).filter(|_| info.look == Look::Address && slot.bits == 32);
+            || INTEGER.info.parse(word, slot.bytes()).filter(|_| info.format == Format::Address && slot.bits == 32);
         let Some(image) = info.parse(word, slot.bytes()).or_else(number) else {
-            return refused(match info.look {
-                Look::Interface => format!("there is no interface {word:?} on this machine"),
-                Look::User => format!("there is no user {word:?} on this machine"),
-                Look::Group => format!("there is no group {word:?} on this machine"),
-                Look::Protocol => format!("{word:?} is neither a number nor a protocol that /etc/protocols names"),
-                Look::Cgroup => format!("there is no control group {word:?} on this machine"),
-                Look::Service => format!("{word:?} is neither a port number nor a service that /etc/services names"),
+            return refused(match info.format {
+                Format::Interface => format!("there is no interface {word:?} on this machine"),
+                Format::User => format!("there is no user {word:?} on this machine"),
+                Format::Group => format!("there is no group {word:?} on this machine"),
+                Format::Protocol => format!("{word:?} is neither a number nor a protocol that /etc/protocols names"),
+                Format::Cgroup => format!("there is no control group {word:?} on this machine"),
+                Format::Service => format!("{word:?} is neither a port number nor a service that /etc/services names"),
                 _ => format!("{word:?} is no {} of {} bits", slot.ty.name(), slot.bits),
             });
         };
@@ -145,7 +145,7 @@ impl Compiler<'_, '_> {
             Slots::One(slot) => slot,
             Slots::Unknown => Slot { bits: value.image.len() as u32 * 8, ..Slot::of(value.ty) },
         };
-        if slot.ty.info.look == Look::Address && value.image.len() != slot.bytes() {
+        if slot.ty.info.format == Format::Address && value.image.len() != slot.bytes() {
             return refused("an address or a mask of the other family");
         }
         constant(self.widened(slot), &value.image, want)

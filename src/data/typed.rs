@@ -4,8 +4,8 @@
 
 mod bits;
 mod clock;
+mod format;
 mod host;
-mod look;
 mod names;
 #[macro_use]
 mod number;
@@ -16,8 +16,8 @@ mod system;
 mod types;
 
 pub use bits::{CtEvents, CtLabels, CtState, CtStatus, TcpFlags};
+pub(crate) use format::{Format, Info, show_address, show_duration};
 pub use host::*;
-pub(crate) use look::{Info, Look, show_address, show_duration};
 pub use names::{HelperName, IfKind, IfName, MacAddr, OsName, ParseMacError};
 pub use numbers::*;
 pub use plain::RawBits;

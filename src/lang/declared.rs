@@ -1,6 +1,6 @@
 //! What sets say of their keys and values: nft's numbers of types, and its notes.
 
-use super::{repr::Part, tree::Expression, typeof_note};
+use super::{repr::Repr, tree::Expression, typeof_note};
 use crate::{
     data::{ByteOrder, DataType, FieldType, INTEGER},
     model::{Set, SetFlags},
@@ -24,7 +24,7 @@ const NETWORK: u32 = 2;
 
 /// What the keys and the values of a set are.
 pub(crate) fn of(set: &Set) -> Declared {
-    let types = |parts: Vec<Part>| parts.into_iter().map(|part| part.ty).collect();
+    let types = |parts: Vec<Repr>| parts.into_iter().map(|part| part.ty).collect();
     let (key_of, data_of) = expressions(set);
     Declared { key: types(key(set)), key_of, data: types(data(set)), data_of }
 }
@@ -42,7 +42,7 @@ fn expressions(set: &Set) -> (Option<Expression>, Option<Expression>) {
     (key.filter(|_| !datamap || data.is_some()), data)
 }
 
-fn length(parts: &[Part]) -> u32 {
+fn length(parts: &[Repr]) -> u32 {
     match parts {
         [part] => part.bytes(),
         parts => parts.iter().map(|part| part.bytes().next_multiple_of(4)).sum(),
@@ -50,7 +50,7 @@ fn length(parts: &[Part]) -> u32 {
 }
 
 /// The fields of a key in registers.
-pub(crate) fn key(set: &Set) -> Vec<Part> {
+pub(crate) fn key(set: &Set) -> Vec<Repr> {
     let len = set.key_len.unwrap_or_default();
     let lens: Vec<_> = set.desc.iter().flat_map(|desc| desc.concat.iter().flatten()).map(|field| field.len).collect();
     let ty = set.key_type.unwrap_or(DataType::INTEGER);
@@ -60,15 +60,15 @@ pub(crate) fn key(set: &Set) -> Vec<Part> {
         return parts;
     }
     // Intervals are of numbers in network order.
-    let network = |part: Part| match part.order {
-        ByteOrder::Host => Part { order: ByteOrder::Network, ..part },
+    let network = |part: Repr| match part.order {
+        ByteOrder::Host => Repr { order: ByteOrder::Network, ..part },
         _ => part,
     };
     parts.into_iter().map(network).collect()
 }
 
 /// The fields of a value in registers; none of verdicts and objects.
-pub(crate) fn data(set: &Set) -> Vec<Part> {
+pub(crate) fn data(set: &Set) -> Vec<Repr> {
     let Some(ty) = set.data_type.filter(|ty| *ty != DataType::VERDICT && set.flags().contains(SetFlags::MAP)) else {
         return Vec::new();
     };
@@ -77,7 +77,7 @@ pub(crate) fn data(set: &Set) -> Vec<Part> {
     parts(set, Set::DATA_TYPEOF, ty, len, &[], set.note(Set::DATA_BYTEORDER))
 }
 
-fn parts(set: &Set, kind: u8, ty: DataType, len: u32, lens: &[u32], order: Option<u32>) -> Vec<Part> {
+fn parts(set: &Set, kind: u8, ty: DataType, len: u32, lens: &[u32], order: Option<u32>) -> Vec<Repr> {
     let typed = set.userdata.as_ref().and_then(|data| typeof_note::parse(data.entry(kind)?));
     if let Some((_, parts)) = typed.filter(|(_, parts)| length(parts) == len) {
         return parts;
@@ -97,7 +97,7 @@ fn parts(set: &Set, kind: u8, ty: DataType, len: u32, lens: &[u32], order: Optio
             _ => ty.order,
         };
         let own = if ty.len == 0 { FieldType { len: u8::try_from(len).unwrap_or(u8::MAX), ..ty } } else { ty };
-        Part { ty: own, order, bits: len.saturating_mul(8), shift: 0 }
+        Repr { ty: own, order, bits: len.saturating_mul(8), shift: 0 }
     };
     types.into_iter().enumerate().map(sized).collect()
 }

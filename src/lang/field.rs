@@ -17,12 +17,12 @@ use std::{
 
 /// The IP family for which one of two rules is made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Twin {
+pub(crate) enum IpVersion {
     V4,
     V6,
 }
 
-impl Twin {
+impl IpVersion {
     pub const BOTH: [Self; 2] = [Self::V4, Self::V6];
 
     /// That of an address.
@@ -420,9 +420,9 @@ impl Field {
     }
 
     /// The field of one family.
-    pub fn resolve(self, twin: Option<Twin>) -> (Self, Option<FieldType>) {
+    pub fn resolve(self, version: Option<IpVersion>) -> (Self, Option<FieldType>) {
         use super::fields::specs;
-        let v4 = twin.is_none_or(Twin::is_v4);
+        let v4 = version.is_none_or(IpVersion::is_v4);
         let spec = match (self.spec.load, v4) {
             (Load::Address(Side::Source), true) => &specs::IP_SADDR,
             (Load::Address(Side::Source), false) => &specs::IP6_SADDR,

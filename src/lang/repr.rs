@@ -5,11 +5,11 @@ use super::{
     field::Field,
     tree::{Constant, Expression, bits_of},
 };
-use crate::data::{ByteOrder, DataType, FieldType, INTEGER, Look, Value};
+use crate::data::{ByteOrder, DataType, FieldType, Format, INTEGER, Value};
 
 /// What is known of the values that something is compared with.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Part {
+pub(crate) struct Repr {
     pub ty: FieldType,
     /// In registers.
     pub order: ByteOrder,
@@ -18,7 +18,7 @@ pub(crate) struct Part {
     pub shift: u32,
 }
 
-impl Part {
+impl Repr {
     /// Values of a type in its own order.
     pub fn of(ty: FieldType) -> Self {
         Self { ty, order: ty.order, bits: u32::from(ty.len) * 8, shift: 0 }
@@ -77,13 +77,13 @@ impl Part {
 
     /// The same with the type that a set gives to what else is just a number.
     pub fn meaning(self, set: &Self) -> Self {
-        let known = !set.is_plain() && set.ty.info.look != Look::Boolean;
+        let known = !set.is_plain() && set.ty.info.format != Format::Boolean;
         if self.is_plain() && known { Self { ty: set.ty, ..self } } else { self }
     }
 
     /// Whether the values are addresses of IP.
     pub fn is_address(&self) -> bool {
-        self.ty.info.look == Look::Address
+        self.ty.info.format == Format::Address
     }
 
     /// Bytes in order, as many as values have.
@@ -152,11 +152,11 @@ impl Part {
     }
 }
 
-impl From<&Field> for Part {
+impl From<&Field> for Repr {
     fn from(field: &Field) -> Self {
         let ty = field.ty();
         // Whether there is a route is less than which.
-        let bits = if ty.info.look == Look::Boolean { 8 } else { field.bits().into() };
+        let bits = if ty.info.format == Format::Boolean { 8 } else { field.bits().into() };
         Self { ty, order: ty.order, bits, shift: 0 }
     }
 }
@@ -165,19 +165,19 @@ impl From<&Field> for Part {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Known {
     pub expression: Expression,
-    pub part: Part,
+    pub part: Repr,
 }
 
 impl From<Field> for Known {
     fn from(field: Field) -> Self {
-        Self { part: Part::from(&field), expression: Expression::Field(field) }
+        Self { part: Repr::from(&field), expression: Expression::Field(field) }
     }
 }
 
 impl Known {
     /// The same with values of another type.
     pub fn typed(self, ty: FieldType) -> Self {
-        Self { part: Part { ty, ..self.part }, ..self }
+        Self { part: Repr { ty, ..self.part }, ..self }
     }
 
     /// The same with the type that the field has by itself.
@@ -190,7 +190,7 @@ impl Known {
 
     /// The same with values so far from where they belong.
     pub fn at(self, shift: u32) -> Self {
-        Self { part: Part { shift, ..self.part }, ..self }
+        Self { part: Repr { shift, ..self.part }, ..self }
     }
 
     /// Fields one after the other, or the one there is.

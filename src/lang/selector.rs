@@ -1,7 +1,7 @@
 //! Selectors: fields with the type of their values. The builders of rules begin with them.
 
 use super::{
-    field::{Field, Load, Param, Twin},
+    field::{Field, IpVersion, Load, Param},
     header::Tunnel,
     tree::Expression,
 };
@@ -13,17 +13,17 @@ use std::{marker::PhantomData, ops::Deref};
 
 /// A field, the bits of it that count, and the type of its values.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Part {
+pub(crate) struct Selected {
     pub field: Field,
     pub mask: Option<Value>,
     pub ty: FieldType,
     pub dual: bool,
 }
 
-impl Part {
+impl Selected {
     /// The part in one family.
-    pub fn resolve(self, twin: Option<Twin>) -> Self {
-        let (field, ty) = self.field.resolve(twin);
+    pub fn resolve(self, version: Option<IpVersion>) -> Self {
+        let (field, ty) = self.field.resolve(version);
         let ty = ty.unwrap_or(self.ty);
         let mask = self.mask.map(|mask| match (mask.len(), ty.width()) {
             // Masks of both families, one after the other.
@@ -73,7 +73,7 @@ impl Part {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Selector<T> {
-    pub(crate) part: Part,
+    pub(crate) part: Selected,
     pub(crate) kind: PhantomData<T>,
 }
 
@@ -81,10 +81,10 @@ impl<T: Typed> Selector<T> {
     pub(crate) fn new(field: Field) -> Self {
         let FieldType { datatype, info, .. } = field.ty();
         let ty = FieldType { datatype, info, ..T::FIELD };
-        Self { part: Part { field, mask: None, ty, dual: T::DUAL }, kind: PhantomData }
+        Self { part: Selected { field, mask: None, ty, dual: T::DUAL }, kind: PhantomData }
     }
 
-    pub(crate) fn part_mut(&mut self) -> &mut Part {
+    pub(crate) fn part_mut(&mut self) -> &mut Selected {
         &mut self.part
     }
 

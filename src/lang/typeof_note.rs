@@ -6,7 +6,7 @@ use super::{
     field::{Field, Load, Param},
     find,
     header::{HEADERS, Header, Layer, TUNNELS, Tunnel},
-    repr::{Known, Part},
+    repr::{Known, Repr},
     tree::Expression,
 };
 use crate::{
@@ -59,7 +59,7 @@ fn by<T: Copy>(table: &[(T, u32)], wanted: u32) -> Option<T> {
 }
 
 /// What a note says, and which values it has.
-pub(crate) fn parse(note: &[u8]) -> Option<(Expression, Vec<Part>)> {
+pub(crate) fn parse(note: &[u8]) -> Option<(Expression, Vec<Repr>)> {
     let note = Userdata::from(note);
     let (kind, data) = (number(&note, 0)?, Userdata::from(note.entry(1)?));
     if kind != CONCAT {
@@ -101,7 +101,7 @@ fn single(kind: u32, data: &Userdata) -> Option<Known> {
         }
         NUMGEN => Some(Known {
             expression: Expression::Numgen { random: number(0)? == 1, modulus: number(1)?, offset: number(2)? },
-            part: Part::number(32),
+            part: Repr::number(32),
         }),
         // nft does not say of what; it lists such a set as one of a hash of nothing.
         HASH if number(0)? == 1 => Some(Known {
@@ -111,7 +111,7 @@ fn single(kind: u32, data: &Userdata) -> Option<Known> {
                 seed: number(3).filter(|_| number(4) == Some(1)),
                 offset: number(1)?,
             },
-            part: Part::number(32),
+            part: Repr::number(32),
         }),
         _ => None,
     }

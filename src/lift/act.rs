@@ -11,7 +11,7 @@ use crate::{
     expr::{self, Dynset, DynsetFlags, Fwd, Masq, NatFlags, NatType, Objref, Queue, Redir, Reject, RejectType, Tproxy},
     lang::header::Layer,
     lang::{
-        repr::{Known, Part},
+        repr::{Known, Repr},
         tree::{Expression, IPV4, IPV6, Nat, NatKind, NatShape, Statement, Update},
     },
 };
@@ -21,8 +21,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 const SAID: NatFlags = NatFlags::RANDOM.union(NatFlags::PERSISTENT).union(NatFlags::FULLY_RANDOM);
 const NOTED: NatFlags = NatFlags::MAP_IPS.union(NatFlags::PROTO_SPECIFIED).union(NatFlags::NETMAP);
 
-fn address(family: u32) -> Option<Part> {
-    Some(Part::of(match family {
+fn address(family: u32) -> Option<Repr> {
+    Some(Repr::of(match family {
         IPV4 => Ipv4Addr::FIELD,
         IPV6 => Ipv6Addr::FIELD,
         _ => return None,
@@ -36,7 +36,7 @@ fn said(flags: Option<NatFlags>) -> Option<NatFlags> {
 
 impl<'a> Lifter<'a> {
     /// The value in a register, of a known type.
-    fn of_type(&mut self, register: Register, part: &Part, made_by: &mut Vec<usize>) -> Option<Expression> {
+    fn of_type(&mut self, register: Register, part: &Repr, made_by: &mut Vec<usize>) -> Option<Expression> {
         let held = self.whole(register)?;
         made_by.extend(held.made_by);
         if let Node::Map { of, .. } = &held.node
@@ -52,7 +52,7 @@ impl<'a> Lifter<'a> {
         &mut self,
         from: Option<Register>,
         to: Option<Register>,
-        part: &Part,
+        part: &Repr,
         made_by: &mut Vec<usize>,
     ) -> Option<Option<Expression>> {
         let Some(first) = from.or(to) else { return Some(None) };
@@ -99,7 +99,7 @@ impl<'a> Lifter<'a> {
             Some(part) => self.span(e.addr_min, e.addr_max, &part, &mut made_by)?,
             None => None,
         };
-        let port = self.span(e.port_min, e.port_max, &Part::of(Port::FIELD), &mut made_by)?;
+        let port = self.span(e.port_min, e.port_max, &Repr::of(Port::FIELD), &mut made_by)?;
         if addr.is_none() && port.is_none() {
             family = None;
         }
@@ -142,7 +142,7 @@ impl<'a> Lifter<'a> {
     ) -> Option<()> {
         let flags = said(flags)?;
         let mut made_by = Vec::new();
-        let port = self.span(from, to, &Part::of(Port::FIELD), &mut made_by)?;
+        let port = self.span(from, to, &Repr::of(Port::FIELD), &mut made_by)?;
         let nat = Nat { kind, family: None, addr: None, port, flags, shape: NatShape::default() };
         self.act(Statement::Nat(nat), &made_by)
     }
@@ -157,7 +157,7 @@ impl<'a> Lifter<'a> {
             self.layers.iter_mut().for_each(Layers::forget);
         }
         let port = match e.port {
-            Some(register) => Some(self.of_type(register, &Part::of(Port::FIELD), &mut made_by)?),
+            Some(register) => Some(self.of_type(register, &Repr::of(Port::FIELD), &mut made_by)?),
             None => None,
         };
         let family = (self.family == Family::Inet && e.family != 0).then_some(e.family);
@@ -176,7 +176,7 @@ impl<'a> Lifter<'a> {
             None => None,
         };
         let dev = match e.device {
-            Some(register) => Some(self.of_type(register, &Part::of(IfIndex::FIELD), &mut made_by)?),
+            Some(register) => Some(self.of_type(register, &Repr::of(IfIndex::FIELD), &mut made_by)?),
             None => None,
         };
         if addr.is_none() && dev.is_none() {
@@ -187,7 +187,7 @@ impl<'a> Lifter<'a> {
 
     pub fn fwd(&mut self, e: &Fwd) -> Option<()> {
         let mut made_by = Vec::new();
-        let dev = self.of_type(e.device, &Part::of(IfIndex::FIELD), &mut made_by)?;
+        let dev = self.of_type(e.device, &Repr::of(IfIndex::FIELD), &mut made_by)?;
         let addr = match e.address {
             Some(register) => Some(self.of_type(register, &address(e.family?)?, &mut made_by)?),
             None => None,
@@ -201,7 +201,7 @@ impl<'a> Lifter<'a> {
         if e.number.is_some_and(|n| n != 0) || e.total.is_some_and(|n| n != 0) {
             return None;
         }
-        let number = self.value(held.node, &Part::number(16))?;
+        let number = self.value(held.node, &Repr::number(16))?;
         let flags = e.flags.unwrap_or_default().bits();
         self.act(Statement::Queue { number, flags }, &held.made_by)
     }
@@ -272,7 +272,7 @@ impl<'a> Lifter<'a> {
     }
 
     /// The value for a map: of these types, where it is constant.
-    fn data(&mut self, node: Node<'a>, parts: &[Part]) -> Option<Expression> {
+    fn data(&mut self, node: Node<'a>, parts: &[Repr]) -> Option<Expression> {
         match node {
             Node::Concat(nodes) if nodes.len() == parts.len() => {
                 let fields = nodes.into_iter().zip(parts).map(|(node, part)| self.value(node, part));

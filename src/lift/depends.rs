@@ -6,7 +6,7 @@ use crate::{
     expr::{CtKey, MetaKey},
     lang::header::Layer,
     lang::{
-        field::{Field, Load, Side, Twin},
+        field::{Field, IpVersion, Load, Side},
         fields::specs,
         header::Header,
         tree::{IPV4, IPV6},
@@ -147,8 +147,8 @@ impl Layers {
     fn may_imply(&self, told: &Told) -> bool {
         let Some(before) = self.pending(Layer::Network) else { return true };
         let by_ethertype = |n: Option<u128>| {
-            let of = |version: &Twin| n == Some(version.ethertype().into());
-            Twin::BOTH.into_iter().find(of).map(|version| version.number().into())
+            let of = |version: &IpVersion| n == Some(version.ethertype().into());
+            IpVersion::BOTH.into_iter().find(of).map(|version| version.number().into())
         };
         let ip: Option<u128> = match before.left {
             Left::Meta(MetaKey::Nfproto) => before.number(),

@@ -6,7 +6,7 @@ use crate::{
     expr::Expr,
     lang::{
         bits, declared,
-        repr::{Known, Part},
+        repr::{Known, Repr},
         tree::{Expression, Item, Statement},
     },
     model::{self, Element, SetFlags},
@@ -25,7 +25,7 @@ pub(super) fn reference(of: SetRef<'_>, keys: &[Known]) -> Option<Expression> {
         .enumerate()
         .map(|(at, key)| match declared.get(at).filter(|_| declared.len() == keys.len()) {
             // Of several fields, a set says what each is.
-            Some(part) if declared.len() > 1 && !part.is_plain() => Part { ty: part.ty, ..key.part },
+            Some(part) if declared.len() > 1 && !part.is_plain() => Repr { ty: part.ty, ..key.part },
             Some(part) => key.part.meaning(part),
             None => key.part,
         })
@@ -40,12 +40,12 @@ pub(super) fn first_byte(of: SetRef<'_>) -> Option<u8> {
 }
 
 /// What the keys of a set are, by its own account.
-pub(super) fn key_parts(set: &model::Set) -> Vec<Part> {
+pub(super) fn key_parts(set: &model::Set) -> Vec<Repr> {
     declared::key(set)
 }
 
 /// What the values of a map are.
-pub(super) fn data_parts(set: &model::Set) -> Vec<Part> {
+pub(super) fn data_parts(set: &model::Set) -> Vec<Repr> {
     declared::data(set)
 }
 
@@ -53,7 +53,7 @@ pub(super) fn data_parts(set: &model::Set) -> Vec<Part> {
 pub(super) fn of(set: &model::Set, elements: &[Element]) -> Vec<Item> {
     let bytes = |len: Option<u32>| {
         let bits = len.unwrap_or_default().saturating_mul(8);
-        vec![Part { ty: hex(bits), order: ByteOrder::Network, bits, shift: 0 }]
+        vec![Repr { ty: hex(bits), order: ByteOrder::Network, bits, shift: 0 }]
     };
     let typed = items(set, elements, &key_parts(set), &data_parts(set));
     let plain = || items(set, elements, &bytes(set.key_len), &bytes(set.data_len));
@@ -61,7 +61,7 @@ pub(super) fn of(set: &model::Set, elements: &[Element]) -> Vec<Item> {
 }
 
 /// The elements of a set in nft's order, as values of these types; `None` if some are no such values.
-fn items(set: &model::Set, elements: &[Element], parts: &[Part], data: &[Part]) -> Option<Vec<Item>> {
+fn items(set: &model::Set, elements: &[Element], parts: &[Repr], data: &[Repr]) -> Option<Vec<Item>> {
     let concat = set.desc.as_ref().and_then(|desc| desc.concat.as_ref()).is_some_and(|fields| fields.len() > 1);
     let (any, elements): (Vec<_>, Vec<_>) = elements.iter().partition(|element| element.is_catch_all());
     let mut items = if !set.flags().contains(SetFlags::INTERVAL) {
@@ -85,7 +85,7 @@ fn items(set: &model::Set, elements: &[Element], parts: &[Part], data: &[Part]) 
 }
 
 /// An element with a key.
-fn item(set: &model::Set, element: &Element, key: Expression, data: &[Part]) -> Option<Item> {
+fn item(set: &model::Set, element: &Element, key: Expression, data: &[Repr]) -> Option<Item> {
     let data = match (&element.data, &element.object) {
         (Some(Data::Verdict(verdict)), None) => Some(Expression::Verdict(verdict.clone())),
         (Some(Data::Value(value)), None) => Some(value_of(set, value, data)?),
@@ -114,7 +114,7 @@ pub(super) fn plain(expr: &Expr) -> Statement {
 }
 
 /// The value of a map.
-fn value_of(set: &model::Set, value: &Value, parts: &[Part]) -> Option<Expression> {
+fn value_of(set: &model::Set, value: &Value, parts: &[Repr]) -> Option<Expression> {
     let interval = set.has_ranges();
     match parts {
         [part] if interval => {
@@ -137,7 +137,7 @@ fn value_of(set: &model::Set, value: &Value, parts: &[Part]) -> Option<Expressio
 }
 
 /// Fields one after the other, each from one value to another.
-fn concat_of(from: &Value, to: &Value, parts: &[Part]) -> Option<Expression> {
+fn concat_of(from: &Value, to: &Value, parts: &[Repr]) -> Option<Expression> {
     let (mut at, mut fields) = (0, Vec::new());
     for part in parts {
         let len = part.bytes() as usize;
@@ -153,7 +153,7 @@ fn concat_of(from: &Value, to: &Value, parts: &[Part]) -> Option<Expression> {
 }
 
 /// From one value to another: one value, names that begin so, a network, or a range.
-pub(super) fn between(part: &Part, from: &[u8], to: &[u8], networks: bool) -> Option<Expression> {
+pub(super) fn between(part: &Repr, from: &[u8], to: &[u8], networks: bool) -> Option<Expression> {
     if from == to {
         return part.value(from);
     }
@@ -169,7 +169,7 @@ pub(super) fn between(part: &Part, from: &[u8], to: &[u8], networks: bool) -> Op
 }
 
 /// Names of which so many bits are given.
-fn beginning(part: &Part, from: &[u8], len: u32) -> Option<Expression> {
+fn beginning(part: &Repr, from: &[u8], len: u32) -> Option<Expression> {
     let len = usize::try_from(len / 8).ok().filter(|_| len.is_multiple_of(8))?;
     part.constant(from.get(..len).filter(|name| !name.is_empty() && !name.contains(&0))?)
 }
@@ -183,7 +183,7 @@ fn common(from: &[u8], to: &[u8]) -> Option<u32> {
 }
 
 /// Elements that are one value each, sorted as nft sorts them.
-fn points(set: &model::Set, elements: &[&Element], parts: &[Part], data: &[Part]) -> Option<Vec<Item>> {
+fn points(set: &model::Set, elements: &[&Element], parts: &[Repr], data: &[Repr]) -> Option<Vec<Item>> {
     let mut sorted = elements
         .iter()
         .map(|element| {
@@ -200,7 +200,7 @@ fn points(set: &model::Set, elements: &[&Element], parts: &[Part], data: &[Part]
 }
 
 /// Where an element stands among others.
-fn order_of(part: &Part, key: &[u8]) -> Option<Vec<u8>> {
+fn order_of(part: &Repr, key: &[u8]) -> Option<Vec<u8>> {
     if part.order == ByteOrder::Text {
         return Some(key.to_vec());
     }
@@ -214,7 +214,7 @@ fn order_of(part: &Part, key: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The same by several fields, of which nft takes text for a number of the machine's.
-fn order_of_fields(parts: &[Part], key: &[u8]) -> Option<Vec<u8>> {
+fn order_of_fields(parts: &[Repr], key: &[u8]) -> Option<Vec<u8>> {
     let (mut at, mut order) = (0, Vec::new());
     for part in parts {
         let len = part.bytes() as usize;
@@ -229,7 +229,7 @@ fn order_of_fields(parts: &[Part], key: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Intervals, of which the kernel has the starts and the first values after them.
-fn intervals(set: &model::Set, mut elements: Vec<&Element>, part: &Part, data: &[Part]) -> Option<Vec<Item>> {
+fn intervals(set: &model::Set, mut elements: Vec<&Element>, part: &Repr, data: &[Repr]) -> Option<Vec<Item>> {
     elements
         .sort_by(|a, b| a.key.as_deref().cmp(&b.key.as_deref()).then(b.is_interval_end().cmp(&a.is_interval_end())));
     let mut items = Vec::new();

@@ -7,7 +7,7 @@ use crate::{
     lang::{
         field::{Field, Load},
         header::Tunnel,
-        repr::Part,
+        repr::Repr,
         tree::BinaryOp,
     },
     model,
@@ -87,7 +87,7 @@ impl Node<'_> {
             Self::Exthdr(exthdr, _) => exthdr.len.unwrap_or_default().saturating_mul(8),
             // An address of either family.
             Self::Field(field) if matches!(field.spec.load, Load::CtAddress(_)) => 0,
-            Self::Field(field) => Part::from(field).bits,
+            Self::Field(field) => Repr::from(field).bits,
             Self::Numgen { .. } | Self::Hash { .. } => 32,
             Self::Swapped(node) => node.bits(),
             Self::Binary { left, .. } => left.bits(),

@@ -15,7 +15,7 @@ use crate::{
         field::{Field, Load},
         find,
         header::{Header, Tunnel},
-        repr::{Known, Part},
+        repr::{Known, Repr},
         tree::{BinaryOp, Expression},
     },
 };
@@ -175,14 +175,14 @@ impl<'a> Lifter<'a> {
                 field.into()
             }
             Node::Numgen { random, modulus, offset } => {
-                Known { expression: Expression::Numgen { random, modulus, offset }, part: Part::number(32) }
+                Known { expression: Expression::Numgen { random, modulus, offset }, part: Repr::number(32) }
             }
             Node::Hash { of, modulus, seed, offset } => {
                 let of = match of {
                     Some(node) => Some(Box::new(self.resolve(*node)?.expression)),
                     None => None,
                 };
-                Known { expression: Expression::Hash { of, modulus, seed, offset }, part: Part::number(32) }
+                Known { expression: Expression::Hash { of, modulus, seed, offset }, part: Repr::number(32) }
             }
             Node::Swapped(node) => {
                 let known = self.resolve_in(*node, key)?;
@@ -217,8 +217,8 @@ impl<'a> Lifter<'a> {
                 // The machine moves its own numbers.
                 (part.order != ByteOrder::Network || part.bytes() == 1).then_some(())?;
                 let bits = part.bits;
-                let result = Part { ty: hex(bits), order: ByteOrder::Host, ..part };
-                (Part::number(32).value(&by)?, result)
+                let result = Repr { ty: hex(bits), order: ByteOrder::Host, ..part };
+                (Repr::number(32).value(&by)?, result)
             }
             (_, Node::Constant(value)) => (part.operand(&value)?, part),
             (_, right) => (self.resolve(right)?.expression, part),
@@ -274,7 +274,7 @@ impl<'a> Lifter<'a> {
             }
             keys => items::reference(of, keys)?,
         };
-        let part = items::data_parts(of.set).first().copied().unwrap_or(Part::number(of.data_len().saturating_mul(8)));
+        let part = items::data_parts(of.set).first().copied().unwrap_or(Repr::number(of.data_len().saturating_mul(8)));
         let key = Box::new(Known::joined(keys));
         Some(Known { expression: Expression::Map { key, of: Box::new(right) }, part })
     }
@@ -283,7 +283,7 @@ impl<'a> Lifter<'a> {
     pub fn keys(&mut self, node: Node<'a>, of: SetRef<'a>, many: bool) -> Option<Vec<Known>> {
         let declared = items::key_parts(of.set);
         // What has no type of its own gets it from the set.
-        let constant = |value: &Value, part: &Part| Some(Known { expression: part.value(value)?, part: *part });
+        let constant = |value: &Value, part: &Repr| Some(Known { expression: part.value(value)?, part: *part });
         match node {
             Node::Concat(parts) => {
                 let typed = parts.len() == declared.len();
@@ -335,7 +335,7 @@ impl<'a> Lifter<'a> {
     }
 
     /// A value of a known type, or what has values of its own.
-    pub fn value(&mut self, node: Node<'a>, part: &Part) -> Option<Expression> {
+    pub fn value(&mut self, node: Node<'a>, part: &Repr) -> Option<Expression> {
         match node {
             Node::Constant(value) => part.value(&value),
             node => Some(self.resolve(node)?.expression),

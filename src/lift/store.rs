@@ -13,7 +13,7 @@ use crate::{
         bits,
         field::{Field, Load},
         find,
-        repr::{Known, Part},
+        repr::{Known, Repr},
         tree::{BinaryOp, Expression, Statement},
     },
 };
@@ -34,14 +34,14 @@ impl<'a> Lifter<'a> {
     pub fn meta_store(&mut self, e: &Meta) -> Option<()> {
         let field = find::meta(e.key, None)?;
         let held = self.whole(e.sreg?)?;
-        let value = self.value(held.node, &Part::from(&field))?;
+        let value = self.value(held.node, &Repr::from(&field))?;
         self.assign(field, value, &held.made_by)
     }
 
     pub fn ct_store(&mut self, e: &Ct) -> Option<()> {
         let field = find::ct(e.key, e.direction)?;
         let held = self.whole(e.sreg?)?;
-        let mut value = self.value(held.node, &Part::from(&field))?;
+        let mut value = self.value(held.node, &Repr::from(&field))?;
         if field.is_set_to_list() {
             value = listed(value);
         }
@@ -51,7 +51,7 @@ impl<'a> Lifter<'a> {
     pub fn exthdr_store(&mut self, e: &Exthdr) -> Option<()> {
         let field = find::exthdr(e)?;
         let held = self.read(e.sreg?, e.len? as usize)?;
-        let value = self.value(held.node, &Part::from(&field))?;
+        let value = self.value(held.node, &Repr::from(&field))?;
         self.assign(field, value, &held.made_by)
     }
 
@@ -72,7 +72,7 @@ impl<'a> Lifter<'a> {
             return self.assign(field, value, &held.made_by);
         }
         self.restore(self.lines.len());
-        let part = Part { ty: hex(to.bits), order: ByteOrder::Network, bits: to.bits, shift: 0 };
+        let part = Repr { ty: hex(to.bits), order: ByteOrder::Network, bits: to.bits, shift: 0 };
         let value = self.value(held.node, &part)?;
         let field = find::raw(to.base, to.offset, to.bits, None).filter(|field| mends(e, field))?;
         self.assign(field, value, &held.made_by)
@@ -98,7 +98,7 @@ impl<'a> Lifter<'a> {
     fn set_bytes(&mut self, to: &Packet, mask: &Value, value: &Value) -> Option<(Field, Expression)> {
         // Bits that all become ones may be some of more.
         let (packet, shift) = self.cut(&Node::Packet(*to), mask, true).filter(|_| mask != value)?;
-        let part = Part { ty: hex(packet.bits), order: ByteOrder::Network, bits: packet.bits, shift: 0 };
+        let part = Repr { ty: hex(packet.bits), order: ByteOrder::Network, bits: packet.bits, shift: 0 };
         let field = find::raw(packet.base, packet.offset, packet.bits, None)?;
         let value = bits::fitted(&bits::shifted(value, shift), part.bytes() as usize)?;
         Some((field, part.named(value)))

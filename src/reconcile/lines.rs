@@ -2,8 +2,8 @@
 
 use super::{
     expr::{rename_chain, rename_set},
-    made::named,
     plan::{Plan, set_name},
+    simulate::named,
     view::target_id,
 };
 use crate::{

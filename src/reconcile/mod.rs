@@ -88,11 +88,11 @@
 mod elements;
 mod expr;
 mod lines;
-mod made;
 mod meaning;
 mod normal;
 mod plan;
 mod rules;
+mod simulate;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use crate::{
     data::FieldType,
     expr::{Counter, DynsetOp, Expr, Last, Log, Notrack},
     lang::{
-        field::Twin,
+        field::IpVersion,
         refused,
         tree::{self, Statement},
     },
@@ -137,7 +137,7 @@ impl Update {
     }
 
     /// The update of the set, or of one of a pair.
-    fn piece(&self, version: Option<Twin>) -> Piece<Statement> {
+    fn piece(&self, version: Option<IpVersion>) -> Piece<Statement> {
         let known = self.sets.get(version);
         let value = self.value.as_ref().map(|(ty, value)| value.piece(*ty, version));
         let wrong = value.as_ref().and_then(|value| value.wrong.clone());

@@ -7,9 +7,9 @@ use super::{
 use crate::{
     data::*,
     lang::{
-        field::{Field, Load, Twin},
+        field::{Field, IpVersion, Load},
         refused,
-        selector::{Part, Selector, Settable},
+        selector::{Selected, Selector, Settable},
         tree::{BinaryOp, Expression, Statement},
     },
     set::{
@@ -86,7 +86,7 @@ literals! {
 
 impl RawSource {
     /// The value; bits under a mask are none.
-    pub fn piece(&self, ty: FieldType, version: Option<Twin>) -> Piece<Expression> {
+    pub fn piece(&self, ty: FieldType, version: Option<IpVersion>) -> Piece<Expression> {
         match self {
             Self::Operand(operand) => operand.get(version).clone(),
             Self::Pattern(raw) => {
@@ -132,7 +132,7 @@ fn some_bits(field: Field, ty: FieldType, bits: &FieldPattern<'_>) -> Piece<Expr
     Piece::new(or).checked(check)
 }
 
-impl Part {
+impl Selected {
     /// The field, or one for each IP version, as what something is set to.
     pub(super) fn operand(&self) -> Operand {
         ByVersion::new(self.dual, |version| Piece::new(self.resolve(version).expression()))

@@ -8,9 +8,9 @@ use super::{
 use crate::{
     data::Value,
     lang::{
-        field::{Load, Twin},
+        field::{IpVersion, Load},
         refused,
-        selector::{Part, Selector},
+        selector::{Selected, Selector},
         tree::{Expression, Op, Statement},
         words::{OPS, word},
     },
@@ -36,7 +36,7 @@ impl Match {
     }
 
     /// One field against one pattern.
-    pub(crate) fn compare(part: &Part, op: Op, pattern: &RawPattern) -> Self {
+    pub(crate) fn compare(part: &Selected, op: Op, pattern: &RawPattern) -> Self {
         Self::new(ByVersion::new(part.dual, |version| compare(part, None, version, op, pattern)))
     }
 
@@ -46,7 +46,7 @@ impl Match {
     }
 
     /// Any or none of some bits.
-    pub(crate) fn bits(part: &Part, bits: &Value, none: bool) -> Self {
+    pub(crate) fn bits(part: &Selected, bits: &Value, none: bool) -> Self {
         let op = if none { Op::Neg } else { Op::Implicit };
         let right = Expression::list_of_bits(part.ty, bits);
         Self::new(ByVersion::Any(Piece::new(Statement::Match { op, left: Expression::Field(part.field), right })))
@@ -76,7 +76,13 @@ fn in_set(piece: Piece<Looked>, inverted: bool) -> Piece<Statement> {
 }
 
 /// Compares a field, or a hash.
-fn compare(part: &Part, hash: Option<&Hash>, version: Option<Twin>, op: Op, pattern: &RawPattern) -> Piece<Statement> {
+fn compare(
+    part: &Selected,
+    hash: Option<&Hash>,
+    version: Option<IpVersion>,
+    op: Op,
+    pattern: &RawPattern,
+) -> Piece<Statement> {
     let part = if part.dual { part.resolve(version) } else { *part };
     let field = pattern.first();
     let mask = both_masks(&part, &field);
@@ -85,7 +91,7 @@ fn compare(part: &Part, hash: Option<&Hash>, version: Option<Twin>, op: Op, patt
     let right = if number { field.expression(part.ty) } else { field.named(part.ty) };
     let left = match hash {
         Some(hash) => hash.expression(version),
-        None => Part { mask, ..part }.expression(),
+        None => Selected { mask, ..part }.expression(),
     };
     let holds = match version {
         Some(version) if part.dual && field.lo.len() != version.address_len() => {
@@ -103,7 +109,13 @@ fn compare(part: &Part, hash: Option<&Hash>, version: Option<Twin>, op: Op, patt
     Piece { tree: Statement::Match { op, left, right }, sets: Vec::new(), holds, wrong }
 }
 
-fn check(part: &Part, op: Op, pattern: &RawPattern, field: &FieldPattern<'_>, masked: bool) -> Result<(), Malformed> {
+fn check(
+    part: &Selected,
+    op: Op,
+    pattern: &RawPattern,
+    field: &FieldPattern<'_>,
+    masked: bool,
+) -> Result<(), Malformed> {
     if !pattern.is_sound() {
         return refused("a range whose ends are of different families");
     }
@@ -122,7 +134,7 @@ fn check(part: &Part, op: Op, pattern: &RawPattern, field: &FieldPattern<'_>, ma
 }
 
 /// The mask of the field and that of the pattern.
-fn both_masks(part: &Part, field: &FieldPattern<'_>) -> Option<Value> {
+fn both_masks(part: &Selected, field: &FieldPattern<'_>) -> Option<Value> {
     let own = (field.shape == Shape::Masked).then(|| Value::new(field.hi)).flatten();
     match (part.mask, own) {
         (Some(a), Some(b)) => {

@@ -11,7 +11,7 @@ use crate::{
     data::{IfIndex, Name, Typed as _},
     expr::{FlowOffload, QueueFlags, Synproxy},
     lang::{
-        field::Twin,
+        field::IpVersion,
         selector::{Reset, Selector, Settable},
         tree::{Expression, Statement},
     },
@@ -98,11 +98,11 @@ impl ToQueue {
 pub struct Hop {
     operand: Operand,
     /// The IP version of the address; none of an interface.
-    family: Option<Twin>,
+    family: Option<IpVersion>,
 }
 
 impl Hop {
-    fn address(operand: Operand, family: Twin) -> Self {
+    fn address(operand: Operand, family: IpVersion) -> Self {
         Self { operand, family: Some(family) }
     }
 
@@ -129,7 +129,7 @@ impl From<Ipv6Addr> for Hop {
 
 impl From<IpAddr> for Hop {
     fn from(address: IpAddr) -> Self {
-        Self::address(Expression::from(address).into(), Twin::of(address))
+        Self::address(Expression::from(address).into(), IpVersion::of(address))
     }
 }
 
@@ -140,20 +140,20 @@ impl From<IfIndex> for Hop {
 }
 
 macro_rules! hops {
-    ($($address:ty = $twin:ident;)*) => { $(
+    ($($address:ty = $version:ident;)*) => { $(
         impl From<Selector<$address>> for Hop {
             fn from(field: Selector<$address>) -> Self {
-                Self::address(One::one(field).0.operand(), Twin::$twin)
+                Self::address(One::one(field).0.operand(), IpVersion::$version)
             }
         }
         impl From<Settable<$address>> for Hop {
             fn from(field: Settable<$address>) -> Self {
-                Self::address(One::one(field).0.operand(), Twin::$twin)
+                Self::address(One::one(field).0.operand(), IpVersion::$version)
             }
         }
         impl From<Mapped<$address>> for Hop {
             fn from(mapped: Mapped<$address>) -> Self {
-                Self::address(mapped.value, Twin::$twin)
+                Self::address(mapped.value, IpVersion::$version)
             }
         }
     )* };
@@ -249,7 +249,7 @@ impl Forward {
         let dual = [Some(&device), neighbour.as_ref()].into_iter().flatten().any(|hop| hop.operand.is_dual());
         let forward = |version| {
             let to = neighbour.as_ref().map(|hop| hop.operand.get(version).clone());
-            let family = neighbour.as_ref().and_then(|hop| hop.family).map(Twin::number);
+            let family = neighbour.as_ref().and_then(|hop| hop.family).map(IpVersion::number);
             let mut piece = device.operand.get(version).clone();
             let addr = to.map(|to| {
                 piece.sets.extend(to.sets);

@@ -11,9 +11,9 @@ use super::{
 use crate::{
     data::{Mark, Typed, Verdict},
     lang::{
-        field::{Field, Param, Twin},
+        field::{Field, IpVersion, Param},
         fields::{self, HASH},
-        selector::{Part, Selector},
+        selector::{Selected, Selector},
         tree::{Expression, Op},
     },
     print,
@@ -64,7 +64,7 @@ impl Generator {
         self
     }
 
-    pub(super) fn part(self) -> Part {
+    pub(super) fn part(self) -> Selected {
         One::one(self.0).0
     }
 }
@@ -101,7 +101,7 @@ impl Keyed for Generator {
 /// Fields that are hashed.
 #[derive(Clone, Debug)]
 pub(crate) struct Hash {
-    parts: Vec<Part>,
+    parts: Vec<Selected>,
     modulus: u32,
     seed: Option<u32>,
     offset: u32,
@@ -112,14 +112,14 @@ impl Hash {
         self.parts.iter().any(|part| part.dual)
     }
 
-    pub fn expression(&self, version: Option<Twin>) -> Expression {
+    pub fn expression(&self, version: Option<IpVersion>) -> Expression {
         let parts = Expression::concat(self.parts.iter().map(|part| part.resolve(version).expression()));
         Expression::Hash { of: Some(parts.into()), modulus: self.modulus, seed: self.seed, offset: self.offset }
     }
 
     /// The number, where it is compared.
-    pub fn part() -> Part {
-        Part { field: HASH, mask: None, ty: HASH.ty(), dual: <u32 as Typed>::DUAL }
+    pub fn part() -> Selected {
+        Selected { field: HASH, mask: None, ty: HASH.ty(), dual: <u32 as Typed>::DUAL }
     }
 }
 

@@ -10,15 +10,15 @@ use crate::{
     compile::{MapValues, NamedSet, Sets, Slot, lower::UsedSet},
     data::*,
     lang::{
-        field::Twin,
+        field::IpVersion,
         refused,
-        selector::Part,
+        selector::Selected,
         tree::{Expression, Item},
     },
     model,
     set::{
         SetRef,
-        key::{Key, MapValue, swapped, twin_name},
+        key::{Key, MapValue, swapped, version_name},
         pattern::{RawPattern, Shape},
     },
     wire::Malformed,
@@ -27,7 +27,7 @@ use crate::{
 /// What is looked up: fields, or their hash.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyOf {
-    parts: Vec<Part>,
+    parts: Vec<Selected>,
     pub hash: Option<Hash>,
 }
 
@@ -52,27 +52,27 @@ impl KeyOf {
     }
 
     /// The field, if it is one.
-    pub fn single(&self) -> Option<&Part> {
+    pub fn single(&self) -> Option<&Selected> {
         if let [only] = &self.parts[..] { Some(only) } else { None }
     }
 
-    fn resolved(&self, version: Option<Twin>) -> impl Iterator<Item = Part> + '_ {
+    fn resolved(&self, version: Option<IpVersion>) -> impl Iterator<Item = Selected> + '_ {
         self.parts.iter().map(move |part| part.resolve(version))
     }
 
-    pub fn expression(&self, version: Option<Twin>) -> Expression {
+    pub fn expression(&self, version: Option<IpVersion>) -> Expression {
         match &self.hash {
             Some(hash) => hash.expression(version),
             None => Expression::concat(self.resolved(version).map(|part| part.expression())),
         }
     }
 
-    pub fn slots(&self, version: Option<Twin>) -> Vec<Slot> {
+    pub fn slots(&self, version: Option<IpVersion>) -> Vec<Slot> {
         self.resolved(version).map(|part| Slot::of(part.ty)).collect()
     }
 
     /// The elements that can stand in the set of one version.
-    pub fn fitting<'i>(&self, items: &'i [RawItem], version: Option<Twin>) -> Vec<&'i RawItem> {
+    pub fn fitting<'i>(&self, items: &'i [RawItem], version: Option<IpVersion>) -> Vec<&'i RawItem> {
         let fits = |raw: &RawPattern| {
             let Some(version) = version else { return true };
             raw.fields().zip(&self.parts).all(|(field, part)| !part.dual || field.lo.len() == version.address_len())
@@ -81,7 +81,7 @@ impl KeyOf {
     }
 
     /// Looked up in a set that is made of these elements, out of so many.
-    pub fn anonymous(&self, items: &[&RawItem], of: usize, version: Option<Twin>) -> Piece<Looked> {
+    pub fn anonymous(&self, items: &[&RawItem], of: usize, version: Option<IpVersion>) -> Piece<Looked> {
         let parts: Vec<_> = self.resolved(version).collect();
         let check = items.iter().try_for_each(|(raw, _)| {
             if !raw.is_sound() || raw.len() != parts.len() {
@@ -173,8 +173,8 @@ pub(crate) struct KnownSet {
 }
 
 impl KnownSet {
-    pub fn new<K: Key>(set: &SetRef<K>, version: Option<Twin>, key: Vec<Slot>, values: Option<MapValues>) -> Self {
-        let name = twin_name(&set.name, K::DUAL, version);
+    pub fn new<K: Key>(set: &SetRef<K>, version: Option<IpVersion>, key: Vec<Slot>, values: Option<MapValues>) -> Self {
+        let name = version_name(&set.name, K::DUAL, version);
         Self { name, interval: set.interval, taken_for: Some(set.taken_for(version)), values, key }
     }
 }

@@ -49,7 +49,7 @@ use crate::{
     data::{EtherType, Family, Name, NfProto, Register, Typed as _, Userdata, Verdict},
     expr::{Expr, Immediate},
     lang::{
-        field::{Field, Twin},
+        field::{Field, IpVersion},
         fields::meta,
         refused,
         tree::{Expression, NatKind, Op, Statement},
@@ -252,7 +252,7 @@ impl<S> Rule<S> {
     }
 
     /// The families for each of which a rule is made; one that is no family for a rule that speaks of neither.
-    fn versions(&self, family: Family) -> Result<&'static [Option<Twin>], Malformed> {
+    fn versions(&self, family: Family) -> Result<&'static [Option<IpVersion>], Malformed> {
         if !self.is_dual() {
             return Ok(&[None]);
         }
@@ -264,11 +264,11 @@ impl<S> Rule<S> {
                 return refused(format!("IP addresses in a table of family {family}"));
             }
         };
-        let holds = |twin| !self.statements.iter().any(|s| s.pieces.get(Some(twin)).holds == Holds::Never);
-        Ok(match (v4 && holds(Twin::V4), v6 && holds(Twin::V6)) {
-            (true, true) => &[Some(Twin::V4), Some(Twin::V6)],
-            (true, false) => &[Some(Twin::V4)],
-            (false, true) => &[Some(Twin::V6)],
+        let holds = |version| !self.statements.iter().any(|s| s.pieces.get(Some(version)).holds == Holds::Never);
+        Ok(match (v4 && holds(IpVersion::V4), v6 && holds(IpVersion::V6)) {
+            (true, true) => &[Some(IpVersion::V4), Some(IpVersion::V6)],
+            (true, false) => &[Some(IpVersion::V4)],
+            (false, true) => &[Some(IpVersion::V6)],
             (false, false) => {
                 return refused(format!("a rule that no packet of a table of family {family} can match"));
             }
@@ -325,7 +325,7 @@ impl<S> Rule<S> {
     fn walk(
         &self,
         family: Family,
-        version: Option<Twin>,
+        version: Option<IpVersion>,
         cx: &mut Lowering,
         mut each: impl FnMut(&Statement, Result<(), Malformed>) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
@@ -347,7 +347,7 @@ impl<S> Rule<S> {
     }
 
     /// How it ends, as part of a name.
-    fn label(&self, version: Twin) -> String {
+    fn label(&self, version: IpVersion) -> String {
         let Some(last) = self.ending() else { return "continue".into() };
         // What the name of a chain may have stays, lest different verdicts get the same name.
         let text = print::statement(None, &last.pieces.get(Some(version)).tree);
@@ -369,7 +369,7 @@ impl<S> Rule<S> {
         versions.iter().map(|version| self.one_text(family, *version)).collect()
     }
 
-    fn one_text(&self, family: Family, version: Option<Twin>) -> String {
+    fn one_text(&self, family: Family, version: Option<IpVersion>) -> String {
         let mut parts = Vec::new();
         // What cannot be compiled is printed all the same.
         let _ = self.walk(family, version, &mut Lowering::new(family), |statement, _| {
@@ -399,7 +399,7 @@ impl Piece<Statement> {
 }
 
 /// The match of an IP version.
-fn version_match(family: Family, version: Twin) -> Statement {
+fn version_match(family: Family, version: IpVersion) -> Statement {
     let (row, right) = match family {
         Family::Inet => (&meta::rows::nfproto, Expression::constant(NfProto::FIELD, &[version.number() as u8])),
         _ => (&meta::rows::protocol, Expression::constant(EtherType::FIELD, &version.ethertype().to_be_bytes())),
@@ -414,7 +414,7 @@ fn go(verdict: Verdict) -> Expr {
 /// The chains of a detour, the last of which is the one to begin with; the first ends with a verdict, or comes back.
 fn own_chains(
     family: Family,
-    _version: Twin,
+    _version: IpVersion,
     way: Vec<DetourChain>,
     verdict: Vec<Expr>,
 ) -> Result<Vec<OwnChain>, Malformed> {

@@ -8,7 +8,7 @@ use crate::{
     data::{Port, Typed as _},
     expr::NatFlags,
     lang::{
-        field::Twin,
+        field::IpVersion,
         refused,
         tree::{Expression, Nat, NatKind, NatShape, Statement},
         words::{NAT, word},
@@ -49,7 +49,7 @@ pub struct To {
 #[derive(Clone, Debug)]
 struct NatMap {
     value: Operand,
-    version: Twin,
+    version: IpVersion,
 }
 
 impl To {
@@ -101,28 +101,28 @@ impl To {
     }
 
     /// The family of the address, for one of two rules.
-    fn family(&self, twin: Option<Twin>) -> Option<Twin> {
+    fn family(&self, version: Option<IpVersion>) -> Option<IpVersion> {
         match (&self.map, self.v4, self.v6) {
             (Some(map), ..) => Some(map.version),
-            (None, Some(_), Some(_)) => twin,
-            (None, Some(_), None) => Some(Twin::V4),
-            (None, None, Some(_)) => Some(Twin::V6),
+            (None, Some(_), Some(_)) => version,
+            (None, Some(_), None) => Some(IpVersion::V4),
+            (None, None, Some(_)) => Some(IpVersion::V6),
             (None, None, None) => None,
         }
     }
 
     /// Lowest and highest address of a family.
-    fn addresses(&self, family: Twin) -> Option<(IpAddr, IpAddr)> {
+    fn addresses(&self, family: IpVersion) -> Option<(IpAddr, IpAddr)> {
         match family {
-            Twin::V4 => self.v4.map(|(a, b)| (a.into(), b.into())),
-            Twin::V6 => self.v6.map(|(a, b)| (a.into(), b.into())),
+            IpVersion::V4 => self.v4.map(|(a, b)| (a.into(), b.into())),
+            IpVersion::V6 => self.v6.map(|(a, b)| (a.into(), b.into())),
         }
     }
 
     /// One address of a family and one port; none if there are more.
-    fn single(&self, twin: Option<Twin>) -> Option<(Option<IpAddr>, Option<u16>)> {
+    fn single(&self, version: Option<IpVersion>) -> Option<(Option<IpAddr>, Option<u16>)> {
         let one = |(low, high): (IpAddr, IpAddr)| (low == high).then_some(low);
-        let address = match self.family(twin).and_then(|family| self.addresses(family)) {
+        let address = match self.family(version).and_then(|family| self.addresses(family)) {
             Some(both) => Some(one(both)?),
             None => None,
         };
@@ -140,11 +140,11 @@ impl To {
         }
     }
 
-    fn holds(&self, twin: Twin) -> Holds {
-        if self.family(Some(twin)).is_some_and(|family| family != twin) {
+    fn holds(&self, version: IpVersion) -> Holds {
+        if self.family(Some(version)).is_some_and(|family| family != version) {
             return Holds::Never;
         }
-        self.map.as_ref().map_or(Holds::Maybe, |map| map.value.get(Some(twin)).holds)
+        self.map.as_ref().map_or(Holds::Maybe, |map| map.value.get(Some(version)).holds)
     }
 }
 
@@ -241,7 +241,7 @@ macro_rules! maps {
     ($($value:ty = $version:ident;)*) => { $(
         impl From<Mapped<$value>> for To {
             fn from(mapped: Mapped<$value>) -> Self {
-                let map = NatMap { value: mapped.value, version: Twin::$version };
+                let map = NatMap { value: mapped.value, version: IpVersion::$version };
                 Self { map: Some(map), ..Self::default() }
             }
         }
@@ -262,7 +262,7 @@ impl To {
     }
 
     /// One statement, or one for each IP version.
-    fn pieces(&self, piece: impl Fn(Option<Twin>) -> Piece<Statement>) -> ByVersion<Piece<Statement>> {
+    fn pieces(&self, piece: impl Fn(Option<IpVersion>) -> Piece<Statement>) -> ByVersion<Piece<Statement>> {
         ByVersion::new(self.is_dual(), |version| match version {
             Some(of) => Piece { holds: self.holds(of), ..piece(version) },
             None => piece(None),
@@ -283,7 +283,7 @@ impl To {
                     (family.and_then(|family| self.addresses(family)).map(range), Vec::new(), None)
                 }
             };
-            let family = family.map(Twin::number);
+            let family = family.map(IpVersion::number);
             let (port, flags, shape) = (self.port_expression(), self.flags, NatShape::default());
             let nat = Statement::Nat(Nat { kind, family, addr, port, flags, shape });
             Piece { sets, wrong, ..Piece::new(nat) }.checked(self.check(kind, version))
@@ -291,11 +291,11 @@ impl To {
         Typed::new(Role::Verdict, false, self.pieces(nat))
     }
 
-    fn check(&self, kind: NatKind, version: Option<Twin>) -> Result<(), Malformed> {
+    fn check(&self, kind: NatKind, version: Option<IpVersion>) -> Result<(), Malformed> {
         if let Some(why) = &self.wrong {
             return Err(why.clone());
         }
-        let any = self.family(version).or(self.family(Some(Twin::V4)));
+        let any = self.family(version).or(self.family(Some(IpVersion::V4)));
         let local = matches!(kind, NatKind::Masquerade | NatKind::Redirect);
         if !local && any.is_none() && self.ports.is_none() {
             return refused(format!("{} to neither address nor port", word(NAT, &kind).unwrap_or_default()));
@@ -311,7 +311,7 @@ impl To {
                 Some(_) => Ok(()),
                 None => refused("tproxy to more than one address or port"),
             };
-            let family = self.family(version).map(Twin::number);
+            let family = self.family(version).map(IpVersion::number);
             let addr = single.and_then(|(addr, _)| addr).map(Expression::from);
             Piece::new(Statement::Tproxy { family, addr, port: self.port_expression() }).checked(check)
         })

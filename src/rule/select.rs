@@ -13,7 +13,7 @@ use crate::{
     data::*,
     expr::DynsetOp,
     lang::{
-        selector::{Part, Selector, Settable, Target},
+        selector::{Selected, Selector, Settable, Target},
         tree::Op,
     },
     print,
@@ -135,7 +135,7 @@ pub trait One: Copy + sealed::Sealed {
 /// A part, out of sight.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
-pub struct Chosen(pub(crate) Part);
+pub struct Chosen(pub(crate) Selected);
 
 impl<T> sealed::Sealed for Selector<T> {}
 impl<T> sealed::Sealed for Settable<T> {}

@@ -4,7 +4,7 @@ use super::lookup::KnownSet;
 use crate::{
     data::Name,
     lang::{
-        field::Twin,
+        field::IpVersion,
         tree::{Expression, Statement},
     },
     print,
@@ -21,10 +21,10 @@ pub(crate) enum ByVersion<T> {
 
 impl<T> ByVersion<T> {
     /// Makes one, or one for each version.
-    pub fn new(dual: bool, mut make: impl FnMut(Option<Twin>) -> T) -> Self {
+    pub fn new(dual: bool, mut make: impl FnMut(Option<IpVersion>) -> T) -> Self {
         match dual {
             false => Self::Any(make(None)),
-            true => Self::Each(Box::new(Twin::BOTH.map(|version| make(Some(version))))),
+            true => Self::Each(Box::new(IpVersion::BOTH.map(|version| make(Some(version))))),
         }
     }
 
@@ -33,10 +33,10 @@ impl<T> ByVersion<T> {
     }
 
     /// That of a version.
-    pub fn get(&self, version: Option<Twin>) -> &T {
+    pub fn get(&self, version: Option<IpVersion>) -> &T {
         match self {
             Self::Any(one) => one,
-            Self::Each(both) => &both[usize::from(version == Some(Twin::V6))],
+            Self::Each(both) => &both[usize::from(version == Some(IpVersion::V6))],
         }
     }
 
@@ -106,7 +106,7 @@ pub(crate) enum Role {
 /// Chains of its own that a statement has a rule go through, last of all.
 pub(crate) trait Detour: std::fmt::Debug + Send + Sync {
     /// The chains, each of which leads to the one before it, and the first to what the rule ends with: `label` in words.
-    fn chains(&self, version: Twin, label: &str) -> Vec<DetourChain>;
+    fn chains(&self, version: IpVersion, label: &str) -> Vec<DetourChain>;
 }
 
 /// A chain on the way.
@@ -144,7 +144,9 @@ impl Typed {
         };
         match self.pieces.is_dual() {
             false => of(None).unwrap_or_default(),
-            true => Twin::BOTH.into_iter().filter_map(|version| of(Some(version))).collect::<Vec<_>>().join(" or "),
+            true => {
+                IpVersion::BOTH.into_iter().filter_map(|version| of(Some(version))).collect::<Vec<_>>().join(" or ")
+            }
         }
     }
 }

@@ -232,7 +232,7 @@ impl<K: SetKey + Typed, I: IntoIterator<Item: Bounds<K>> + Clone> Keys<'_, K, I>
         let SetRef { family, table, interval, .. } = self.set;
         let target = Target {
             name: SetName { family: *family, table, name, id: None },
-            len: len_in(&K::FIELD, <K as Typed>::DUAL, self.set.twin(name)),
+            len: len_in(&K::FIELD, <K as Typed>::DUAL, self.set.version(name)),
             interval: *interval,
             timeout: self.timeout,
             verb,

@@ -9,10 +9,10 @@ use crate::{
     compile::{interval_end, mark_open, stretched},
     data::*,
     expr::Expr,
-    lang::{field::Twin, refused},
+    lang::{field::IpVersion, refused},
     model,
     set::{
-        key::{len_in, twin_name},
+        key::{len_in, version_name},
         stateful::Stateful,
     },
     wire::Malformed,
@@ -148,12 +148,12 @@ impl<K: Key> Element<K> {
     }
 
     /// The family whose set of a pair it belongs to; `None` if there is no pair, or for both.
-    fn twin(&self) -> Option<Twin> {
+    fn version(&self) -> Option<IpVersion> {
         let raw = self.key?.raw;
         let v4 = K::FIELDS.iter().zip(raw.fields()).find_map(|(field, part)| {
             (K::DUAL && field.datatype == std::net::Ipv6Addr::FIELD.datatype).then_some(part.lo.len() == 4)
         })?;
-        Some(if v4 { Twin::V4 } else { Twin::V6 })
+        Some(if v4 { IpVersion::V4 } else { IpVersion::V6 })
     }
 
     /// What it has besides key and value.
@@ -177,13 +177,13 @@ impl<K: Key> Element<K> {
 
     /// The element as the kernel takes it.
     pub(crate) fn lower(&self) -> Result<LoweredElement, Malformed> {
-        let name = |twin| twin_name(&self.set, K::DUAL, twin);
+        let name = |version| version_name(&self.set, K::DUAL, version);
         let Some(key) = &self.key else {
             let element = self.dressed(model::Element::catch_all())?;
-            let second = K::DUAL.then(|| (name(Some(Twin::V6)), element.clone()));
-            return Ok(LoweredElement { set: name(Some(Twin::V4)), element, second });
+            let second = K::DUAL.then(|| (name(Some(IpVersion::V6)), element.clone()));
+            return Ok(LoweredElement { set: name(Some(IpVersion::V4)), element, second });
         };
-        let twin = self.twin();
+        let version = self.version();
         if !key.raw.is_sound() || key.raw.len() != K::FIELDS.len() {
             return refused("an element whose bounds do not belong together");
         }
@@ -191,7 +191,7 @@ impl<K: Key> Element<K> {
         let concat = K::FIELDS.len() > 1;
         let (mut lo, mut hi) = (Value::default(), Value::default());
         for (field, part) in K::FIELDS.iter().zip(key.raw.fields()) {
-            let (l, h) = bounds(field, len_in(field, K::DUAL, twin), &part, &self.set)?;
+            let (l, h) = bounds(field, len_in(field, K::DUAL, version), &part, &self.set)?;
             if l != h && !self.interval {
                 let (mut from, mut to) = (String::new(), String::new());
                 field.show(&l, Style::NUMBER, &mut from);
@@ -216,11 +216,11 @@ impl<K: Key> Element<K> {
             (false, _) => {}
             (true, true) => element.key_end = Some(hi),
             (true, false) => match hi.after() {
-                Some(end) => second = Some((name(twin), interval_end(end))),
+                Some(end) => second = Some((name(version), interval_end(end))),
                 None => mark_open(element.userdata.get_or_insert_default()),
             },
         }
-        Ok(LoweredElement { set: name(twin), element: self.dressed(element)?, second })
+        Ok(LoweredElement { set: name(version), element: self.dressed(element)?, second })
     }
 
     /// The set it is in, of a pair, and its lowest and its highest key.

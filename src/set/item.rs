@@ -118,7 +118,7 @@ impl<K: SetKey, I: IntoIterator<Item: Borrow<Element<K>>> + Clone> Elements<'_, 
                 let lowered = element.borrow().lower().ok().filter(|lowered| lowered.set == *name)?;
                 Some((index, lowered.element, lowered.second.map(|(_, end)| end)))
             });
-            let widths: Vec<usize> = K::FIELDS.iter().map(|f| len_in(f, K::DUAL, self.set.twin(name))).collect();
+            let widths: Vec<usize> = K::FIELDS.iter().map(|f| len_in(f, K::DUAL, self.set.version(name))).collect();
             for (index, why) in overlaps(lowered, &widths, self.set.type_of(name)) {
                 batch.refuse(EncodeError::from(why).within(Step::Index(index)).within(Step::Field("elements")));
             }

@@ -1,6 +1,6 @@
 //! What a set may be keyed by: typed values, alone or up to five of them together.
 
-use crate::{data::*, lang::field::Twin};
+use crate::{data::*, lang::field::IpVersion};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The most fields of a concatenation here.
@@ -214,11 +214,11 @@ impl<A: Typed + SetKey, B: Typed + SetKey> MapValue for (A, B) {
 }
 
 /// The name of one of a pair of sets.
-pub(crate) fn twin_name(name: &Name, dual: bool, twin: Option<Twin>) -> Name {
-    match (dual, twin) {
-        (true, Some(twin)) => {
+pub(crate) fn version_name(name: &Name, dual: bool, version: Option<IpVersion>) -> Name {
+    match (dual, version) {
+        (true, Some(version)) => {
             let mut bytes = name.as_bytes().to_vec();
-            bytes.push(if twin.is_v4() { b'4' } else { b'6' });
+            bytes.push(if version.is_v4() { b'4' } else { b'6' });
             Name::from(&bytes[..])
         }
         _ => name.clone(),
@@ -226,6 +226,6 @@ pub(crate) fn twin_name(name: &Name, dual: bool, twin: Option<Twin>) -> Name {
 }
 
 /// Bytes of a field in a family.
-pub(crate) fn len_in(field: &FieldType, dual: bool, twin: Option<Twin>) -> usize {
-    field_len(field, dual, twin.is_some_and(Twin::is_v4))
+pub(crate) fn len_in(field: &FieldType, dual: bool, version: Option<IpVersion>) -> usize {
+    field_len(field, dual, version.is_some_and(IpVersion::is_v4))
 }

@@ -8,9 +8,9 @@ use super::{
 use crate::{
     batch::SetKind,
     data::*,
-    lang::field::Twin,
+    lang::field::IpVersion,
     model::{self, SetFlags},
-    set::key::{len_in, twin_name},
+    set::key::{len_in, version_name},
 };
 use std::{fmt, marker::PhantomData, net::IpAddr, ops::Deref, time::Duration};
 
@@ -98,34 +98,34 @@ impl<K: Key> SetRef<K> {
 
     /// The same, one after the other.
     pub(super) fn each_name(&self) -> impl Iterator<Item = Name> {
-        twins(K::DUAL).iter().map(|twin| twin_name(&self.name, K::DUAL, *twin))
+        versions(K::DUAL).iter().map(|version| version_name(&self.name, K::DUAL, *version))
     }
 }
 
 impl<K: Key> SetRef<K> {
     /// The types of the keys of the set, or of the two sets.
     pub(crate) fn types(&self) -> Vec<DataType> {
-        twins(K::DUAL).iter().map(|twin| key_type::<K>(*twin)).collect()
+        versions(K::DUAL).iter().map(|version| key_type::<K>(*version)).collect()
     }
 
     /// Which of a pair of sets has this name.
-    pub(super) fn twin(&self, name: &Name) -> Option<Twin> {
+    pub(super) fn version(&self, name: &Name) -> Option<IpVersion> {
         if !K::DUAL {
             return None;
         }
-        twins(true).iter().copied().find(|twin| twin_name(&self.name, true, *twin) == *name).flatten()
+        versions(true).iter().copied().find(|version| version_name(&self.name, true, *version) == *name).flatten()
     }
 
     /// The type of the keys of the set with this name.
     pub(super) fn type_of(&self, name: &Name) -> DataType {
-        key_type::<K>(self.twin(name))
+        key_type::<K>(self.version(name))
     }
 }
 
 impl<K: Key> SetRef<K> {
     /// What a rule takes it for. Whether it holds intervals matters to numbers of the host's byte
     /// order, which stand the other way round in a set of intervals.
-    pub(crate) fn taken_for(&self, version: Option<Twin>) -> SetKind {
+    pub(crate) fn taken_for(&self, version: Option<IpVersion>) -> SetKind {
         let turned = K::FIELDS.iter().any(|field| field.order == ByteOrder::Host);
         let interval = turned.then_some(self.interval);
         SetKind { key_type: key_type::<K>(version), value_type: self.value_type, interval }
@@ -133,8 +133,8 @@ impl<K: Key> SetRef<K> {
 }
 
 /// The families for each of which there is a set.
-fn twins(dual: bool) -> &'static [Option<Twin>] {
-    if dual { &[Some(Twin::V4), Some(Twin::V6)] } else { &[None] }
+fn versions(dual: bool) -> &'static [Option<IpVersion>] {
+    if dual { &[Some(IpVersion::V4), Some(IpVersion::V6)] } else { &[None] }
 }
 
 impl<K> Clone for SetRef<K> {
@@ -150,8 +150,8 @@ impl<K> fmt::Debug for SetRef<K> {
 }
 
 /// The type of a key in one of two families.
-fn key_type<K: Key>(twin: Option<Twin>) -> DataType {
-    let v4 = twin.is_some_and(Twin::is_v4);
+fn key_type<K: Key>(version: Option<IpVersion>) -> DataType {
+    let v4 = version.is_some_and(IpVersion::is_v4);
     let types = K::FIELDS.iter().map(|field| match field.datatype {
         ty if K::DUAL && v4 && ty == std::net::Ipv6Addr::FIELD.datatype => std::net::Ipv4Addr::FIELD.datatype,
         ty => ty,
@@ -182,11 +182,11 @@ struct ValueType {
 
 impl Options {
     /// The set as the kernel takes it.
-    fn model<K: Key>(&self, at: &SetRef<K>, twin: Option<Twin>, value: Option<ValueType>) -> model::Set {
-        let name = twin_name(&at.name, K::DUAL, twin);
+    fn model<K: Key>(&self, at: &SetRef<K>, version: Option<IpVersion>, value: Option<ValueType>) -> model::Set {
+        let name = version_name(&at.name, K::DUAL, version);
         let mut set = model::Set::required(at.family, at.table.clone(), name);
         let concat = K::FIELDS.len() > 1;
-        let lens = K::FIELDS.iter().map(|field| len_in(field, K::DUAL, twin) as u32);
+        let lens = K::FIELDS.iter().map(|field| len_in(field, K::DUAL, version) as u32);
         let mut flags = self.flags;
         if self.timeout.is_some() {
             flags |= SetFlags::TIMEOUT;
@@ -194,7 +194,7 @@ impl Options {
         if flags.contains(SetFlags::INTERVAL) && concat {
             flags |= SetFlags::CONCAT;
         }
-        set.key_type = Some(key_type::<K>(twin));
+        set.key_type = Some(key_type::<K>(version));
         set.key_len = Some(if concat { lens.clone().map(|l| l.next_multiple_of(4)).sum() } else { lens.clone().sum() });
         set.timeout = self.timeout;
         set.gc_interval = self.gc_interval;
@@ -344,12 +344,12 @@ impl<K: SetKey> Set<K> {
 
     /// The set as the kernel takes it; of a pair, the one for IPv4.
     pub fn model(&self) -> model::Set {
-        self.options.model(&self.at, twins(K::DUAL)[0], None)
+        self.options.model(&self.at, versions(K::DUAL)[0], None)
     }
 
     /// The set, or the two sets, as the kernel takes them.
     pub fn models(&self) -> Vec<model::Set> {
-        twins(K::DUAL).iter().map(|twin| self.options.model(&self.at, *twin, None)).collect()
+        versions(K::DUAL).iter().map(|version| self.options.model(&self.at, *version, None)).collect()
     }
 }
 
@@ -437,12 +437,12 @@ impl<K: SetKey, V: MapValue> Map<K, V> {
 
     /// The map as the kernel takes it; of a pair, the one for IPv4.
     pub fn model(&self) -> model::Set {
-        self.options.model(&self.at.set, twins(K::DUAL)[0], Some(Self::VALUE))
+        self.options.model(&self.at.set, versions(K::DUAL)[0], Some(Self::VALUE))
     }
 
     /// The map, or the two maps, as the kernel takes them.
     pub fn models(&self) -> Vec<model::Set> {
-        twins(K::DUAL).iter().map(|twin| self.options.model(&self.at.set, *twin, Some(Self::VALUE))).collect()
+        versions(K::DUAL).iter().map(|version| self.options.model(&self.at.set, *version, Some(Self::VALUE))).collect()
     }
 }
 

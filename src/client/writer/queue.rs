@@ -171,7 +171,7 @@ impl ElementChange {
         };
         let parts = match &lowered.second {
             Some((name, end)) if *name == lowered.set => vec![part(name, &[&lowered.element, end])],
-            Some((name, twin)) => vec![part(&lowered.set, &[&lowered.element]), part(name, &[twin])],
+            Some((name, version)) => vec![part(&lowered.set, &[&lowered.element]), part(name, &[version])],
             None => vec![part(&lowered.set, &[&lowered.element])],
         };
         Self { parts, refused: None }

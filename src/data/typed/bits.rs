@@ -1,6 +1,7 @@
 use super::{
-    Bits, ByteOrder, DataType, FieldType, Ordered, Typed, image,
-    look::{INTEGER_KIND, Info, Look},
+    Bits, ByteOrder, DataType, FieldType, Ordered, Typed,
+    format::{Format, INTEGER_KIND, Info},
+    image,
     sealed::Sealed,
     system::LABELS,
 };
@@ -56,7 +57,7 @@ macro_rules! bit_types {
                     name: $type_name,
                     base: DataType::BITMASK,
                     bits: size_of::<$int>() as u16 * 8,
-                    look: Look::Bits,
+                    format: Format::Bits,
                     symbols: &[$( ($value, $word), )*],
                     ..INTEGER_KIND
                 },
@@ -208,7 +209,7 @@ impl Typed for CtLabels {
             name: "ct_label",
             base: DataType::BITMASK,
             bits: 128,
-            look: Look::Labels,
+            format: Format::Labels,
             file: Some(&LABELS),
             ..INTEGER_KIND
         },

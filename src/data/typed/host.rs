@@ -1,8 +1,9 @@
 //! Types of the host that are more than a number.
 
 use super::{
-    ByteOrder, DataType, FieldType, Ordered, Typed, image,
-    look::{INTEGER_KIND, Info, Look, show_duration},
+    ByteOrder, DataType, FieldType, Ordered, Typed,
+    format::{Format, INTEGER_KIND, Info, show_duration},
+    image,
     sealed::Sealed,
 };
 use crate::data::Value;
@@ -84,7 +85,7 @@ impl fmt::Display for Moment {
 
 /// Types of the host that are more than a number.
 macro_rules! host_order {
-    ($($name:ident: $int:ty = $datatype:literal $word:literal, $look:ident, $symbols:expr, |$v:ident| $to:expr, |$n:ident| $from:expr;)*) => { $(
+    ($($name:ident: $int:ty = $datatype:literal $word:literal, $format:ident, $symbols:expr, |$v:ident| $to:expr, |$n:ident| $from:expr;)*) => { $(
         impl Sealed for $name {}
         impl Ordered for $name {}
         impl Typed for $name {
@@ -95,7 +96,7 @@ macro_rules! host_order {
                 bits: false,
                 info: &Info {
                     name: $word,
-                    look: Look::$look,
+                    format: Format::$format,
                     bits: size_of::<$int>() as u16 * 8,
                     symbols: $symbols,
                     ..INTEGER_KIND

@@ -1,6 +1,7 @@
 use super::{
-    ByteOrder, DataType, FieldType, Ordered, Typed, image,
-    look::{INTEGER_KIND, Info, Look, quote, trimmed},
+    ByteOrder, DataType, FieldType, Ordered, Typed,
+    format::{Format, INTEGER_KIND, Info, quote, trimmed},
+    image,
     sealed::Sealed,
 };
 use crate::data::{Name, Value};
@@ -22,7 +23,7 @@ fn text_image(text: &[u8]) -> Value {
 }
 
 /// Text of 16 bytes.
-const NAME: Info = Info { name: "ifname", base: DataType::STRING, bits: 16 * 8, look: Look::Name, ..INTEGER_KIND };
+const NAME: Info = Info { name: "ifname", base: DataType::STRING, bits: 16 * 8, format: Format::Name, ..INTEGER_KIND };
 
 /// Name of an interface, or the start of one: `eth0`, `wg*`.
 ///
@@ -209,7 +210,13 @@ impl Typed for MacAddr {
         len: 6,
         order: ByteOrder::Network,
         bits: false,
-        info: &Info { name: "ether_addr", base: DataType::LINK_ADDRESS, bits: 48, look: Look::Link, ..INTEGER_KIND },
+        info: &Info {
+            name: "ether_addr",
+            base: DataType::LINK_ADDRESS,
+            bits: 48,
+            format: Format::Link,
+            ..INTEGER_KIND
+        },
     };
     fn image(&self) -> Value {
         image(&self.0)

@@ -5,7 +5,7 @@
 macro_rules! number_types {
     ($(
         $(#[$meta:meta])*
-        $name:ident($int:ty) = $datatype:literal $word:literal, $order:ident, $look:ident$(($digits:literal))?
+        $name:ident($int:ty) = $datatype:literal $word:literal, $order:ident, $format:ident$(($digits:literal))?
         $(as $shown:ident)? $(, bits $bits:literal)? $(, file $file:ident)?
         { $( $(#[$cmeta:meta])* $constant:ident = $value:literal $symbol:literal, )* }
         $( + { $( $more:literal $alias:literal, )* } )?
@@ -62,11 +62,11 @@ macro_rules! number_types {
                 len: size_of::<$int>() as u8,
                 order: $crate::data::ByteOrder::$order,
                 bits: false,
-                info: &$crate::data::typed::look::Info {
+                info: &$crate::data::typed::format::Info {
                     name: $word,
                     base: $crate::data::DataType::INTEGER,
                     bits: number_types!(@bits $int $(, $bits)?),
-                    look: $crate::data::typed::look::Look::$look$(($digits))?,
+                    format: $crate::data::typed::format::Format::$format$(($digits))?,
                     symbols: &[$( ($value, $symbol), )* $($( ($more, $alias), )*)?],
                     file: number_types!(@file $($file)?),
                     shown: number_types!(@shown $($shown)?),
@@ -86,7 +86,7 @@ macro_rules! number_types {
     (@bits $int:ty, $bits:literal) => { $bits };
     (@file) => { None };
     (@file $file:ident) => { Some(&$crate::data::typed::system::$file) };
-    (@shown) => { $crate::data::typed::look::Shown::Bare };
-    (@shown nameless) => { $crate::data::typed::look::Shown::Never };
-    (@shown quoted) => { $crate::data::typed::look::Shown::Quoted };
+    (@shown) => { $crate::data::typed::format::Shown::Bare };
+    (@shown nameless) => { $crate::data::typed::format::Shown::Never };
+    (@shown quoted) => { $crate::data::typed::format::Shown::Quoted };
 }

@@ -1,8 +1,9 @@
 //! Types of the standard library as values.
 
 use super::{
-    ByteOrder, DataType, FieldType, Ordered, Typed, image,
-    look::{INTEGER_KIND, Info, Look},
+    ByteOrder, DataType, FieldType, Ordered, Typed,
+    format::{Format, INTEGER_KIND, Info},
+    image,
     sealed::Sealed,
 };
 use crate::data::Value;
@@ -53,7 +54,7 @@ macro_rules! addresses {
                 len: $len,
                 order: ByteOrder::Network,
                 bits: false,
-                info: &Info { name: $word, bits: $len * 8, look: Look::Address, ..INTEGER_KIND },
+                info: &Info { name: $word, bits: $len * 8, format: Format::Address, ..INTEGER_KIND },
             };
             fn image(&self) -> Value {
                 image(&self.octets())
@@ -97,7 +98,7 @@ impl Typed for bool {
         info: &Info {
             name: "boolean",
             bits: 1,
-            look: Look::Boolean,
+            format: Format::Boolean,
             symbols: &[(1, "exists"), (0, "missing")],
             ..INTEGER_KIND
         },

@@ -68,7 +68,7 @@ impl Format {
         let (name, number) = match self {
             Self::NameFirst => (first, second.parse().ok()),
             Self::Service => (first, second.split('/').next().and_then(|port| port.parse().ok())),
-            Self::NumberFirst => (second, super::look::number(first).and_then(|n| n.try_into().ok())),
+            Self::NumberFirst => (second, super::format::number(first).and_then(|n| n.try_into().ok())),
         };
         let Some(number) = number else { return Vec::new() };
         // iproute2 takes one name only.

@@ -1,7 +1,7 @@
 //! nft's data types by number and by name.
 
 use super::{
-    look::{INTEGER_KIND, Info, Look},
+    format::{Format, INTEGER_KIND, Info},
     *,
 };
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -11,18 +11,18 @@ pub(crate) const INTEGER: FieldType = FieldType { len: 0, ..u8::FIELD };
 
 /// One that nft lists in hex.
 pub(crate) const HEX_INTEGER: FieldType =
-    FieldType { info: &Info { base: DataType::INVALID, look: Look::Hex(1), ..INTEGER_KIND }, ..INTEGER };
+    FieldType { info: &Info { base: DataType::INVALID, format: Format::Hex(1), ..INTEGER_KIND }, ..INTEGER };
 
 /// Bits without names.
 pub(crate) const BITMASK: FieldType = FieldType {
     datatype: DataType::BITMASK,
-    info: &Info { name: "bitmask", look: Look::Hex(1), ..INTEGER_KIND },
+    info: &Info { name: "bitmask", format: Format::Hex(1), ..INTEGER_KIND },
     ..INTEGER
 };
 
 const INVALID: FieldType = FieldType {
     datatype: DataType::INVALID,
-    info: &Info { name: "invalid", look: Look::Hex(1), ..INTEGER_KIND },
+    info: &Info { name: "invalid", format: Format::Hex(1), ..INTEGER_KIND },
     ..INTEGER
 };
 
@@ -31,13 +31,13 @@ const VERDICT: FieldType =
 
 const STRING: FieldType = FieldType {
     len: 0,
-    info: &Info { name: "string", base: DataType::INVALID, look: Look::Name, ..INTEGER_KIND },
+    info: &Info { name: "string", base: DataType::INVALID, format: Format::Name, ..INTEGER_KIND },
     ..HelperName::FIELD
 };
 
 const LINK_ADDRESS: FieldType = FieldType {
     datatype: DataType::LINK_ADDRESS,
-    info: &Info { name: "ll_addr", look: Look::Link, ..INTEGER_KIND },
+    info: &Info { name: "ll_addr", format: Format::Link, ..INTEGER_KIND },
     ..INTEGER
 };
 

@@ -13,7 +13,7 @@ use crate::{
     batch::{Add, Batch, Create, Delete, Flush, Item, Place, Verb},
     data::{DataType, Name, Typed, Userdata},
     expr::Limit,
-    lang::field::Twin,
+    lang::field::IpVersion,
     model::{Set, SetDesc, SetFlags, Table},
 };
 use std::{
@@ -79,7 +79,7 @@ pub enum Side {
 const MEMORY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 const SIZE: u32 = 65_535;
 
-impl Twin {
+impl IpVersion {
     fn suffix(self) -> &'static str {
         if self.is_v4() { "ip" } else { "ip6" }
     }
@@ -230,67 +230,67 @@ impl Recent {
     }
 
     /// The families that its table sees.
-    pub(crate) fn twins(&self) -> &'static [Twin] {
+    pub(crate) fn versions(&self) -> &'static [IpVersion] {
         use crate::data::Family;
         match self.table.family {
-            Family::Ip => &[Twin::V4],
-            Family::Ip6 => &[Twin::V6],
-            _ => &Twin::BOTH,
+            Family::Ip => &[IpVersion::V4],
+            Family::Ip6 => &[IpVersion::V6],
+            _ => &IpVersion::BOTH,
         }
     }
 
-    pub(crate) fn seen(&self, twin: Twin) -> Name {
-        format!("{}_{}", self.name, twin.suffix()).into()
+    pub(crate) fn seen(&self, version: IpVersion) -> Name {
+        format!("{}_{}", self.name, version.suffix()).into()
     }
 
-    fn window(&self, window: Duration, twin: Twin) -> Name {
-        format!("{}_{}_{}", self.name, words(window), twin.suffix()).into()
+    fn window(&self, window: Duration, version: IpVersion) -> Name {
+        format!("{}_{}_{}", self.name, words(window), version.suffix()).into()
     }
 
-    fn bucket(&self, twin: Twin) -> Name {
-        format!("{}_rate_{}", self.name, twin.suffix()).into()
+    fn bucket(&self, version: IpVersion) -> Name {
+        format!("{}_rate_{}", self.name, version.suffix()).into()
     }
 
-    fn ring_name(&self, ring: Ring, twin: Twin) -> String {
+    fn ring_name(&self, ring: Ring, version: IpVersion) -> String {
         let within = ring.within.map_or("ever".into(), words);
-        format!("{}_{}in{within}_{}", self.name, ring.hits, twin.suffix())
+        format!("{}_{}in{within}_{}", self.name, ring.hits, version.suffix())
     }
 
-    fn stamp(&self, ring: Ring, twin: Twin, slot: u32) -> Name {
-        format!("{}_stamp{slot}", self.ring_name(ring, twin)).into()
+    fn stamp(&self, ring: Ring, version: IpVersion, slot: u32) -> Name {
+        format!("{}_stamp{slot}", self.ring_name(ring, version)).into()
     }
 
-    fn turn(&self, ring: Ring, twin: Twin, slot: u32) -> Name {
-        format!("{}_turn{slot}", self.ring_name(ring, twin)).into()
+    fn turn(&self, ring: Ring, version: IpVersion, slot: u32) -> Name {
+        format!("{}_turn{slot}", self.ring_name(ring, version)).into()
     }
 
     /// The seen set and the window sets: all that a stamp has to go into, apart from rings.
-    pub(crate) fn plain(&self, twin: Twin) -> Vec<Name> {
-        let windows = self.windows.iter().map(|w| self.window(*w, twin));
-        [self.seen(twin)].into_iter().chain(windows).collect()
+    pub(crate) fn plain(&self, version: IpVersion) -> Vec<Name> {
+        let windows = self.windows.iter().map(|w| self.window(*w, version));
+        [self.seen(version)].into_iter().chain(windows).collect()
     }
 
     /// The sets of each ring: stamps, then turns from 1 on.
-    pub(crate) fn rings(&self, twin: Twin) -> Vec<(Vec<Name>, Vec<Name>)> {
+    pub(crate) fn rings(&self, version: IpVersion) -> Vec<(Vec<Name>, Vec<Name>)> {
         let names = |ring: Ring| {
-            let stamps = (0..ring.hits).map(|slot| self.stamp(ring, twin, slot)).collect();
-            let turns = (1..ring.hits).map(|slot| self.turn(ring, twin, slot)).collect();
+            let stamps = (0..ring.hits).map(|slot| self.stamp(ring, version, slot)).collect();
+            let turns = (1..ring.hits).map(|slot| self.turn(ring, version, slot)).collect();
             (stamps, turns)
         };
         self.rings.iter().map(|ring| names(*ring)).collect()
     }
 
     /// All sets apart from token buckets, in which an address that is removed must not stay.
-    pub(crate) fn all_sets(&self, twin: Twin) -> Vec<Name> {
-        let rings = self.rings(twin).into_iter().flat_map(|(stamps, turns)| stamps.into_iter().chain(turns));
-        self.plain(twin).into_iter().chain(rings).collect()
+    pub(crate) fn all_sets(&self, version: IpVersion) -> Vec<Name> {
+        let rings = self.rings(version).into_iter().flat_map(|(stamps, turns)| stamps.into_iter().chain(turns));
+        self.plain(version).into_iter().chain(rings).collect()
     }
 
     /// The list as its sets in the kernel tell; `None` if it is not there.
     pub(crate) fn from_sets(table: &Table, name: &str, sets: &[Set]) -> Option<Self> {
         let mut list = Self::new(table, name);
-        let twin = list.twins()[0];
-        let (seen, suffix) = (list.seen(twin), format!("_{}", twin.suffix()));
+        let version = list.versions()[0];
+        let (seen, suffix) = (list.seen(version), format!("_{}", version.suffix()));
         let known = sets.iter().find(|set| set.name == seen)?;
         list.size = known.size()?;
         list.memory = known.timeout.unwrap_or(MEMORY);
@@ -316,7 +316,8 @@ impl Recent {
     /// Those of `sets` that belong to a list of this name and have no use in this one.
     pub(crate) fn stale_sets(&self, sets: Vec<Set>) -> Vec<Set> {
         let Some(installed) = Self::from_sets(&self.table, &self.name, &sets) else { return Vec::new() };
-        let names = |list: &Self| list.twins().iter().flat_map(|twin| list.all_sets(*twin)).collect::<Vec<_>>();
+        let names =
+            |list: &Self| list.versions().iter().flat_map(|version| list.all_sets(*version)).collect::<Vec<_>>();
         let (before, now) = (names(&installed), names(self));
         sets.into_iter().filter(|set| before.contains(&set.name) && !now.contains(&set.name)).collect()
     }
@@ -324,42 +325,42 @@ impl Recent {
     /// The sets as they are to be made.
     pub(crate) fn sets(&self) -> Vec<Set> {
         let mut sets = Vec::new();
-        for &twin in self.twins() {
+        for &version in self.versions() {
             let mut add =
-                |name: Name, timeout: Duration, note: String| sets.push(self.model(name, twin, timeout, &note));
+                |name: Name, timeout: Duration, note: String| sets.push(self.model(name, version, timeout, &note));
             let note = format!("recent {}: every address, expires is the timeout less its age", self.name);
-            add(self.seen(twin), self.memory(), note);
+            add(self.seen(version), self.memory(), note);
             for window in &self.windows {
                 let note = format!("recent {}: addresses seen within {}", self.name, words(*window));
-                add(self.window(*window, twin), *window, note);
+                add(self.window(*window, version), *window, note);
             }
             if let Some(limit) = &self.rate {
                 // A bucket that had time to fill up is as good as none.
                 let full =
                     limit.unit.saturating_mul(u64::from(limit.burst.unwrap_or(0)).max(1)).div_ceil(limit.rate.max(1));
                 let note = format!("recent {}: token buckets", self.name);
-                add(self.bucket(twin), Duration::from_secs(full.max(limit.unit)), note);
+                add(self.bucket(version), Duration::from_secs(full.max(limit.unit)), note);
             }
             for ring in &self.rings {
                 let note = format!("recent {}: ring of the last {} stamps", self.name, ring.hits);
                 for slot in 0..ring.hits {
-                    add(self.stamp(*ring, twin, slot), ring.within.unwrap_or(MEMORY), note.clone());
+                    add(self.stamp(*ring, version, slot), ring.within.unwrap_or(MEMORY), note.clone());
                 }
                 for slot in 1..ring.hits {
-                    add(self.turn(*ring, twin, slot), self.memory(), note.clone());
+                    add(self.turn(*ring, version, slot), self.memory(), note.clone());
                 }
             }
         }
         sets
     }
 
-    fn model(&self, name: Name, twin: Twin, timeout: Duration, note: &str) -> Set {
+    fn model(&self, name: Name, version: IpVersion, timeout: Duration, note: &str) -> Set {
         let mut userdata = Userdata::default();
         userdata.set(Set::KEY_BYTEORDER, &2u32.to_ne_bytes());
         let set = Set {
             flags: Some(SetFlags::EVAL | SetFlags::TIMEOUT),
-            key_type: Some(twin.datatype()),
-            key_len: Some(twin.address_len() as u32),
+            key_type: Some(version.datatype()),
+            key_len: Some(version.address_len() as u32),
             timeout: Some(timeout),
             userdata: Some(userdata),
             desc: Some(SetDesc { size: Some(self.size), ..SetDesc::default() }),

@@ -6,10 +6,10 @@ use crate::{
     data::{Name, Value},
     expr::{DynsetOp, Limit},
     lang::{
-        field::Twin,
+        field::IpVersion,
         fields::addr,
         refused,
-        selector::Part,
+        selector::Selected,
         tree::{self, Expression, Statement},
     },
     rule::{
@@ -73,7 +73,7 @@ impl RecentOp {
             let piece = Piece::new(Statement::Registers(Vec::new())).checked(Err(why));
             vec![Typed::new(Role::Condition, false, ByVersion::new(true, |_| piece.clone()))]
         };
-        let (v4, v6) = match (self.pieces(Twin::V4), self.pieces(Twin::V6)) {
+        let (v4, v6) = match (self.pieces(IpVersion::V4), self.pieces(IpVersion::V6)) {
             (Ok(v4), Ok(v6)) => (v4, v6),
             (Err(why), _) | (_, Err(why)) => return wrong(why),
         };
@@ -90,7 +90,7 @@ impl RecentOp {
     }
 
     /// Its statements for one IP version: what has to hold, then what changes.
-    fn pieces(&self, version: Twin) -> Result<Vec<Piece<Statement>>, Malformed> {
+    fn pieces(&self, version: IpVersion) -> Result<Vec<Piece<Statement>>, Malformed> {
         let checks = self.checks(version)?;
         if self.prefix.0 > 32 || self.prefix.1 > 128 {
             return refused(format!("an address has 32 or 128 bits, not /{} and /{}", self.prefix.0, self.prefix.1));
@@ -108,30 +108,30 @@ impl RecentOp {
     }
 
     /// The address, under the mask.
-    fn key(&self, version: Twin) -> Part {
+    fn key(&self, version: IpVersion) -> Selected {
         let address = match self.side {
             Side::Source => addr::saddr(),
             Side::Destination => addr::daddr(),
         };
-        Part { mask: self.mask(version), ..address.part.resolve(Some(version)) }
+        Selected { mask: self.mask(version), ..address.part.resolve(Some(version)) }
     }
 
-    fn known(&self, name: Name, version: Twin) -> KnownSet {
+    fn known(&self, name: Name, version: IpVersion) -> KnownSet {
         let key = vec![Slot::of(self.key(version).ty)];
         KnownSet { name, interval: false, taken_for: None, values: None, key }
     }
 
-    fn is_in(&self, set: Name, version: Twin) -> Piece<Statement> {
+    fn is_in(&self, set: Name, version: IpVersion) -> Piece<Statement> {
         let op = if self.invert { tree::Op::Ne } else { tree::Op::Implicit };
         let (left, right) = (self.key(version).expression(), Expression::Named(set.clone()));
         Piece { sets: vec![self.known(set, version)], ..Piece::new(Statement::Match { op, left, right }) }
     }
 
-    fn change(&self, op: DynsetOp, set: Name, version: Twin) -> Piece<Statement> {
+    fn change(&self, op: DynsetOp, set: Name, version: IpVersion) -> Piece<Statement> {
         self.update(op, set, version, Vec::new())
     }
 
-    fn update(&self, op: DynsetOp, set: Name, version: Twin, statements: Vec<Statement>) -> Piece<Statement> {
+    fn update(&self, op: DynsetOp, set: Name, version: IpVersion, statements: Vec<Statement>) -> Piece<Statement> {
         let sets = vec![self.known(set.clone(), version)];
         let key = self.key(version).expression();
         let update = tree::Update { op, set, key, data: None, timeout: None, statements };
@@ -139,10 +139,10 @@ impl RecentOp {
     }
 
     /// The sets that it changes, and how.
-    fn changes(&self, twin: Twin) -> Vec<(DynsetOp, Name)> {
+    fn changes(&self, version: IpVersion) -> Vec<(DynsetOp, Name)> {
         let (op, sets) = match self.op {
-            Op::Set | Op::Update => (DynsetOp::Update, self.list.plain(twin)),
-            Op::Remove => (DynsetOp::Delete, self.list.all_sets(twin)),
+            Op::Set | Op::Update => (DynsetOp::Update, self.list.plain(version)),
+            Op::Remove => (DynsetOp::Delete, self.list.all_sets(version)),
             Op::Rcheck | Op::OverRate => return Vec::new(),
         };
         sets.into_iter().map(|set| (op, set)).collect()
@@ -159,12 +159,12 @@ impl RecentOp {
     }
 
     /// The sets that the address has to be in.
-    fn checks(&self, twin: Twin) -> Result<Vec<Name>, Malformed> {
+    fn checks(&self, version: IpVersion) -> Result<Vec<Name>, Malformed> {
         let list = &self.list;
         Ok(match (self.op, self.hits, self.within) {
             (Op::Set | Op::OverRate, ..) => Vec::new(),
-            (_, 0 | 1, None) => vec![list.seen(twin)],
-            (_, 0 | 1, Some(window)) if list.windows.contains(&window) => vec![list.window(window, twin)],
+            (_, 0 | 1, None) => vec![list.seen(version)],
+            (_, 0 | 1, Some(window)) if list.windows.contains(&window) => vec![list.window(window, version)],
             (_, 0 | 1, Some(window)) => {
                 let (name, window) = (&list.name, words(window));
                 return refused(format!("recent list {name} keeps no window of {window}: declare it with with_window"));
@@ -177,13 +177,13 @@ impl RecentOp {
                         "recent list {name} does not count {hits} hits in {within}: declare it with with_hits"
                     ));
                 }
-                (0..hits).map(|slot| list.stamp(ring, twin, slot)).collect()
+                (0..hits).map(|slot| list.stamp(ring, version, slot)).collect()
             }
         })
     }
 
     /// The bits of the address that count, if they are not all.
-    fn mask(&self, version: Twin) -> Option<Value> {
+    fn mask(&self, version: IpVersion) -> Option<Value> {
         let len = version.address_len();
         let prefix = u32::from(if version.is_v4() { self.prefix.0 } else { self.prefix.1 });
         let mask = u128::MAX.checked_shl(128 - prefix.min(128)).unwrap_or(0).to_be_bytes();
@@ -192,19 +192,19 @@ impl RecentOp {
 }
 
 impl Detour for RecentOp {
-    fn chains(&self, version: Twin, label: &str) -> Vec<DetourChain> {
+    fn chains(&self, version: IpVersion, label: &str) -> Vec<DetourChain> {
         self.list.rings.iter().rev().map(|ring| self.ring_chain(*ring, version, label)).collect()
     }
 }
 
 impl RecentOp {
     /// The chain that stamps a ring: the slot whose turn it is, and then the next one's turn.
-    fn ring_chain(&self, ring: Ring, version: Twin, label: &str) -> DetourChain {
+    fn ring_chain(&self, ring: Ring, version: IpVersion, label: &str) -> DetourChain {
         let list = &self.list;
         let side = if self.side == Side::Source { "" } else { "_daddr" };
         let bits = match version {
-            Twin::V4 if self.prefix.0 < 32 => format!("_{}", self.prefix.0),
-            Twin::V6 if self.prefix.1 < 128 => format!("_{}", self.prefix.1),
+            IpVersion::V4 if self.prefix.0 < 32 => format!("_{}", self.prefix.0),
+            IpVersion::V6 if self.prefix.1 < 128 => format!("_{}", self.prefix.1),
             _ => String::new(),
         };
         let name = format!("{}{side}{bits}_{label}", list.ring_name(ring, version)).into();

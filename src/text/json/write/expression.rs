@@ -8,7 +8,7 @@ use super::{
     one, statement, word,
 };
 use crate::{
-    data::{Look, Style, Value as Image, Verdict, VerdictCode, Words, be, hex},
+    data::{Format, Style, Value as Image, Verdict, VerdictCode, Words, be, hex},
     lang::tree::{BinaryOp, Constant, Expression, Item},
 };
 use serde_json::{Map, Value, json};
@@ -127,14 +127,14 @@ pub(super) fn verdict(verdict: &Verdict) -> Value {
 /// A word or a number.
 fn constant(constant: &Constant, cx: Cx) -> Value {
     let Constant { ty, image } = constant;
-    let look = ty.info.look;
-    let numeric = if look == Look::Protocol { Words::NUMERIC_PROTOCOL } else { Words::NUMERIC_SYMBOL };
+    let look = ty.info.format;
+    let numeric = if look == Format::Protocol { Words::NUMERIC_PROTOCOL } else { Words::NUMERIC_SYMBOL };
     let named = !cx.words.contains(numeric);
     match look {
-        Look::Boolean => return (be(image) != 0).into(),
-        Look::Duration => return number(&image_of(be(image) / 1000)),
-        Look::Bits => return bit(constant, named),
-        Look::Labels => return label(constant),
+        Format::Boolean => return (be(image) != 0).into(),
+        Format::Duration => return number(&image_of(be(image) / 1000)),
+        Format::Bits => return bit(constant, named),
+        Format::Labels => return label(constant),
         _ => {}
     }
     if let Some(symbol) = ty.symbol(image).filter(|_| named) {
@@ -142,15 +142,15 @@ fn constant(constant: &Constant, cx: Cx) -> Value {
     }
     let text = ty.text(image, Style { words: cx.words, ..Style::LISTED });
     match look {
-        Look::Address
-        | Look::Link
-        | Look::Name
-        | Look::Moment
-        | Look::Hour
-        | Look::Weekday
-        | Look::Class
-        | Look::Interface
-        | Look::Cgroup => text.trim_matches('"').into(),
+        Format::Address
+        | Format::Link
+        | Format::Name
+        | Format::Moment
+        | Format::Hour
+        | Format::Weekday
+        | Format::Class
+        | Format::Interface
+        | Format::Cgroup => text.trim_matches('"').into(),
         // By the name of a service, user or group.
         _ if text.starts_with('"') => text.trim_matches('"').into(),
         _ => number(image),

@@ -15,7 +15,7 @@ use super::{
     word,
 };
 use crate::{
-    data::{Family, IcmpCode, Icmpv6Code, IcmpxCode, Look},
+    data::{Family, Format, IcmpCode, Icmpv6Code, IcmpxCode},
     expr::{Expr, Log, LogLevel, NatFlags, Queue, QueueFlags, Reject, RejectType, Synproxy, SynproxyFlags},
     lang::tree::{Expression, Nat, Op, Statement, Update},
 };
@@ -92,7 +92,7 @@ fn add_family(properties: &mut Map<String, Value>, family: Option<u32>) {
 fn comparison(op: Op, right: &Expression) -> Op {
     let natural = match right {
         Expression::List(_) => false,
-        Expression::Value(constant) => !matches!(constant.ty.info.look, Look::Bits | Look::Labels),
+        Expression::Value(constant) => !matches!(constant.ty.info.format, Format::Bits | Format::Labels),
         Expression::Range(range) => match &**range {
             (Expression::Value(low), Expression::Value(high)) => *low.image <= *high.image,
             _ => true,

@@ -20,7 +20,7 @@ pub(crate) struct Info {
     pub base: DataType,
     /// Bits of a value where all have so many; 0 where not.
     pub bits: u16,
-    pub look: Look,
+    pub format: Format,
     pub symbols: Symbols,
     /// More names, in a file of the system's.
     pub file: Option<&'static NameFile>,
@@ -49,7 +49,7 @@ pub(crate) enum Shown {
 
 /// How a value without a symbol looks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Look {
+pub(crate) enum Format {
     Decimal,
     /// Of at least so many digits.
     Hex(u8),
@@ -85,7 +85,7 @@ pub(crate) const INTEGER_KIND: Info = Info {
     name: "integer",
     base: DataType::INTEGER,
     bits: 0,
-    look: Look::Decimal,
+    format: Format::Decimal,
     symbols: &[],
     file: None,
     shown: Shown::Bare,
@@ -131,15 +131,15 @@ impl Info {
 
     /// The symbol of a value, if it is shown by one.
     fn symbol(&self, bytes: &[u8], style: Style) -> Option<&'static str> {
-        let numeric = match self.look {
-            Look::Protocol => Words::NUMERIC_PROTOCOL,
+        let numeric = match self.format {
+            Format::Protocol => Words::NUMERIC_PROTOCOL,
             // These have nothing else.
-            Look::Class => Words::empty(),
+            Format::Class => Words::empty(),
             _ => Words::NUMERIC_SYMBOL,
         };
         let hidden = self.shown == Shown::Never
             || !numeric.is_empty() && style.has(numeric)
-            || matches!(self.look, Look::Bits | Look::Labels);
+            || matches!(self.format, Format::Bits | Format::Labels);
         (!hidden && bytes.len() <= 16).then(|| self.symbol_of(be(bytes), style.is_listed())).flatten()
     }
 
@@ -156,9 +156,9 @@ impl Info {
         let n = be(bytes);
         let listed = style.is_listed();
         // Writing to a string cannot fail.
-        let _ = match self.look {
-            Look::Hex(digits) => write!(out, "{n:#0width$x}", width = usize::from(digits) + 2),
-            Look::Address => match bytes.len() {
+        let _ = match self.format {
+            Format::Hex(digits) => write!(out, "{n:#0width$x}", width = usize::from(digits) + 2),
+            Format::Address => match bytes.len() {
                 4 | 16 => {
                     let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
                     let address = v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from));
@@ -166,33 +166,33 @@ impl Info {
                 }
                 _ => write!(out, "{n}"),
             },
-            Look::Link => {
+            Format::Link => {
                 let bytes: Vec<_> = bytes.iter().map(|b| format!("{b:02x}")).collect();
                 out.write_str(&bytes.join(":"))
             }
-            Look::Name => out.write_str(&show_name(bytes)),
-            Look::Bits | Look::Labels => {
+            Format::Name => out.write_str(&show_name(bytes)),
+            Format::Bits | Format::Labels => {
                 self.show_bits(n, style, out);
                 Ok(())
             }
-            Look::Duration if style.has(Words::NUMERIC_TIME) => write!(out, "{}s", n / 1000),
-            Look::Duration => {
+            Format::Duration if style.has(Words::NUMERIC_TIME) => write!(out, "{}s", n / 1000),
+            Format::Duration => {
                 out.write_str(&show_duration(Duration::from_millis(u64::try_from(n).unwrap_or(u64::MAX))))
             }
-            Look::Moment => {
+            Format::Moment => {
                 let nanos = u64::try_from(n).unwrap_or(u64::MAX);
                 match listed.then(|| clock::show_moment(nanos)).flatten() {
                     Some(moment) => write!(out, "\"{moment}\""),
                     None => write!(out, "{}", nanos / 1_000_000_000),
                 }
             }
-            Look::Hour if listed => write!(out, "\"{}\"", clock::show_hour(n as u32)),
-            Look::Class => write!(out, "{:x}:{:x}", n as u32 >> 16, n & 0xffff),
-            Look::Interface | Look::User | Look::Group => {
-                let name = match self.look {
-                    Look::Interface if listed => system::interface_name(n as u32),
-                    Look::User if style.has(Words::GUID) => system::user_name(n as u32),
-                    Look::Group if style.has(Words::GUID) => system::group_name(n as u32),
+            Format::Hour if listed => write!(out, "\"{}\"", clock::show_hour(n as u32)),
+            Format::Class => write!(out, "{:x}:{:x}", n as u32 >> 16, n & 0xffff),
+            Format::Interface | Format::User | Format::Group => {
+                let name = match self.format {
+                    Format::Interface if listed => system::interface_name(n as u32),
+                    Format::User if style.has(Words::GUID) => system::user_name(n as u32),
+                    Format::Group if style.has(Words::GUID) => system::group_name(n as u32),
                     _ => None,
                 };
                 match name {
@@ -200,21 +200,21 @@ impl Info {
                     None => write!(out, "{n}"),
                 }
             }
-            Look::Service => match style.has(Words::SERVICE).then(|| system::SERVICES.name(n as u64)).flatten() {
+            Format::Service => match style.has(Words::SERVICE).then(|| system::SERVICES.name(n as u64)).flatten() {
                 Some(name) => write!(out, "\"{name}\""),
                 None => write!(out, "{n}"),
             },
-            Look::Cgroup => match listed.then(|| system::cgroup_path(n as u64)).flatten() {
+            Format::Cgroup => match listed.then(|| system::cgroup_path(n as u64)).flatten() {
                 Some(path) => write!(out, "\"{path}\""),
                 None => write!(out, "{n}"),
             },
-            Look::Decimal | Look::Boolean | Look::Hour | Look::Weekday | Look::Protocol => write!(out, "{n}"),
+            Format::Decimal | Format::Boolean | Format::Hour | Format::Weekday | Format::Protocol => write!(out, "{n}"),
         };
     }
 
     /// The bits that have names, one by one in the order of nft's table, and the rest as a number.
     pub fn bits_of(&self, n: u128, listed: bool) -> impl Iterator<Item = (u128, Option<&'static str>)> {
-        let labels = self.look == Look::Labels;
+        let labels = self.format == Format::Labels;
         let named = self.symbols.iter().map(|(bit, word)| (u128::from(*bit), Some(*word)));
         let numbered = (0..128)
             .filter(move |_| labels)
@@ -229,7 +229,7 @@ impl Info {
             let _ = write!(out, "{n:#x}");
             return;
         }
-        let labels = self.look == Look::Labels;
+        let labels = self.format == Format::Labels;
         // nft -n still tells bits apart.
         let named = labels || !style.has(Words::NUMERIC_SYMBOL);
         for (i, (bit, word)) in self.bits_of(n, style.is_listed()).enumerate() {
@@ -248,38 +248,38 @@ impl Info {
     /// Reads a value of `len` bytes, most significant first.
     pub fn parse(&self, text: &str, len: usize) -> Option<Value> {
         let text = unquoted(text.trim());
-        if self.look == Look::Name {
+        if self.format == Format::Name {
             return parse_name(text);
         }
-        let named = self.number_of(text).map(u128::from).filter(|_| self.look != Look::Labels);
+        let named = self.number_of(text).map(u128::from).filter(|_| self.format != Format::Labels);
         let fitted = |n| fit(n, len);
-        match self.look {
+        match self.format {
             _ if named.is_some() => named.and_then(fitted),
-            Look::Address => match text.parse().ok()? {
+            Format::Address => match text.parse().ok()? {
                 IpAddr::V4(address) if len == 4 => Some(image(&address.octets())),
                 IpAddr::V6(address) if len == 16 => Some(image(&address.octets())),
                 _ => None,
             },
-            Look::Link => {
+            Format::Link => {
                 let part = |part: &str| u8::try_from(hexadecimal(part)?).ok().filter(|_| part.len() <= 2);
                 let bytes = text.split(':').map(part).collect::<Option<Vec<_>>>()?;
                 (bytes.len() == len || len == 0).then(|| Value::new(&bytes)).flatten()
             }
-            Look::Bits | Look::Labels => {
+            Format::Bits | Format::Labels => {
                 let bit = |word: &str| {
                     let number = self.number_of(word).map(u128::from).or_else(|| number(word))?;
-                    if self.look == Look::Bits { Some(number) } else { 1u128.checked_shl(number.try_into().ok()?) }
+                    if self.format == Format::Bits { Some(number) } else { 1u128.checked_shl(number.try_into().ok()?) }
                 };
                 text.split([',', '|']).try_fold(0, |n, word| Some(n | bit(word.trim())?)).and_then(fitted)
             }
-            Look::Boolean => number(text).and_then(|n| fitted(u128::from(n != 0))),
-            Look::Duration => parse_duration(text).and_then(|duration| fitted(duration.as_millis())),
-            Look::Moment => match number(text) {
+            Format::Boolean => number(text).and_then(|n| fitted(u128::from(n != 0))),
+            Format::Duration => parse_duration(text).and_then(|duration| fitted(duration.as_millis())),
+            Format::Moment => match number(text) {
                 Some(seconds) => fitted(seconds.checked_mul(1_000_000_000)?),
                 None => clock::parse_moment(text).and_then(|nanos| fitted(nanos.into())),
             },
-            Look::Hour => number(text).or_else(|| clock::parse_hour(text).map(Into::into)).and_then(fitted),
-            Look::Weekday => {
+            Format::Hour => number(text).or_else(|| clock::parse_hour(text).map(Into::into)).and_then(fitted),
+            Format::Weekday => {
                 // The first letters are enough.
                 let day = |word: &str| {
                     text.len() >= 3 && word.get(..text.len()).is_some_and(|w| w.eq_ignore_ascii_case(text))
@@ -287,25 +287,25 @@ impl Info {
                 let day = self.symbols.iter().find(|(_, word)| day(word)).map(|(n, _)| u128::from(*n));
                 day.or_else(|| number(text).filter(|n| *n < 7)).and_then(fitted)
             }
-            Look::Class => {
+            Format::Class => {
                 let hex = |text: &str| if text.is_empty() { Some(0) } else { u16::try_from(hexadecimal(text)?).ok() };
                 match text.split_once(':') {
                     Some((major, minor)) => fitted(u128::from(hex(major)?) << 16 | u128::from(hex(minor)?)),
                     None => number(text).and_then(fitted),
                 }
             }
-            Look::Interface | Look::User | Look::Group => {
-                let known = match self.look {
-                    Look::Interface => system::interface_index(text),
-                    Look::User => system::user_id(text),
+            Format::Interface | Format::User | Format::Group => {
+                let known = match self.format {
+                    Format::Interface => system::interface_index(text),
+                    Format::User => system::user_id(text),
                     _ => system::group_id(text),
                 };
                 known.map(Into::into).or_else(|| number(text)).and_then(fitted)
             }
-            Look::Service => number(text).or_else(|| system::SERVICES.number(text).map(Into::into)).and_then(fitted),
-            Look::Cgroup => number(text).or_else(|| system::cgroup_id(text).map(Into::into)).and_then(fitted),
-            Look::Decimal | Look::Hex(_) | Look::Protocol => number(text).and_then(fitted),
-            Look::Name => None,
+            Format::Service => number(text).or_else(|| system::SERVICES.number(text).map(Into::into)).and_then(fitted),
+            Format::Cgroup => number(text).or_else(|| system::cgroup_id(text).map(Into::into)).and_then(fitted),
+            Format::Decimal | Format::Hex(_) | Format::Protocol => number(text).and_then(fitted),
+            Format::Name => None,
         }
     }
 }
@@ -547,25 +547,25 @@ mod tests {
             };
             let ty = ty.with_len(len as u8);
             let mut bytes = bytes[..len].to_vec();
-            match ty.info.look {
-                Look::Boolean => bytes[0] &= 1,
-                Look::Name => bytes.iter_mut().for_each(|b| *b = b'a' + *b % 20),
-                Look::Weekday => bytes[0] %= 7,
+            match ty.info.format {
+                Format::Boolean => bytes[0] &= 1,
+                Format::Name => bytes.iter_mut().for_each(|b| *b = b'a' + *b % 20),
+                Format::Weekday => bytes[0] %= 7,
                 // To the second, and of a time that jiff knows.
-                Look::Moment => bytes = (be(&bytes[4..]) as u64 * 1_000_000_000).to_be_bytes().to_vec(),
-                Look::Hour => bytes = (be(&bytes) as u32 % 86_400).to_be_bytes().to_vec(),
+                Format::Moment => bytes = (be(&bytes[4..]) as u64 * 1_000_000_000).to_be_bytes().to_vec(),
+                Format::Hour => bytes = (be(&bytes) as u32 % 86_400).to_be_bytes().to_vec(),
                 _ => {}
             }
-            if ty.info.look == Look::Name {
+            if ty.info.format == Format::Name {
                 bytes[15] = 0;
             }
             for style in [Style::WORDS, Style::LISTED, Style::NUMBER] {
                 let text = ty.text(&bytes, style);
                 let back = ty.parse(&text);
                 // Seconds of what is not whole seconds, and labels as a number, are another thing.
-                let lossy = match ty.info.look {
-                    Look::Labels => style.form == Form::Bound,
-                    Look::Duration => style.has(Words::NUMERIC_TIME),
+                let lossy = match ty.info.format {
+                    Format::Labels => style.form == Form::Bound,
+                    Format::Duration => style.has(Words::NUMERIC_TIME),
                     _ => false,
                 };
                 if !lossy {
