@@ -135,6 +135,10 @@ impl Client {
         let mut overtaken = 0;
         let (mut applied, mut vain): (Option<Plan>, u32) = (None, 0);
         loop {
+            // What has come is in the plan anyway. What comes while it is made has room then: a loss would make it stale.
+            while let Some(change) = watch.read(desired, Duration::ZERO)? {
+                told.push(change);
+            }
             let plan = match self.plan(desired) {
                 // Somebody changes these tables faster than they can be read: they will be seen when that ends.
                 Err(Error::Interrupted { .. }) => {
