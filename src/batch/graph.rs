@@ -3,15 +3,11 @@
 //! In a table that a batch makes, the kernel's own check leaves these out. Such a table is in the batch as a whole, so its
 //! chains can be followed here.
 
-use super::{Batch, Fields};
+use super::{Batch, Change};
 use crate::{
     data::{ChainType, Data, Family, Hook, Name, Register, Verdict},
     expr::{Expr, Fib, FibFlags, FibResult, Meta, MetaKey, NatType, RtKey, XfrmDirection},
-    model::{Chain, Element, Rule, Set, SetFlags},
-    wire::{
-        attrs,
-        message::{self, Message},
-    },
+    model::{Chain, Does, Element, Kind, Rule, SetFlags},
 };
 use nix::errno::Errno;
 use std::collections::HashMap;
@@ -116,11 +112,11 @@ impl Batch {
         for (map, element) in present.routes {
             graph.element(Map(map, None), element);
         }
-        for (nft, message, fields) in self.each() {
-            let is_flush = flushes(&message, &fields) && [0, u8::from(family)].contains(&message.family());
-            let is_here = message.family() == u8::from(family) && fields.name(1).is_some_and(|name| name == *table);
+        for change in self.changes() {
+            let is_flush = change.flushes_ruleset() && [0, u8::from(family)].contains(&change.message.family());
+            let is_here = change.family() == family && change.table().is_some_and(|name| name == *table);
             if is_here || is_flush {
-                graph.follow(nft, &message, &fields);
+                graph.follow(&change);
             }
         }
         let mut found = None;
@@ -135,16 +131,12 @@ impl Batch {
     /// Anonymous sets that no rule uses: the kernel notices when it commits, and does not say which.
     pub(crate) fn unused_sets(&self) -> Vec<Flaw> {
         let mut unused = Vec::new();
-        for (nft, message, _) in self.each() {
-            let family = Family::from(message.family());
-            if nft == 9
-                && let Ok(set) = Set::decode_attrs(family, message.attributes())
-                && set.flags().contains(SetFlags::ANONYMOUS)
-            {
-                unused.push((message.seq, set.id));
-            } else if nft == 6
+        for change in self.changes().filter(|change| change.does == Does::New) {
+            if change.kind == Kind::Set && change.set_flags().contains(SetFlags::ANONYMOUS) {
+                unused.push((change.seq(), change.id()));
+            } else if change.kind == Kind::Rule
                 && !unused.is_empty()
-                && let Ok(rule) = Rule::decode_attrs(family, message.attributes())
+                && let Ok(rule) = change.as_rule()
             {
                 let used = |id| rule.exprs().iter().any(|e| e.set().is_some_and(|(_, by)| by == id));
                 unused.retain(|(_, id)| !used(*id));
@@ -157,72 +149,54 @@ impl Batch {
         flaws.collect()
     }
 
-    /// The messages: number, message, fields.
-    pub(crate) fn each(&self) -> impl Iterator<Item = (u8, Message<'_>, Fields<'_>)> {
-        message::messages(self.body().0).flatten().filter_map(|m| Some((m.nft()?, m, Fields::of(&m))))
-    }
-
     fn graphs(&self, lenient: bool) -> HashMap<(u8, Name), Graph> {
         let mut tables: HashMap<(u8, Name), Graph> = HashMap::new();
-        for (nft, message, fields) in self.each() {
-            let Some(table) = fields.name(1) else {
-                if flushes(&message, &fields) {
-                    tables.retain(|(family, _), _| ![0, *family].contains(&message.family()));
+        for change in self.changes() {
+            let family = change.message.family();
+            let Some(table) = change.table() else {
+                if change.flushes_ruleset() {
+                    tables.retain(|(own, _), _| ![0, *own].contains(&family));
                 }
                 continue;
             };
-            let graph =
-                tables.entry((message.family(), table)).or_insert_with(|| Graph { lenient, ..Graph::default() });
-            graph.follow(nft, &message, &fields);
+            let graph = tables.entry((family, table)).or_insert_with(|| Graph { lenient, ..Graph::default() });
+            graph.follow(&change);
         }
         tables
     }
 }
 
-/// Whether a message removes all tables.
-fn flushes(message: &Message<'_>, fields: &Fields<'_>) -> bool {
-    message.nft() == Some(2) && fields.name(1).is_none() && fields.handle(4).is_none()
-}
-
 impl Graph {
-    fn follow(&mut self, nft: u8, message: &Message<'_>, fields: &Fields<'_>) {
-        let family = Family::from(message.family());
-        match nft {
-            // Deleted or destroyed: what follows makes it anew.
-            2 | 26 => *self = Self { lenient: self.lenient, ..Self::default() },
-            5 | 27 => {
-                fields.name(3).map(|chain| self.chains.remove(&chain));
+    fn follow(&mut self, change: &Change<'_>) {
+        match (change.does, change.kind) {
+            // What follows makes it anew.
+            (Does::Delete | Does::Destroy, Kind::Table) => *self = Self { lenient: self.lenient, ..Self::default() },
+            (Does::Delete | Does::Destroy, Kind::Chain) => {
+                change.name().map(|chain| self.chains.remove(&chain));
             }
-            8 | 28 => {
-                let (chain, handle) = (fields.name(2), fields.handle(3));
+            (Does::Delete | Does::Destroy, Kind::Rule) => {
+                let (chain, handle) = (change.name(), change.handle());
                 for (_, node) in self.chains.iter_mut().filter(|(name, _)| chain.as_ref().is_none_or(|c| c == *name)) {
                     node.steps.retain(|step| handle.is_some() && step.handle != handle);
                 }
             }
-            3 => {
-                if let Ok(chain) = Chain::decode_attrs(family, message.attributes()) {
+            (Does::New, Kind::Chain) => {
+                if let Ok(chain) = change.as_chain() {
                     self.chain(chain);
                 }
             }
-            6 => {
-                let Ok(rule) = Rule::decode_attrs(family, message.attributes()) else {
-                    return;
-                };
+            (Does::New, Kind::Rule) => {
+                let Ok(rule) = change.as_rule() else { return };
                 if let (Some(handle), Some(node)) = (rule.handle, self.chains.get_mut(&rule.chain)) {
                     // The one that it replaces.
                     node.steps.retain(|step| step.handle != Some(handle));
                 }
-                self.rule(message.seq, &rule);
+                self.rule(change.seq(), &rule);
             }
-            12 => {
-                let (Some(set), Some(list)) = (fields.name(2), fields.get(3)) else {
-                    return;
-                };
-                let id = fields.get(4).and_then(|id| id.try_into().ok()).map(u32::from_be_bytes);
-                for entry in attrs(list).flatten() {
-                    if let Ok(element) = Element::decode_attrs(entry.payload) {
-                        self.element(Map::new(set.clone(), id), element);
-                    }
+            (Does::New, Kind::Elements) => {
+                let Some(set) = change.name() else { return };
+                for element in change.elements().flatten() {
+                    self.element(Map::new(set.clone(), change.id()), element);
                 }
             }
             _ => {}

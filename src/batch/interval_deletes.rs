@@ -4,11 +4,10 @@
 //! key lies in, however much of it was named; of others, `destroy` removes the half that it finds. So what is there is looked up
 //! first, key by key.
 
-use super::Batch;
+use super::{Batch, Change};
 use crate::{
-    data::{Name, Value},
-    model::{Element, Set, SetFlags},
-    wire::{attrs, message::Message},
+    data::Value,
+    model::{Does, Element, Kind, Set, SetFlags},
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -49,18 +48,18 @@ impl Batch {
     /// The deletes in an interval set that do not name what is there. `ask` knows the set as the batch finds it.
     pub(crate) fn parts<E>(&self, set: &Set, ask: Ask<'_, E>) -> Result<Vec<Part>, E> {
         let mut walk = Walk { fields: set.fields(), concat: set.flags().contains(SetFlags::CONCAT), ..Walk::default() };
-        for (nft, message, fields) in self.each() {
-            let concerned = message.family() == u8::from(set.family) && fields.name(1).is_some_and(|t| t == set.table);
-            if !concerned {
+        for change in self.changes() {
+            if change.family() != set.family || change.table().is_none_or(|table| table != set.table) {
                 continue;
             }
-            let named = |attribute| fields.name(attribute).is_some_and(|name: Name| name == set.name);
-            match (nft, fields.get(3)) {
+            let is_it = change.name().is_some_and(|name| name == set.name);
+            match (change.does, change.kind) {
                 // The table or the set goes, or all that is in it.
-                (2 | 26, _) => walk.empty(),
-                (11 | 29, _) | (14, None) if named(2) => walk.empty(),
-                (12, Some(list)) if named(2) => walk.add(list),
-                (14 | 30, Some(list)) if named(2) => walk.delete(self, nft, &message, list, ask)?,
+                (Does::Delete | Does::Destroy, Kind::Table) => walk.empty(),
+                (Does::Delete | Does::Destroy, Kind::Set) if is_it => walk.empty(),
+                (_, Kind::Elements) if is_it && change.flushes() => walk.empty(),
+                (Does::New, Kind::Elements) if is_it => walk.add(&change),
+                (Does::Delete | Does::Destroy, Kind::Elements) if is_it => walk.delete(self, &change, ask)?,
                 _ => {}
             }
         }
@@ -95,8 +94,8 @@ impl Walk {
         self.added.clear();
     }
 
-    fn add(&mut self, list: &[u8]) {
-        for (_, lo, hi, _) in intervals(list, self.concat) {
+    fn add(&mut self, change: &Change<'_>) {
+        for (_, lo, hi, _) in intervals(change, self.concat) {
             self.added.insert(lo.to_vec(), hi);
         }
     }
@@ -115,17 +114,10 @@ impl Walk {
         })
     }
 
-    fn delete<E>(
-        &mut self,
-        batch: &Batch,
-        nft: u8,
-        message: &Message<'_>,
-        list: &[u8],
-        ask: Ask<'_, E>,
-    ) -> Result<(), E> {
-        let Some((operation, _)) = batch.find(message.seq) else { return Ok(()) };
-        let seq = message.seq;
-        for (entry, lo, hi, ended) in intervals(list, self.concat) {
+    fn delete<E>(&mut self, batch: &Batch, change: &Change<'_>, ask: Ask<'_, E>) -> Result<(), E> {
+        let seq = change.seq();
+        let Some((operation, _)) = batch.find(seq) else { return Ok(()) };
+        for (entry, lo, hi, ended) in intervals(change, self.concat) {
             if let Some((l, h)) = self.own(&lo, &hi) {
                 if (l, h) == (lo, hi) {
                     self.added.remove(&*lo);
@@ -133,7 +125,7 @@ impl Walk {
                     self.parts.push((seq, Part { operation, entry, named: (lo, hi), there: (l, Some(h)) }));
                 }
             } else if !self.emptied {
-                self.open.push(Cut { operation, seq, entry, lo, hi, ended: ended && nft == 14 });
+                self.open.push(Cut { operation, seq, entry, lo, hi, ended: ended && change.does == Does::Delete });
                 if self.open.len() == MANY {
                     self.settle(ask)?;
                 }
@@ -178,9 +170,8 @@ impl Walk {
 }
 
 /// The intervals of a list of elements: number of the entry, lowest and highest key, whether an end is named.
-fn intervals(list: &[u8], concat: bool) -> impl Iterator<Item = (usize, Value, Value, bool)> {
-    let decode = |entry: crate::wire::Attr<'_>| Element::decode_attrs(entry.payload).ok();
-    let mut entries = attrs(list).flatten().map(decode).enumerate().peekable();
+fn intervals(change: &Change<'_>, concat: bool) -> impl Iterator<Item = (usize, Value, Value, bool)> {
+    let mut entries = change.elements().map(Result::ok).enumerate().peekable();
     std::iter::from_fn(move || {
         loop {
             let (index, element) = entries.next()?;

@@ -2,6 +2,7 @@
 //!
 //! A batch is written as it is filled, so it takes the memory of its netlink messages and little more.
 
+mod change;
 mod describe;
 mod dynamic;
 mod elements;
@@ -10,7 +11,8 @@ mod interval_deletes;
 mod item;
 mod sent;
 
-pub(crate) use describe::{Fields, describe};
+pub(crate) use change::Change;
+pub(crate) use describe::describe;
 pub(crate) use graph::{Flaw, Present, place_of};
 pub(crate) use interval_deletes::Part;
 pub use item::{Add, Create, Delete, Elements, Flush, Insert};
@@ -20,7 +22,7 @@ pub(crate) use sent::Effect;
 use crate::{
     data::{DataType, Family, Name},
     expr::Expr,
-    model::{self, Chain, Generation, Set, SetFlags, Table},
+    model::{self, Chain, Does, Generation, Kind, Set, SetFlags, Table},
     wire::{
         EncodeError, Form, Malformed, Step, Writer,
         message::{self, F_REQUEST, SUBSYSTEM},
@@ -382,20 +384,22 @@ impl Batch {
     /// What it is about.
     pub(crate) fn touched(&self) -> Touched {
         let Touched { mut tables, mut sets, mut flushed, mut handles } = Touched::default();
-        for (nft, message, fields) in self.each() {
-            let family = Family::from(message.family());
-            let Some(name) = fields.name(1) else {
-                match fields.handle(4) {
-                    Some(handle) if matches!(nft, 2 | 26) => handles.push((family, handle)),
-                    _ => flushed.push((message.family() != 0).then_some(family)),
+        for change in self.changes() {
+            let family = change.family();
+            let Some(name) = change.table() else {
+                match change.handle() {
+                    Some(handle) if change.kind == Kind::Table && change.does.removes() => {
+                        handles.push((family, handle));
+                    }
+                    _ => flushed.push((change.message.family() != 0).then_some(family)),
                 }
                 continue;
             };
             let mut table = Table::new(family, name);
-            if nft == 0 {
-                table = Table::decode_attrs(family, message.attributes()).unwrap_or(table);
+            if (change.does, change.kind) == (Does::New, Kind::Table) {
+                table = change.as_table().unwrap_or(table);
             }
-            if let (12 | 14 | 30, Some(set)) = (nft, fields.name(2)) {
+            if let (Kind::Elements, Some(set)) = (change.kind, change.name()) {
                 let set = (family, table.name.clone(), set);
                 if sets.last() != Some(&set) && !sets.contains(&set) {
                     sets.push(set);

@@ -1,9 +1,9 @@
 //! What is sent of a batch, and what is found in it when the kernel has answered.
 
-use super::{Batch, Fields, Verb, describe};
+use super::{Batch, Change, Verb, describe};
 use crate::{
     data::{Family, Name},
-    model::{Chain, Generation, Set},
+    model::{Chain, Does, Generation, Kind, MessageType, Set},
     wire::{
         Form, Writer, attrs,
         message::{self, F_ECHO, F_EXCL, F_REQUEST, SUBSYSTEM},
@@ -21,18 +21,6 @@ pub(crate) enum Effect {
     Unknown,
 }
 
-/// `NFT_MSG_*`
-const NEWTABLE: u8 = 0;
-const DELTABLE: u8 = 2;
-const NEWCHAIN: u8 = 3;
-const NEWRULE: u8 = 6;
-const NEWSET: u8 = 9;
-const DELSET: u8 = 11;
-const NEWSETELEM: u8 = 12;
-const DELSETELEM: u8 = 14;
-const DESTROYTABLE: u8 = 26;
-const DESTROYSET: u8 = 29;
-
 impl Batch {
     /// `NFNL_MSG_BATCH_BEGIN`; with `echo`, a sequence number, also what makes the kernel tell the
     /// generation of the commit.
@@ -48,7 +36,7 @@ impl Batch {
             // that on a message of the caller's would also echo all that it makes. This one makes nothing: it destroys
             // the table with handle 0, and handles count from 1. The handle is what counts; the name is there because a
             // message without either would mean every table.
-            let (kind, flags) = (SUBSYSTEM << 8 | 26, F_REQUEST | F_ECHO);
+            let (kind, flags) = (SUBSYSTEM << 8 | u16::from(u8::from(MessageType::DestroyTable)), F_REQUEST | F_ECHO);
             let destroy = message::begin(&mut out, kind, flags, seq, Family::Inet.into(), 0);
             out.attr(1, "name", |out| out.bytes(b"no table of this name\0"));
             out.attr(4, "handle", |out| out.bytes(&[0; 8]));
@@ -83,7 +71,7 @@ impl Batch {
     pub(crate) fn elements_before(&self, operation: usize, seq: u32) -> usize {
         let from = self.operations.get(operation).map_or(&[][..], |op| &self.out[op.offset..]);
         let earlier = message::messages(from).flatten().take_while(|m| m.seq < seq);
-        earlier.filter_map(|m| Fields::of(&m).get(3)).map(|list| attrs(list).count()).sum()
+        earlier.filter_map(|m| Change::read(m)?.list()).map(|list| attrs(list).count()).sum()
     }
 
     /// Verb and object of an operation, in words.
@@ -99,18 +87,17 @@ impl Batch {
 
     /// The sets that this batch makes, or finds there.
     pub(crate) fn made_sets(&self) -> Vec<Set> {
-        let made = |m: message::Message<'_>| Set::decode_attrs(Family::from(m.family()), m.attributes()).ok();
-        message::messages(&self.out).flatten().filter(|m| m.nft() == Some(NEWSET)).filter_map(made).collect()
+        let made = |change: &Change<'_>| (change.does, change.kind) == (Does::New, Kind::Set);
+        self.changes().filter(made).filter_map(|change| change.as_set().ok()).collect()
     }
 
     /// The chains that this batch makes or changes, each with the operation.
     pub(crate) fn made_chains(&self) -> Vec<(usize, Chain)> {
         let mut chains = Vec::new();
         for (operation, (_, messages)) in self.each_operation().enumerate() {
-            for message in messages.filter(|message| message.nft() == Some(NEWCHAIN)) {
-                let chain = Chain::decode_attrs(Family::from(message.family()), message.attributes());
-                chains.extend(chain.ok().map(|chain| (operation, chain)));
-            }
+            let made = |change: &Change<'_>| (change.does, change.kind) == (Does::New, Kind::Chain);
+            let made = messages.filter_map(Change::read).filter(made);
+            chains.extend(made.filter_map(|change| Some((operation, change.as_chain().ok()?))));
         }
         chains
     }
@@ -119,10 +106,10 @@ impl Batch {
     pub(crate) fn effect(&self) -> Effect {
         const SMALL: usize = 4096;
         let mut additions = self.out.len() <= SMALL;
-        for message in message::messages(&self.out).flatten() {
-            match message.nft() {
-                Some(NEWRULE | DELSETELEM) => return Effect::Sure,
-                Some(NEWSETELEM) => {}
+        for change in self.changes() {
+            match (change.does, change.kind) {
+                (Does::New, Kind::Rule) | (Does::Delete, Kind::Elements) => return Effect::Sure,
+                (Does::New, Kind::Elements) => {}
                 _ => additions = false,
             }
         }
@@ -144,16 +131,11 @@ impl Batch {
 
     /// Whether a set may be another one after it: sets, or the tables with them, are made or removed.
     pub(crate) fn changes_sets(&self) -> bool {
-        let kinds = [NEWTABLE, DELTABLE, DESTROYTABLE, NEWSET, DELSET, DESTROYSET];
-        message::messages(&self.out).flatten().any(|m| m.nft().is_some_and(|kind| kinds.contains(&kind)))
+        self.changes().any(|change| matches!(change.kind, Kind::Table | Kind::Set))
     }
 
     /// The set of this batch with these names.
     pub(crate) fn set(&self, family: Family, table: &Name, name: &Name) -> Option<Set> {
-        message::messages(&self.out)
-            .flatten()
-            .filter(|m| m.nft() == Some(NEWSET) && m.family() == u8::from(family))
-            .filter_map(|m| Set::decode_attrs(family, m.attributes()).ok())
-            .find(|set| set.table == *table && set.name == *name)
+        self.made_sets().into_iter().find(|set| set.family == family && set.table == *table && set.name == *name)
     }
 }

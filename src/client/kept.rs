@@ -3,21 +3,14 @@
 use super::Client;
 use crate::{
     Batch,
-    batch::Flaw,
-    data::{Family, Name},
+    batch::{Change, Flaw},
+    data::Name,
     error::{Rejection, Result},
-    model::{Set, SetFlags, Table},
+    model::{Kind, Set, SetFlags, Table},
     proto::Feature,
     reconcile::{Kernel, kept},
 };
 use std::{collections::HashMap, sync::LazyLock};
-
-/// `NFT_MSG_*`
-const DELTABLE: u8 = 2;
-const NEWSET: u8 = 9;
-const DELSET: u8 = 11;
-const DESTROYTABLE: u8 = 26;
-const DESTROYSET: u8 = 29;
 
 static RELEASE: LazyLock<String> =
     LazyLock::new(|| std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default());
@@ -46,21 +39,22 @@ impl Client {
         let mut gone: Vec<(u8, Name)> = Vec::new();
         let mut flaws = Vec::new();
         let messages = batch.each_operation().enumerate();
-        for (operation, message) in messages.flat_map(|(n, (_, messages))| messages.map(move |message| (n, message))) {
-            let fields = crate::batch::Fields::of(&message);
-            let family = message.family();
-            match (message.nft(), fields.name(1), fields.name(2)) {
-                (Some(DELTABLE | DESTROYTABLE), Some(table), _) => {
+        let read = |(operation, message)| Some((operation, Change::read(message)?));
+        let changes = messages.flat_map(|(n, (_, messages))| messages.map(move |message| (n, message)));
+        for (operation, change) in changes.filter_map(read) {
+            let family = change.message.family();
+            match (change.kind, change.table(), change.name()) {
+                (Kind::Table, Some(table), _) if change.does.removes() => {
                     sets.retain(|(f, t, _), _| (*f, t) != (family, &table));
                     gone.push((family, table));
                 }
-                (Some(DELSET | DESTROYSET), Some(table), Some(name)) => {
+                (Kind::Set, Some(table), Some(name)) if change.does.removes() => {
                     sets.insert((family, table, name), None);
                 }
                 // By number, or all: what is there then is not followed.
-                (Some(DELTABLE | DESTROYTABLE | DELSET | DESTROYSET), ..) => break,
-                (Some(NEWSET), Some(table), Some(name)) => {
-                    let Ok(new) = Set::decode_attrs(Family::from(family), message.attributes()) else { continue };
+                (Kind::Table | Kind::Set, ..) if change.does.removes() => break,
+                (Kind::Set, Some(table), Some(name)) => {
+                    let Ok(new) = change.as_set() else { continue };
                     if new.flags().contains(SetFlags::ANONYMOUS) {
                         continue;
                     }

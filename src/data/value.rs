@@ -56,6 +56,13 @@ impl Value {
         Some(self)
     }
 
+    /// The highest value of this width.
+    pub(crate) fn highest(&self) -> Self {
+        let mut highest = *self;
+        highest.bytes[..usize::from(self.len)].fill(0xff);
+        highest
+    }
+
     /// The value before it of this width; `None` before the lowest.
     #[inline]
     pub(crate) fn before(mut self) -> Option<Self> {

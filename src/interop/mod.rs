@@ -7,10 +7,9 @@ mod tests;
 
 use crate::{
     Batch,
-    batch::{Fields, SetName, Verb},
-    data::Family,
+    batch::{Change, SetName, Verb},
     error::{Rejection, Result},
-    model::{Chain, Element, Flowtable, Generation, Object, Rule, Set, Table},
+    model::{Does, Generation, Kind},
     wire::{
         Codec, DecodeError, EncodeError, Malformed, Step, Text, aligned, attrs,
         message::{F_APPEND, F_CREATE, F_EXCL, F_REPLACE, Message, messages},
@@ -94,113 +93,109 @@ impl Batch {
 
     /// Appends a message as an operation.
     fn take(&mut self, message: &Message<'_>) {
-        let fields = Fields::of(message);
         let (Some(nft), Some(attributes)) = (message.nft(), message.body.get(4..)) else {
             self.operation(Verb::Add);
             return self.refuse(Malformed::Refused("it is no message of nf_tables".into()).into());
         };
-        let Some(verb) = verb(nft, message.flags, &fields) else {
+        let Some(change) = Change::read(*message) else {
             self.operation(Verb::Add);
             let why = format!("messages of type {nft} change nothing that is known here");
             return self.refuse(Malformed::Refused(why.into()).into());
         };
-        let family = Family::from(message.family());
-        let all = matches!(nft, 2 | 26) && fields.get(1).or(fields.get(4)).is_none();
-        if all && well_formed(attributes).is_ok() {
+        let family = change.family();
+        if change.flushes_ruleset() && well_formed(attributes).is_ok() {
             self.flush_ruleset((message.family() != 0).then_some(family));
             return;
         }
-        self.operation(verb);
+        self.operation(verb(&change));
         self.message(nft, message.flags & DEED, family, |out| {
             // All of this crate finds the name of the table in the first place, and ended by a zero byte.
-            if let Some(name) = fields.name(1) {
-                out.attr(1, "table", |out| Text::<255>::put(&name, out));
+            if let Some(name) = change.table() {
+                out.attr(Change::TABLE, "table", |out| Text::<255>::put(&name, out));
             }
-            for attr in attrs(attributes).flatten().filter(|attr| attr.kind != 1) {
+            for attr in attrs(attributes).flatten().filter(|attr| attr.kind != Change::TABLE) {
                 out.bytes(attr.raw);
                 out.bytes(&[0; 3][..aligned(attr.raw.len()) - attr.raw.len()]);
             }
         });
-        let read = well_formed(attributes).and_then(|()| self.look(nft, family, attributes, &fields));
-        if let Err(DecodeError { path, why }) = read {
+        if let Err(DecodeError { path, why }) = well_formed(attributes).and_then(|()| self.note(&change)) {
             self.refuse(EncodeError { path, why });
         }
     }
 
     /// Whether a message decodes; notes what the batch has to know of it.
-    fn look(&mut self, nft: u8, family: Family, attributes: &[u8], fields: &Fields<'_>) -> Result<(), DecodeError> {
+    fn note(&mut self, change: &Change<'_>) -> Result<(), DecodeError> {
         let refuse = |why: &'static str| Err(refusal(why.into()));
         let unnamed = || refuse("it does not say which: the kernel would destroy all");
         let devices = || refuse("devices are taken away: there is no verb for that here");
-        match nft {
-            0 => drop(Table::decode_attrs(family, attributes)?),
-            3 => {
-                let chain = Chain::decode_attrs(family, attributes)?;
+        match (change.does, change.kind) {
+            (Does::New, Kind::Table) => drop(change.as_table()?),
+            (Does::New, Kind::Chain) => {
+                let chain = change.as_chain()?;
                 self.reserve_id(chain.id);
             }
-            6 => {
-                let rule = Rule::decode_attrs(family, attributes)?;
-                if rule.position_id.is_some() {
+            (Does::New, Kind::Rule) => {
+                if change.as_rule()?.position_id.is_some() {
                     return refuse("a rule has its place beside one of the same batch: there is no verb for that here");
                 }
             }
-            8 | 28 if fields.get(3).is_some() => {}
-            8 | 28 if fields.get(9).is_some() => {
+            (_, Kind::Rule) if change.handle().is_some() => {}
+            (_, Kind::Rule) if change.rule_id().is_some() => {
                 return refuse("a rule is named by its number in the batch: there is no verb for that here");
             }
-            8 if fields.get(4).is_some() => {
+            (Does::Delete, Kind::Rule) if change.has_exprs() => {
                 return refuse(
                     "a rule is deleted by its handle: without one the kernel deletes all rules of the chain",
                 );
             }
-            28 => return unnamed(),
-            9 => {
-                let set = Set::decode_attrs(family, attributes)?;
+            (Does::Destroy, Kind::Rule) => return unnamed(),
+            (Does::New, Kind::Set) => {
+                let set = change.as_set()?;
                 if set.id.is_none() {
                     let why = refusal("the kernel wants every set to have a number in its batch (NFTA_SET_ID)".into());
                     return Err(why.within(Step::Field("id")));
                 }
                 self.reserve_id(set.id);
             }
-            12 | 14 | 30 => {
-                let Some(list) = fields.get(3) else {
-                    return if nft == 14 { Ok(()) } else { unnamed() };
-                };
+            (_, Kind::Elements) => {
+                if change.list().is_none() {
+                    return if change.flushes() { Ok(()) } else { unnamed() };
+                }
                 let mut cuts = false;
-                for (index, entry) in attrs(list).enumerate() {
+                for (index, element) in change.elements().enumerate() {
                     let within = |e: DecodeError| e.within(Step::Index(index)).within(Step::Field("elements"));
-                    let element =
-                        Element::decode_attrs(entry.map_err(|e| within(e.into()))?.payload).map_err(within)?;
+                    let element = element.map_err(within)?;
                     cuts |= element.is_interval_end() || element.key_end.is_some();
                 }
-                if let (true, Some(table), Some(name)) = (cuts && nft != 12, fields.name(1), fields.name(2)) {
-                    self.cuts(&SetName { family, table: &table, name: &name, id: None });
+                if let (true, Some(table), Some(name)) = (cuts && change.does.removes(), change.table(), change.name())
+                {
+                    self.cuts(&SetName { family: change.family(), table: &table, name: &name, id: None });
                 }
             }
-            18 => drop(Object::decode_attrs(family, attributes)?),
-            22 => drop(Flowtable::decode_attrs(family, attributes)?),
+            (Does::New, Kind::Object) => drop(change.as_object()?),
+            (Does::New, Kind::Flowtable) => drop(change.as_flowtable()?),
             // Of other hooks than those of devices the kernel does not look at it.
-            5 | 27 if !Chain::decode_attrs(family, attributes)?.devices().is_empty() => return devices(),
-            24 | 32 if fields.get(3).is_some() => return devices(),
+            (_, Kind::Chain) if !change.as_chain()?.devices().is_empty() => return devices(),
+            (_, Kind::Flowtable) if change.has_hook() => return devices(),
             _ => {}
         }
         Ok(())
     }
 }
 
-/// What a message does, in nft's words; `None` if it changes nothing.
-fn verb(nft: u8, flags: u16, fields: &Fields<'_>) -> Option<Verb> {
-    Some(match nft {
-        6 if flags & F_REPLACE != 0 => Verb::Replace,
-        6 if flags & F_APPEND == 0 => Verb::Insert,
-        0 | 3 | 9 | 12 | 18 | 22 if flags & F_EXCL != 0 => Verb::Create,
-        0 | 3 | 6 | 9 | 12 | 18 | 22 => Verb::Add,
-        8 if fields.get(3).or(fields.get(9)).is_none() => Verb::Flush,
-        14 if fields.get(3).is_none() => Verb::Flush,
-        2 | 5 | 8 | 11 | 14 | 20 | 24 => Verb::Delete,
-        26..=32 => Verb::Destroy,
-        _ => return None,
-    })
+/// What a message does, in nft's words.
+fn verb(change: &Change<'_>) -> Verb {
+    let flags = change.message.flags;
+    match (change.does, change.kind) {
+        (Does::New, Kind::Rule) if flags & F_REPLACE != 0 => Verb::Replace,
+        (Does::New, Kind::Rule) if flags & F_APPEND == 0 => Verb::Insert,
+        (Does::New, Kind::Rule) => Verb::Add,
+        (Does::New, _) if change.is_exclusive() => Verb::Create,
+        (Does::New, _) => Verb::Add,
+        _ if change.flushes() => Verb::Flush,
+        (Does::Delete, _) => Verb::Delete,
+        (Does::Destroy, _) => Verb::Destroy,
+    }
 }
 
 /// Attributes one after the other, none of them twice.

@@ -229,24 +229,8 @@ fn order_of_fields(parts: &[Repr], key: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Intervals, of which the kernel has the starts and the first values after them.
-fn intervals(set: &model::Set, mut elements: Vec<&Element>, part: &Repr, data: &[Repr]) -> Option<Vec<Item>> {
-    elements
-        .sort_by(|a, b| a.key.as_deref().cmp(&b.key.as_deref()).then(b.is_interval_end().cmp(&a.is_interval_end())));
-    let mut items = Vec::new();
-    let mut open: Option<&Element> = None;
-    for element in elements {
-        if let Some(start) = open.take() {
-            let last = element.key?.before()?;
-            items.push(item(set, start, between(part, &start.key?, &last, part.is_address())?, data)?);
-        }
-        if !element.is_interval_end() {
-            open = Some(element);
-        }
-    }
-    if let Some(start) = open {
-        let from = start.key?;
-        let last = bits::ones_of(bits::width(&from));
-        items.push(item(set, start, between(part, &from, &last, part.is_address())?, data)?);
-    }
-    Some(items)
+fn intervals(set: &model::Set, elements: Vec<&Element>, part: &Repr, data: &[Repr]) -> Option<Vec<Item>> {
+    model::intervals(elements)
+        .map(|one| item(set, one.start, between(part, &one.lo, &one.hi, part.is_address())?, data))
+        .collect()
 }

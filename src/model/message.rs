@@ -1,3 +1,4 @@
+use super::Kind;
 use crate::wire::{Scope, Spec};
 
 /// What the message that begins a batch may have: the generation that it is bound to.
@@ -75,5 +76,52 @@ numbers! {
         DestroyFlowtable = 32 "NFT_MSG_DESTROYFLOWTABLE",
         /// Asks for elements and resets them. Since 6.5.
         GetSetElemReset = 33 "NFT_MSG_GETSETELEM_RESET",
+    }
+}
+
+/// What a message does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Does {
+    /// Makes it, or changes it.
+    New,
+    /// Removes it, and fails if it is not there.
+    Delete,
+    /// Removes it if it is there.
+    Destroy,
+}
+
+impl Does {
+    pub(crate) fn removes(self) -> bool {
+        self != Self::New
+    }
+}
+
+impl MessageType {
+    /// What a message of this type does, and to what; `None` if it changes nothing.
+    pub(crate) fn change(self) -> Option<(Does, Kind)> {
+        Some(match self {
+            Self::NewTable => (Does::New, Kind::Table),
+            Self::DelTable => (Does::Delete, Kind::Table),
+            Self::DestroyTable => (Does::Destroy, Kind::Table),
+            Self::NewChain => (Does::New, Kind::Chain),
+            Self::DelChain => (Does::Delete, Kind::Chain),
+            Self::DestroyChain => (Does::Destroy, Kind::Chain),
+            Self::NewRule => (Does::New, Kind::Rule),
+            Self::DelRule => (Does::Delete, Kind::Rule),
+            Self::DestroyRule => (Does::Destroy, Kind::Rule),
+            Self::NewSet => (Does::New, Kind::Set),
+            Self::DelSet => (Does::Delete, Kind::Set),
+            Self::DestroySet => (Does::Destroy, Kind::Set),
+            Self::NewSetElem => (Does::New, Kind::Elements),
+            Self::DelSetElem => (Does::Delete, Kind::Elements),
+            Self::DestroySetElem => (Does::Destroy, Kind::Elements),
+            Self::NewObj => (Does::New, Kind::Object),
+            Self::DelObj => (Does::Delete, Kind::Object),
+            Self::DestroyObj => (Does::Destroy, Kind::Object),
+            Self::NewFlowtable => (Does::New, Kind::Flowtable),
+            Self::DelFlowtable => (Does::Delete, Kind::Flowtable),
+            Self::DestroyFlowtable => (Does::Destroy, Kind::Flowtable),
+            _ => return None,
+        })
     }
 }

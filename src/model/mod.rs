@@ -26,6 +26,7 @@ mod chain;
 mod element;
 mod event;
 mod flowtable;
+mod interval;
 mod message;
 mod object;
 mod rule;
@@ -35,9 +36,12 @@ mod table;
 mod transaction;
 
 pub use chain::{Chain, ChainFlags, ChainHook, Device};
+pub(crate) use element::LIST;
 pub use element::{Element, ElementFlags};
 pub use event::{GenerationInfo, Trace, TraceType};
 pub use flowtable::{Flowtable, FlowtableFlags, FlowtableHook};
+pub(crate) use interval::intervals;
+pub(crate) use message::Does;
 pub use message::MessageType;
 pub use object::{
     CtExpectation, CtHelper, CtTimeout, ErspanOption, GeneveOption, Object, ObjectData, Secmark, TcpTimeout,
@@ -111,16 +115,17 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The kind a message is about, by its `NFT_MSG_*` number.
+    /// The kind that a message is about, by its type.
     pub(crate) fn of(message: u8) -> Option<Self> {
-        Some(match message {
-            0..=2 | 26 => Self::Table,
-            3..=5 | 27 => Self::Chain,
-            6..=8 | 25 | 28 => Self::Rule,
-            9..=11 | 29 => Self::Set,
-            12..=14 | 30 | 33 => Self::Elements,
-            18..=21 | 31 => Self::Object,
-            22..=24 | 32 => Self::Flowtable,
+        use MessageType::*;
+        Some(match MessageType::from(message) {
+            NewTable | GetTable | DelTable | DestroyTable => Self::Table,
+            NewChain | GetChain | DelChain | DestroyChain => Self::Chain,
+            NewRule | GetRule | GetRuleReset | DelRule | DestroyRule => Self::Rule,
+            NewSet | GetSet | DelSet | DestroySet => Self::Set,
+            NewSetElem | GetSetElem | GetSetElemReset | DelSetElem | DestroySetElem => Self::Elements,
+            NewObj | GetObj | GetObjReset | DelObj | DestroyObj => Self::Object,
+            NewFlowtable | GetFlowtable | DelFlowtable | DestroyFlowtable => Self::Flowtable,
             _ => return None,
         })
     }

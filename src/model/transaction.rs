@@ -106,7 +106,7 @@ impl Event {
     pub(crate) fn read(message: &Message<'_>, mut each: impl FnMut(Self)) {
         let Some(number) = message.nft() else { return };
         let event = |item| {
-            if matches!(number, 2 | 5 | 8 | 11 | 14 | 20 | 24 | 26..=32) {
+            if MessageType::from(number).change().is_some_and(|(does, _)| does.removes()) {
                 Self::Deleted(item)
             } else {
                 Self::Added(item)

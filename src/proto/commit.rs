@@ -240,7 +240,8 @@ impl<'a> Commit<'a> {
             return Outcome::Stale;
         }
         if !self.failures.is_empty() {
-            let mut witness = super::Witness::new(world);
+            let failed = self.failures.iter().map(|(seq, _)| *seq);
+            let mut witness = super::Witness::new(world).with_failed(failed);
             let mut failures: Vec<Failure> =
                 self.failures.iter().map(|(seq, ack)| super::explain(self.batch, *seq, ack, &mut witness)).collect();
             // What fails after the first step of a refreshment fails because that did.

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     data::Value,
-    model::{Element, ElementFlags, FilledSet, Set, SetFlags},
+    model::{Element, ElementFlags, FilledSet, Set, SetFlags, intervals},
 };
 use std::{borrow::Cow, cmp::Ordering, collections::HashSet, time::Duration};
 
@@ -113,29 +113,11 @@ pub(super) fn entries(set: &FilledSet) -> Vec<Entry<'_>> {
         entries.dedup_by(|b, a| a.order(b).is_eq());
         return entries;
     }
-    let mut elements: Vec<&Element> = set.elements.iter().collect();
-    elements.sort_by_key(|element| (bytes(element.key.as_ref()), !element.is_interval_end()));
-    let mut entries: Vec<Entry<'_>> = Vec::with_capacity(elements.len() / 2 + 1);
-    let mut open = false;
-    for element in elements {
-        let last = entries.last_mut().filter(|_| open);
-        if element.is_interval_end() {
-            if let Some(last) = last {
-                (last.end, last.closed, open) = (element.key.as_ref(), true, false);
-            }
-            continue;
-        }
-        if let Some(last) = last {
-            if last.element.key == element.key {
-                continue;
-            }
-            // A start ends what is before it.
-            last.end = element.key.as_ref();
-        }
-        entries.push(Entry { element, end: None, closed: false, tree: true });
-        open = !element.is_catch_all();
-    }
-    entries
+    let open = |element| Entry { element, end: None, closed: false, tree: true };
+    let catch_all = set.elements.iter().filter(|element| element.is_catch_all()).map(open);
+    catch_all
+        .chain(intervals(&set.elements).map(|one| Entry { end: one.end, closed: one.closed, ..open(one.start) }))
+        .collect()
 }
 
 /// The same as they are said, for a set that is new: the kernel keeps that order where it can. Intervals stay sorted.

@@ -7,10 +7,9 @@ use super::{
     view::target_id,
 };
 use crate::{
-    batch::{Fields, Verb, describe},
+    batch::{Change, Verb, describe},
     data::{Family, Name},
     model::{Chain, Element, FilledSet, Flowtable, Kind, Object, Rule, Ruleset, Set, Table},
-    wire::{attrs, message::Message},
 };
 
 /// How many elements of a list are shown.
@@ -70,7 +69,7 @@ impl Plan {
                 lines.push(Line { sign: '-', name, detail: detail.clone() });
             }
             if lines.len() == told || verb == Verb::Replace {
-                lines.extend(line(verb, &messages.collect::<Vec<_>>(), &mut after));
+                lines.extend(line(verb, &messages.filter_map(Change::read).collect::<Vec<_>>(), &mut after));
             }
         }
         (lines, after)
@@ -84,7 +83,7 @@ pub(super) fn rule_name(rule: &Rule) -> String {
 }
 
 /// An operation, from its messages.
-fn line(verb: Verb, messages: &[Message<'_>], after: &mut Ruleset) -> Option<Line> {
+fn line(verb: Verb, messages: &[Change<'_>], after: &mut Ruleset) -> Option<Line> {
     // A rule comes after what belongs to it, new elements after those that they take the place of.
     let last = messages.last()?;
     let (sign, makes) = match verb {
@@ -92,71 +91,63 @@ fn line(verb: Verb, messages: &[Message<'_>], after: &mut Ruleset) -> Option<Lin
         Verb::Update | Verb::Refresh => ('~', true),
         _ => ('+', true),
     };
-    let (family, attributes) = (Family::from(last.family()), last.attributes());
-    let mut name = describe(last);
-    let detail = match last.nft().and_then(Kind::of).filter(|_| makes) {
-        Some(Kind::Table) => Table::decode_attrs(family, attributes).ok().map(Detail::Table),
-        Some(Kind::Chain) => Chain::decode_attrs(family, attributes).ok().map(Detail::Chain),
-        Some(Kind::Rule) => {
+    let mut name = describe(&last.message);
+    let detail = match last.kind {
+        _ if !makes => None,
+        Kind::Table => last.as_table().ok().map(Detail::Table),
+        Kind::Chain => last.as_chain().ok().map(Detail::Chain),
+        Kind::Rule => {
             messages[..messages.len() - 1].iter().for_each(|message| belonging(message, after));
             rule(last).map(|rule| {
                 rule.position.iter().for_each(|place| name += &format!(" position {place}"));
                 Detail::Rule(rule)
             })
         }
-        Some(Kind::Set) => Set::decode_attrs(family, attributes).ok().map(|set| {
+        Kind::Set => last.as_set().ok().map(|set| {
             let set = FilledSet::new(set, Vec::new());
             after.sets.push(set.clone());
             Detail::Set(set)
         }),
-        Some(Kind::Elements) => {
-            let anew = verb == Verb::Refresh && messages.iter().any(|message| message.kind != last.kind);
-            let same = messages.iter().filter(|message| message.kind == last.kind);
+        Kind::Elements => {
+            let is_same = |message: &&Change<'_>| (message.does, message.kind) == (last.does, last.kind);
+            let anew = verb == Verb::Refresh && !messages.iter().all(|message| is_same(&message));
+            let same = messages.iter().filter(is_same);
             let same: Vec<_> = same.skip(if anew { messages.len() / 3 } else { 0 }).collect();
-            let fields = Fields::of(last);
-            fields.name(1).zip(fields.name(2)).map(|(table, set)| {
-                Detail::Elements(Elements::new((family, table, set), same.into_iter().flat_map(elements)))
+            last.table().zip(last.name()).map(|(table, set)| {
+                let elements = same.into_iter().flat_map(|message| message.elements().flatten());
+                Detail::Elements(Elements::new((last.family(), table, set), elements))
             })
         }
-        Some(Kind::Object) => Object::decode_attrs(family, attributes).ok().map(Detail::Object),
-        Some(Kind::Flowtable) => Flowtable::decode_attrs(family, attributes).ok().map(Detail::Flowtable),
-        None => None,
+        Kind::Object => last.as_object().ok().map(Detail::Object),
+        Kind::Flowtable => last.as_flowtable().ok().map(Detail::Flowtable),
     };
     Some(Line { sign, name, detail: detail.unwrap_or(Detail::Nothing) })
 }
 
 /// A set or chain of a rule's own, under a name that tells it from others of the batch.
-fn belonging(message: &Message<'_>, after: &mut Ruleset) {
-    let family = Family::from(message.family());
-    let fields = Fields::of(message);
-    let id = |kind| fields.get(kind).and_then(|id| id.try_into().ok()).map(u32::from_be_bytes);
-    match message.nft().and_then(Kind::of) {
-        Some(Kind::Set) => after.sets.extend(
-            Set::decode_attrs(family, message.attributes())
-                .ok()
-                .map(|set| FilledSet::new(Set { name: own(set.id.unwrap_or_default()), ..set }, Vec::new())),
-        ),
+fn belonging(change: &Change<'_>, after: &mut Ruleset) {
+    let name = own(change.id().unwrap_or_default());
+    match change.kind {
+        Kind::Set => {
+            let set = change.as_set().ok().map(|set| Set { name, ..set });
+            after.sets.extend(set.map(|set| FilledSet::new(set, Vec::new())));
+        }
         // Elements come after their set.
-        Some(Kind::Elements) => {
-            let name = own(id(4).unwrap_or_default());
+        Kind::Elements => {
             if let Some(set) = after.sets.last_mut().filter(|set| set.set.name == name) {
-                set.elements.extend(elements(message));
+                set.elements.extend(change.elements().flatten());
             }
         }
-        Some(Kind::Chain) => {
-            let name = own(id(11).unwrap_or_default());
-            after.chains.extend(Chain::decode_attrs(family, &named(message, 3, Some(&name))));
-        }
-        Some(Kind::Rule) => after.rules.extend(rule(message)),
+        Kind::Chain => after.chains.extend(Chain::decode_attrs(change.family(), &named(change, Some(&name)))),
+        Kind::Rule => after.rules.extend(rule(change)),
         _ => {}
     }
 }
 
 /// A rule, with names in the place of the numbers of a batch.
-fn rule(message: &Message<'_>) -> Option<Rule> {
-    let fields = Fields::of(message);
-    let chain = fields.get(11).and_then(|id| id.try_into().ok()).map(|id| own(u32::from_be_bytes(id)));
-    let mut rule = Rule::decode_attrs(message.family().into(), &named(message, 2, chain.as_ref())).ok()?;
+fn rule(change: &Change<'_>) -> Option<Rule> {
+    let chain = change.id().map(own);
+    let mut rule = Rule::decode_attrs(change.family(), &named(change, chain.as_ref())).ok()?;
     for expr in rule.exprs.iter_mut().flatten() {
         let set = expr.set().and_then(|(name, id)| id.filter(|_| name.as_bytes().ends_with(b"%d")));
         if let Some(id) = set {
@@ -172,14 +163,6 @@ fn rule(message: &Message<'_>) -> Option<Rule> {
 /// What stands for the name of something that the kernel will name; no name that it gives.
 fn own(id: u32) -> Name {
     format!("%{id}").into()
-}
-
-/// The elements of a message.
-fn elements<'a>(message: &Message<'a>) -> impl Iterator<Item = Element> + use<'a> {
-    let list = attrs(message.attributes()).flatten().find(|attr| attr.kind == 3);
-    list.into_iter()
-        .flat_map(|list| attrs(list.payload).flatten())
-        .filter_map(|entry| Element::decode_attrs(entry.payload).ok())
 }
 
 impl Elements {

@@ -11,6 +11,7 @@ use crate::{
     expr::Expr,
     lang::{field::IpVersion, refused},
     model,
+    model::intervals,
     set::{
         key::{len_in, version_name},
         stateful::Stateful,
@@ -291,27 +292,12 @@ impl<K: SetKey> SetRef<K> {
     pub fn read(&self, elements: &[model::Element]) -> Vec<Element<K>> {
         let mut all: Vec<Element<K>> =
             elements.iter().filter(|e| e.is_catch_all()).map(|e| Element::undressed(self, e)).collect();
-        let mut keyed: Vec<(&Value, &model::Element)> =
-            elements.iter().filter_map(|e| Some((e.key.as_ref()?, e))).collect();
-        if !self.interval || K::FIELDS.len() > 1 {
-            all.extend(keyed.iter().filter_map(|(lo, e)| Element::read(self, e, lo, e.key_end.as_ref().unwrap_or(lo))));
-            return all;
-        }
-        // At one place, the end of what lies before comes first.
-        keyed.sort_by(|a, b| a.0.cmp(b.0).then(b.1.is_interval_end().cmp(&a.1.is_interval_end())));
-        let mut open: Option<(&Value, &model::Element)> = None;
-        for (key, element) in keyed {
-            if let Some((start, first)) = open.take()
-                && let Some(last) = key.before()
-            {
-                all.extend(Element::read(self, first, start, &last));
-            }
-            if !element.is_interval_end() {
-                open = Some((key, element));
-            }
-        }
-        if let Some((start, first)) = open {
-            all.extend(Element::read(self, first, start, &stretched(&[], 0xff, start.len())));
+        if self.interval && K::FIELDS.len() == 1 {
+            all.extend(intervals(elements).filter_map(|i| Element::read(self, i.start, &i.lo, &i.hi)));
+        } else {
+            let read =
+                |e: &model::Element| Element::read(self, e, e.key.as_ref()?, e.key_end.as_ref().or(e.key.as_ref())?);
+            all.extend(elements.iter().filter_map(read));
         }
         all
     }

@@ -234,3 +234,32 @@ fn listed_are_those_of_one_table_and_counted() {
         Ok(())
     });
 }
+
+/// Numbers of which nft knows no width need its notes: without them both versions abort, or show zeros.
+#[test]
+fn typed_maps_by_numbers_of_any_width_are_listed_by_every_nft() {
+    use oxitables::{Keyed, Mark, ip, meta, tcp};
+    testing::in_namespace(|| -> Result<(), Error> {
+        let input = host().chain("input");
+        let key = || (ip::ttl(), tcp::dport());
+        let rule = oxitables::Rule::new;
+        let marks = key().map_of([((64, 22), Mark::from(1)), ((65, 23), Mark::from(2))]);
+        let verdicts = key().vmap_of([((64, 22), Verdict::accept()), ((65, 23), Verdict::drop())]);
+        let objects = key().objects_of([((64, 22), "seen"), ((65, 23), "seen")]);
+        let seen = Object::new(&host(), "seen", ObjectData::Counter(Counter::new()));
+        apply(&mut open(), |b| {
+            b.add(host()).add(&input).add(seen);
+            b.add(input.rule(rule().when(key().is_any([(64, 22), (65, 23)]))));
+            b.add(input.rule(rule().then(meta::mark().set(marks))));
+            b.add(input.rule(rule().then(oxitables::counter_from(objects))));
+            b.add(input.rule(rule().verdict(verdicts)))
+        })?;
+        assert_listed(&[
+            "ip ttl . tcp dport { 64 . 22, 65 . 23 }",
+            "meta mark set ip ttl . tcp dport map { 64 . 22 : 0x00000001, 65 . 23 : 0x00000002 }",
+            "counter name ip ttl . tcp dport map { 64 . 22 : \"seen\", 65 . 23 : \"seen\" }",
+            "ip ttl . tcp dport vmap { 64 . 22 : accept, 65 . 23 : drop }",
+        ]);
+        Ok(())
+    });
+}

@@ -4,8 +4,7 @@ use super::*;
 use crate::{
     Element, Family, Map, Set, SetRef,
     data::{Data, Port},
-    model,
-    wire::attrs,
+    model::{Does, Kind},
 };
 use std::net::Ipv4Addr;
 
@@ -28,26 +27,25 @@ impl Kernel {
     /// All of it, or nothing.
     fn apply(&mut self, batch: &Batch) -> Result<(), &'static str> {
         let mut held = self.held.clone();
-        for (nft, message, fields) in batch.each() {
-            assert_eq!(Family::from(message.family()), Family::Inet);
-            for entry in attrs(fields.get(3).unwrap()).flatten() {
-                let element = model::Element::decode_attrs(entry.payload).unwrap();
+        for change in batch.changes() {
+            assert_eq!((change.family(), change.kind), (Family::Inet, Kind::Elements));
+            for element in change.elements().flatten() {
                 let key = element.key.unwrap().to_vec();
-                match (nft, held.get_mut(&key)) {
-                    (12, None) => {
+                match (change.does, held.get_mut(&key)) {
+                    (Does::New, None) => {
                         held.insert(key, (element.expiration.or(element.timeout).unwrap_or_default(), element.data));
                     }
-                    (12, Some((_, data))) if *data != element.data => return Err("EEXIST"),
-                    (12, Some((left, _))) => {
+                    (Does::New, Some((_, data))) if *data != element.data => return Err("EEXIST"),
+                    (Does::New, Some((left, _))) => {
                         if let Some(life) = element.expiration.filter(|_| self.restarts) {
                             *left = life;
                         }
                     }
-                    (14, found) => {
+                    (Does::Delete, found) => {
                         found.ok_or("ENOENT")?;
                         held.remove(&key);
                     }
-                    (30, _) if self.destroys => {
+                    (Does::Destroy, _) if self.destroys => {
                         held.remove(&key);
                     }
                     other => panic!("{other:?}"),

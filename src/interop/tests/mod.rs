@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    Hook, Priority, Protocol,
+    Chain, Family, Hook, Priority, Protocol, Table,
     error::Rejection,
     lang::fields::{ip, tcp},
     model::Ruleset,

@@ -12,8 +12,8 @@ const REMAKE: &str = "type, hook and priority of a chain cannot be changed: dele
 
 impl Case<'_> {
     pub(super) fn chain(&self, world: &mut Witness<'_>) -> Why {
-        let name = self.name(3);
-        let chain = Chain::decode_attrs(self.family(), self.message.attributes()).ok();
+        let name = self.name();
+        let chain = self.change.as_chain().ok();
         match (self.errno, &chain) {
             (Errno::ENOENT, _) if self.path.ends_at("table") => self.general(world),
             (Errno::ENOENT, Some(chain)) if self.path.ends_at("kind") => {
@@ -30,7 +30,7 @@ impl Case<'_> {
                 format!("the chain that is to be renamed to {name} is not there in {}", self.place()),
                 "list the chains again: its handle may be gone",
             ),
-            (Errno::ENOENT, _) => self.missing("chain", Kind::Chain, &name),
+            (Errno::ENOENT, _) => self.missing("chain", Kind::Chain, &name, world),
             (Errno::EEXIST, _) if self.verb == Verb::Rename => why(
                 format!("{} has a chain {name} already", self.place()),
                 "rename or delete that one first, in the same batch, or choose another name",

@@ -9,19 +9,19 @@ mod tests;
 
 use crate::{
     Batch,
-    batch::{Fields, Present, Verb},
+    batch::{Change, Present, Verb},
     data::{Family, Name, Value},
     error::Failure,
     expr::{Expr, FibResult, SocketKey},
-    model::{Chain, Element, Kind, Rule, Set, SetFlags, Table, TableFlags},
+    model::{Chain, Does, Element, Kind, Rule, Set, SetFlags, Table, TableFlags, intervals},
     proto::Feature,
     wire::{
-        Attr, Path, attrs, locate,
-        message::{ATTRIBUTES, Ack, Message},
+        Path, locate,
+        message::{ATTRIBUTES, Ack},
     },
 };
 use nix::errno::Errno;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What can be asked for to explain an error better.
 pub(crate) trait World {
@@ -62,11 +62,25 @@ pub(crate) struct Witness<'w> {
     flaws: HashMap<(u8, Name, i32), Option<String>>,
     /// Whose a table is.
     owners: HashMap<(u8, Name), String>,
+    /// The messages that failed: they have changed nothing.
+    failed: HashSet<u32>,
 }
 
 impl<'w> Witness<'w> {
     pub(crate) fn new(world: &'w mut dyn World) -> Self {
-        Self { world, sets: HashMap::new(), intervals: HashMap::new(), flaws: HashMap::new(), owners: HashMap::new() }
+        Self {
+            world,
+            sets: HashMap::new(),
+            intervals: HashMap::new(),
+            flaws: HashMap::new(),
+            owners: HashMap::new(),
+            failed: HashSet::new(),
+        }
+    }
+
+    /// The messages that failed.
+    pub(crate) fn with_failed(self, failed: impl IntoIterator<Item = u32>) -> Self {
+        Self { failed: failed.into_iter().collect(), ..self }
     }
 
     /// A set of the batch, or one that the kernel has.
@@ -79,7 +93,13 @@ impl<'w> Witness<'w> {
     /// What the kernel has in a set that shares keys with an interval of one field, or with the ends of a concatenated one.
     fn overlapped(&mut self, set: &Set, lo: &Value, hi: &Value) -> Option<(Value, Value)> {
         let key = (set.family.into(), set.table.clone(), set.name.clone());
-        let ask = || joined(self.world.elements(set).unwrap_or_default());
+        let ask = || {
+            let elements = self.world.elements(set).unwrap_or_default();
+            if set.is_interval() {
+                return intervals(&elements).map(|interval| (interval.lo, interval.hi)).collect();
+            }
+            elements.iter().filter_map(|one| one.key.map(|lo| (lo, one.key_end.unwrap_or(lo)))).collect()
+        };
         let all = self.intervals.entry(key).or_insert_with(ask);
         all.iter()
             .find(|(l, h)| if set.is_interval() { **l <= **hi && **lo <= **h } else { set.shares((l, h), (lo, hi)) })
@@ -104,23 +124,6 @@ impl<'w> Witness<'w> {
         };
         self.flaws.entry((table.family.into(), table.name.clone(), errno as i32)).or_insert_with(ask).clone()
     }
-}
-
-/// The intervals that elements of an interval set are.
-fn joined(mut elements: Vec<Element>) -> Vec<(Value, Value)> {
-    elements.retain(|e| e.key.is_some());
-    // At one place, the end of what lies before comes first.
-    let order = |e: &Element| (e.key.map(|k| k.to_vec()), !e.is_interval_end());
-    elements.sort_by_cached_key(order);
-    let highest = |len: usize| Value::new(&[0xff; Value::MAX][..len]);
-    let mut joined = Vec::new();
-    for (at, element) in elements.iter().enumerate().filter(|(_, e)| !e.is_interval_end()) {
-        let Some(lo) = element.key else { continue };
-        let next = elements.get(at + 1).and_then(|next| next.key?.before());
-        let hi = element.key_end.or(next).or_else(|| highest(lo.len()));
-        joined.extend(hi.map(|hi| (lo, hi)));
-    }
-    joined
 }
 
 /// Cause and remedy.
@@ -163,31 +166,33 @@ pub(crate) fn explain(batch: &Batch, seq: u32, ack: &Ack, world: &mut Witness<'_
         (failure.operation, failure.cause) = (Some(unused.operation), unused.cause);
         return failure;
     }
-    let kind = message.nft().and_then(Kind::of);
-    if let (Some(kind), Some(offset)) = (kind, ack.offset.and_then(|o| o.checked_sub(ATTRIBUTES))) {
-        failure.path = locate(message.attributes(), offset, kind.scope());
-    }
     (failure.verb, failure.object) = batch.operation_text(index);
     failure.operation = Some(index);
-    let case = Case { batch, message, verb: failure.verb, errno, path: &failure.path };
+    let Some(change) = Change::read(message) else {
+        failure.cause = errno.desc().into();
+        return failure;
+    };
+    if let Some(offset) = ack.offset.and_then(|o| o.checked_sub(ATTRIBUTES)) {
+        failure.path = locate(message.attributes(), offset, change.kind.scope());
+    }
+    let case = Case { batch, change, verb: failure.verb, errno, path: &failure.path };
     let lacking = case.needs().into_iter().find(|feature| world.world.lacks(*feature));
-    let (cause, remedy) = match kind {
+    let (cause, remedy) = match change.kind {
         _ if lacking.is_some() => lacking.map(too_old).unwrap_or_default(),
-        Some(Kind::Table) => case.table(world),
-        Some(Kind::Chain) => case.chain(world),
-        Some(Kind::Rule) => case.rule(world),
-        Some(Kind::Set) => case.set(world),
-        Some(Kind::Elements) => case.elements(world),
-        Some(Kind::Object) => case.object(world),
-        Some(Kind::Flowtable) => case.flowtable(world),
-        None => case.general(world),
+        Kind::Table => case.table(world),
+        Kind::Chain => case.chain(world),
+        Kind::Rule => case.rule(world),
+        Kind::Set => case.set(world),
+        Kind::Elements => case.elements(world),
+        Kind::Object => case.object(world),
+        Kind::Flowtable => case.flowtable(world),
     };
     failure.cause = match &ack.text {
         Some(text) => format!("{cause} (the kernel says: {text})"),
         None => cause,
     };
     failure.remedy = remedy;
-    if kind == Some(Kind::Elements) {
+    if change.kind == Kind::Elements {
         // A long list is several messages; it is one to whoever wrote it.
         failure.path.shift("elements", batch.elements_before(index, seq));
     }
@@ -216,7 +221,7 @@ fn too_old(feature: Feature) -> Why {
 
 struct Case<'a> {
     batch: &'a Batch,
-    message: Message<'a>,
+    change: Change<'a>,
     verb: Verb,
     errno: Errno,
     path: &'a Path,
@@ -224,20 +229,21 @@ struct Case<'a> {
 
 impl Case<'_> {
     fn family(&self) -> Family {
-        self.message.family().into()
+        self.change.family()
     }
 
-    fn name(&self, kind: u16) -> Name {
-        Fields::of(&self.message).name(kind).unwrap_or_else(|| Name::from(""))
+    /// Its name; of a rule, that of its chain, of elements that of their set.
+    fn name(&self) -> Name {
+        self.change.name().unwrap_or_else(|| Name::from(""))
     }
 
-    /// Its table; in every message the name is attribute 1.
+    /// Its table.
     fn home(&self) -> Table {
-        Table::new(self.family(), self.name(1))
+        Table::new(self.family(), self.change.table().unwrap_or_else(|| Name::from("")))
     }
 
     fn place(&self) -> String {
-        format!("table {} {}", self.family(), self.name(1))
+        format!("table {} {}", self.family(), self.home().name)
     }
 
     /// What a kernel that finds something invalid may be too old for. It points at nothing then, or at the element.
@@ -246,22 +252,21 @@ impl Case<'_> {
         if !matches!(self.errno, Errno::EINVAL | Errno::EOPNOTSUPP) {
             return needs;
         }
-        let (family, attributes) = (self.family(), self.message.attributes());
-        match self.message.nft() {
-            Some(26..=32) => needs.push(Feature::Destroy),
-            Some(0) => {
-                let flags = Table::decode_attrs(family, attributes).ok().and_then(|t| t.flags).unwrap_or_default();
+        match (self.change.does, self.change.kind) {
+            (Does::Destroy, _) => needs.push(Feature::Destroy),
+            (Does::New, Kind::Table) => {
+                let flags = self.change.as_table().ok().and_then(|t| t.flags).unwrap_or_default();
                 needs.extend(flags.contains(TableFlags::PERSIST).then_some(Feature::Persist));
                 needs.extend(flags.contains(TableFlags::OWNER).then_some(Feature::Owner));
             }
-            Some(9) => {
-                let flags = Set::decode_attrs(family, attributes).map(|set| set.flags()).unwrap_or_default();
+            (Does::New, Kind::Set) => {
+                let flags = self.change.set_flags();
                 let concat = SetFlags::CONCAT | SetFlags::INTERVAL;
                 needs.extend(flags.contains(concat).then_some(Feature::ConcatIntervals));
                 needs.extend(flags.contains(SetFlags::EXPR).then_some(Feature::ElementExprs));
             }
-            Some(6) => {
-                let rule = Rule::decode_attrs(family, attributes).ok();
+            (Does::New, Kind::Rule) => {
+                let rule = self.change.as_rule().ok();
                 for expr in rule.iter().flat_map(Rule::exprs) {
                     needs.extend(match expr {
                         Expr::Socket(e) if e.key == SocketKey::CgroupV2 => Some(Feature::ControlGroups),
@@ -274,10 +279,8 @@ impl Case<'_> {
                     });
                 }
             }
-            Some(12 | 14) => {
-                let list = Fields::of(&self.message).get(3).unwrap_or_default();
-                let decode = |entry: Attr<'_>| Element::decode_attrs(entry.payload).ok();
-                let mut elements = attrs(list).flatten().filter_map(decode);
+            (_, Kind::Elements) => {
+                let mut elements = self.change.elements().flatten();
                 needs.extend(elements.any(|element| element.is_catch_all()).then_some(Feature::CatchAll));
             }
             _ => {}
@@ -290,10 +293,10 @@ impl Case<'_> {
     }
 
     /// Something that is named is not there: says so, and what became of it in this batch.
-    fn missing(&self, noun: &str, kind: Kind, name: &Name) -> Why {
+    fn missing(&self, noun: &str, kind: Kind, name: &Name, world: &Witness<'_>) -> Why {
         let within = if kind == Kind::Table { String::new() } else { format!(" in {}", self.place()) };
         let named = if kind == Kind::Table { self.place() } else { format!("{noun} {name}") };
-        let remedy = match self.fate(kind, name) {
+        let remedy = match self.fate(kind, name, world) {
             Some((n, true, false)) => format!("operation {n}, which makes it, failed as well"),
             Some((n, true, true)) => format!("operation {n} makes it, but comes later: put that first"),
             Some((n, false, _)) => format!("operation {n} removed it"),
@@ -306,31 +309,26 @@ impl Case<'_> {
 
     /// The operation of this batch, counted from 1, that last made or removed something before this one, or makes it
     /// afterwards; whether it makes it, and whether it comes later.
-    fn fate(&self, kind: Kind, name: &Name) -> Option<(usize, bool, bool)> {
-        let table = self.name(1);
-        let (new, removals, attribute) = match kind {
-            Kind::Table => (0, [2, 26], 1),
-            Kind::Chain => (3, [5, 27], 3),
-            Kind::Object => (18, [20, 31], 2),
-            Kind::Flowtable => (22, [24, 32], 2),
-            _ => (9, [11, 29], 2),
-        };
+    fn fate(&self, kind: Kind, name: &Name, world: &Witness<'_>) -> Option<(usize, bool, bool)> {
+        let here = (self.family(), self.change.table());
         let mut fate = None;
-        for (nft, message, fields) in self.batch.each() {
-            let later = message.seq > self.message.seq;
+        for change in self.batch.changes().filter(|change| change.kind == kind) {
+            let later = change.seq() > self.change.seq();
             if later && fate.is_some() {
                 break;
             }
-            let concerned = nft == new || removals.contains(&nft) && !later && message.seq != self.message.seq;
-            if concerned
-                && message.family() == self.message.family()
-                && fields.name(1).is_some_and(|t| t == table)
-                && fields.name(attribute).is_some_and(|n| n == *name)
+            let makes = change.does == Does::New;
+            // What failed has removed nothing.
+            let removes = !makes && !later && !world.failed.contains(&change.seq());
+            if (makes || removes)
+                && change.seq() != self.change.seq()
+                && (change.family(), change.table()) == here
+                && change.name().is_some_and(|n| n == *name)
             {
-                fate = Some((message.seq, nft == new, later));
+                fate = Some((change.seq(), makes, later));
             }
         }
-        let (seq, makes, later) = fate.filter(|(seq, ..)| *seq != self.message.seq)?;
+        let (seq, makes, later) = fate?;
         Some((self.batch.find(seq)?.0 + 1, makes, later))
     }
 
@@ -343,14 +341,14 @@ impl Case<'_> {
             ),
             // Kernels before 6.2 do not always point at what is missing.
             Errno::ENOENT
-                if !self.path.ends_at("table") && world.world.table(self.family(), &self.name(1)).is_some() =>
+                if !self.path.ends_at("table") && world.world.table(self.family(), &self.home().name).is_some() =>
             {
                 why(
                     format!("something that it names is not there in {}", self.place()),
                     "list it again: it may be gone",
                 )
             }
-            Errno::ENOENT => self.missing("table", Kind::Table, &self.name(1)),
+            Errno::ENOENT => self.missing("table", Kind::Table, &self.home().name, world),
             Errno::EAFNOSUPPORT => why(
                 format!("this kernel has no nf_tables for family {}", self.family()),
                 format!("build it with CONFIG_NF_TABLES_{}", self.family().to_string().to_uppercase()),
@@ -366,7 +364,7 @@ impl Case<'_> {
     fn table(&self, world: &mut Witness<'_>) -> Why {
         let place = self.place();
         match self.errno {
-            Errno::ENOENT => self.missing("table", Kind::Table, &self.name(1)),
+            Errno::ENOENT => self.missing("table", Kind::Table, &self.home().name, world),
             Errno::EEXIST => why(format!("the {place} exists already"), CREATE),
             Errno::EBUSY => why(format!("the {place} is in use"), ""),
             Errno::EOPNOTSUPP => why(

@@ -2,19 +2,19 @@
 
 use super::{CREATE, Case, Why, Witness, why};
 use crate::{
-    batch::{Fields, Verb},
+    batch::Verb,
     data::Family,
     expr::ObjectType,
-    model::{Device, Flowtable, Kind, Object, ObjectData},
+    model::{Device, Flowtable, Kind, ObjectData},
 };
 use nix::errno::Errno;
 
 impl Case<'_> {
     pub(super) fn object(&self, world: &mut Witness<'_>) -> Why {
-        let name = self.name(2);
-        let kind = Fields::of(&self.message).kind();
+        let name = self.name();
+        let kind = self.change.object_type();
         let noun = kind.map_or("object".into(), |kind| kind.to_string());
-        let object = Object::decode_attrs(self.family(), self.message.attributes()).ok();
+        let object = self.change.as_object().ok();
         match (self.errno, object.and_then(|o| o.data)) {
             (Errno::ENOENT, _) if self.path.ends_at("table") => self.general(world),
             (Errno::ENOENT, Some(ObjectData::CtHelper(helper))) if !self.path.ends_at("kind") => {
@@ -30,7 +30,7 @@ impl Case<'_> {
                     format!("load the module {}, or use a kernel that has it", module(kind))
                 }),
             ),
-            (Errno::ENOENT, _) => self.missing(&noun, Kind::Object, &name),
+            (Errno::ENOENT, _) => self.missing(&noun, Kind::Object, &name, world),
             (Errno::EEXIST, _) if self.verb == Verb::Create => why(format!("{noun} {name} exists already"), CREATE),
             (Errno::EBUSY, _) => why(
                 format!("{noun} {name} is in use by a rule or a map"),
@@ -45,8 +45,8 @@ impl Case<'_> {
     }
 
     pub(super) fn flowtable(&self, world: &mut Witness<'_>) -> Why {
-        let name = self.name(2);
-        let flowtable = Flowtable::decode_attrs(self.family(), self.message.attributes()).ok();
+        let name = self.name();
+        let flowtable = self.change.as_flowtable().ok();
         match self.errno {
             Errno::ENOENT if self.path.ends_at("table") => self.general(world),
             Errno::ENOENT if self.makes() => {
@@ -63,7 +63,7 @@ impl Case<'_> {
                     "load nf_flow_table and nf_flow_table_inet; make the devices first (kernels from 6.16 on wait for them)",
                 )
             }
-            Errno::ENOENT => self.missing("flowtable", Kind::Flowtable, &name),
+            Errno::ENOENT => self.missing("flowtable", Kind::Flowtable, &name, world),
             Errno::EEXIST if self.verb == Verb::Create => why(format!("flowtable {name} exists already"), CREATE),
             Errno::EEXIST => why("a device is in another flowtable already", ""),
             Errno::EBUSY => {

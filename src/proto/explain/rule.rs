@@ -1,7 +1,7 @@
 //! Rules and their expressions.
 
 use super::{Case, Why, Witness, why};
-use crate::wire::message::Message;
+use crate::batch::Change;
 use crate::{
     batch::place_of,
     data::{Data, Family, Name, Register, Verdict},
@@ -12,8 +12,8 @@ use nix::errno::Errno;
 
 impl Case<'_> {
     pub(super) fn rule(&self, world: &mut Witness<'_>) -> Why {
-        let chain = self.name(2);
-        let rule = Rule::decode_attrs(self.family(), self.message.attributes()).ok();
+        let chain = self.name();
+        let rule = self.change.as_rule().ok();
         let expr = self.path.index_in("exprs").and_then(|i| rule.as_ref()?.exprs().get(i));
         if let Some(expr) = expr {
             return self.expression(expr, world);
@@ -21,8 +21,9 @@ impl Case<'_> {
         match self.errno {
             Errno::ENOENT if self.path.ends_at("table") => self.general(world),
             Errno::ENOENT if self.path.ends_at("handle") || self.path.ends_at("position") => {
-                let field = if self.path.ends_at("handle") { 3 } else { 6 };
-                let handle = crate::batch::Fields::of(&self.message).handle(field).unwrap_or_default();
+                let position = || rule.as_ref().and_then(|rule| rule.position);
+                let handle = if self.path.ends_at("handle") { self.change.handle() } else { position() };
+                let handle = handle.unwrap_or_default();
                 why(
                     format!("there is no rule with handle {handle} in chain {chain} of {}", self.place()),
                     "list the rules again: it may be gone",
@@ -34,7 +35,7 @@ impl Case<'_> {
                     format!("operation {earlier} of this batch deletes rule {handle} of chain {chain} already"),
                     "delete each rule once",
                 ),
-                None => self.missing("chain", Kind::Chain, &chain),
+                None => self.missing("chain", Kind::Chain, &chain, world),
             },
             Errno::EMLINK => self.graph(world).unwrap_or_else(|| {
                 why(
@@ -62,16 +63,14 @@ impl Case<'_> {
 
     /// The operation, counted from 1, that deletes the same rule before this one, and its handle.
     fn deleted_before(&self) -> Option<(usize, u64)> {
-        const DELETES: [u8; 2] = [8, 28];
-        let own = crate::batch::Fields::of(&self.message);
-        let handle = own.handle(3).filter(|_| self.message.nft().is_some_and(|kind| DELETES.contains(&kind)))?;
-        let same = |(nft, message, fields): &(u8, Message<'_>, crate::batch::Fields<'_>)| {
-            DELETES.contains(nft)
-                && (message.family(), fields.name(1)) == (self.message.family(), own.name(1))
-                && fields.handle(3) == Some(handle)
+        let deletes = |change: &Change<'_>| change.kind == Kind::Rule && change.does.removes();
+        let handle = self.change.handle().filter(|_| deletes(&self.change))?;
+        let here = (self.family(), self.change.table());
+        let same = |change: &Change<'_>| {
+            deletes(change) && (change.family(), change.table()) == here && change.handle() == Some(handle)
         };
-        let earlier = self.batch.each().take_while(|(_, message, _)| message.seq < self.message.seq).find(same)?;
-        Some((self.batch.find(earlier.1.seq)?.0 + 1, handle))
+        let earlier = self.batch.changes().take_while(|change| change.seq() < self.change.seq()).find(same)?;
+        Some((self.batch.find(earlier.seq())?.0 + 1, handle))
     }
 
     /// What is wrong with the jumps among all chains of the table, those that the kernel has and those of the batch.
@@ -85,18 +84,18 @@ impl Case<'_> {
         match (self.errno, expr) {
             (Errno::ENOENT, Expr::Objref(e)) if e.name.is_some() => {
                 let noun = e.kind.map_or("object".into(), |kind| kind.to_string());
-                self.missing(&noun, Kind::Object, e.name.as_ref().unwrap_or(&Name::from("")))
+                self.missing(&noun, Kind::Object, e.name.as_ref().unwrap_or(&Name::from("")), world)
             }
             (Errno::ENOENT, Expr::FlowOffload(e)) => {
-                let (cause, remedy) = self.missing("flowtable", Kind::Flowtable, &e.flowtable);
+                let (cause, remedy) = self.missing("flowtable", Kind::Flowtable, &e.flowtable, world);
                 (format!("{cause}, or this kernel has no flowtables"), remedy)
             }
             (
                 Errno::ENOENT,
                 Expr::Immediate(Immediate { data: Data::Verdict(Verdict { chain: Some(to), .. }), .. }),
-            ) => self.missing("chain", Kind::Chain, to),
+            ) => self.missing("chain", Kind::Chain, to, world),
             (Errno::ENOENT, expr) => match expr.set() {
-                Some((set, _)) => self.missing("set", Kind::Set, set),
+                Some((set, _)) => self.missing("set", Kind::Set, set, world),
                 None => why(
                     format!("this kernel has no expression {name} for family {}", self.family()),
                     format!("load the module {}, or use a kernel that has it", module(self.family(), &name)),

@@ -6,17 +6,16 @@ use crate::{
     data::{Data, DataType, Value},
     expr::Expr,
     model::{Element, Kind, Set, SetFlags},
-    wire::attrs,
 };
 use nix::errno::Errno;
 
 impl Case<'_> {
     pub(super) fn set(&self, world: &mut Witness<'_>) -> Why {
-        let name = self.name(2);
-        let set = Set::decode_attrs(self.family(), self.message.attributes()).ok();
+        let name = self.name();
+        let set = self.change.as_set().ok();
         match (self.errno, &set) {
             (Errno::ENOENT, _) if self.path.ends_at("table") => self.general(world),
-            (Errno::ENOENT, _) => self.missing("set", Kind::Set, &name),
+            (Errno::ENOENT, _) => self.missing("set", Kind::Set, &name, world),
             (Errno::EEXIST, _) if self.verb == Verb::Create => why(format!("set {name} exists already"), CREATE),
             (Errno::EEXIST, Some(set)) => {
                 let present = world.world.set(&self.home(), &name);
@@ -36,10 +35,10 @@ impl Case<'_> {
     }
 
     pub(super) fn elements(&self, world: &mut Witness<'_>) -> Why {
-        let name = self.name(2);
+        let name = self.name();
         let Some((element, next)) = self.element() else {
             return match self.errno {
-                Errno::ENOENT if self.path.ends_at("set") => self.missing("set", Kind::Set, &name),
+                Errno::ENOENT if self.path.ends_at("set") => self.missing("set", Kind::Set, &name, world),
                 Errno::EMLINK | Errno::EOPNOTSUPP => self.graph(world).unwrap_or_else(|| self.general(world)),
                 Errno::EBUSY => {
                     why(format!("set {name} is anonymous, and its rule is there already: it does not change"), "")
@@ -55,10 +54,10 @@ impl Case<'_> {
             _ => None,
         };
         match (self.errno, to) {
-            (Errno::ENOENT, Some(chain)) if self.makes() => self.missing("chain", Kind::Chain, chain),
+            (Errno::ENOENT, Some(chain)) if self.makes() => self.missing("chain", Kind::Chain, chain, world),
             (Errno::ENOENT, _) if self.makes() && element.object.is_some() => {
                 let noun = set.as_ref().and_then(|s| s.object_type).map_or("object".into(), |kind| kind.to_string());
-                self.missing(&noun, Kind::Object, element.object.as_ref().unwrap_or(&name))
+                self.missing(&noun, Kind::Object, element.object.as_ref().unwrap_or(&name), world)
             }
             (Errno::ENOENT, _) if element.is_interval_end() => {
                 let last = element.key.and_then(|end| end.before());
@@ -122,14 +121,10 @@ impl Case<'_> {
 
     /// The element that the kernel points at, and the one after it.
     fn element(&self) -> Option<(Element, Option<Element>)> {
-        let fields = crate::batch::Fields::of(&self.message);
         // A kernel that does not point at the element (before 6.2) can only mean the one that there is.
-        let only =
-            || (attrs(fields.get(3).unwrap_or_default()).flatten().count() == 1 && self.path.is_empty()).then_some(0);
+        let only = || (self.change.elements().count() == 1 && self.path.is_empty()).then_some(0);
         let index = self.path.index_in("elements").or_else(only)?;
-        let entries = |from| {
-            attrs(fields.get(3).unwrap_or_default()).flatten().skip(from).map(|e| Element::decode_attrs(e.payload).ok())
-        };
+        let entries = |from| self.change.elements().skip(from).map(Result::ok);
         let mut entries = match entries(index).next()?? {
             // The end of an interval that overlaps: it is spoken of by its start.
             end if end.is_interval_end() && self.errno == Errno::EEXIST => entries(index.saturating_sub(1)),
@@ -236,15 +231,13 @@ fn misfit(element: &Element, set: &Set) -> Option<String> {
 /// The lowest and the highest key of an element of an interval set.
 fn ends(element: &Element, next: Option<&Element>) -> Option<(Value, Value)> {
     let lo = element.key?;
-    let last = next.filter(|n| n.is_interval_end()).and_then(|n| n.key?.before());
-    Some((lo, element.key_end.or(last).unwrap_or(lo)))
+    Some((lo, element.last_before(next).unwrap_or(lo)))
 }
 
 /// An element in the words of its set, or in hexadecimal; the end of an interval is the element after it.
 fn show(element: &Element, next: Option<&Element>, set: Option<&Set>) -> String {
     let kind = set.and_then(|s| s.key_type).unwrap_or(DataType::from(0));
-    let last = next.filter(|n| n.is_interval_end()).and_then(|n| n.key?.before());
-    match (&element.key, element.key_end.or(last)) {
+    match (&element.key, element.last_before(next)) {
         (Some(key), Some(end)) => kind.show_range(key, &end),
         (Some(key), None) => kind.show(key, set.is_some_and(Set::is_interval)),
         (None, _) => "*".into(),

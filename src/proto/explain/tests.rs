@@ -72,3 +72,18 @@ fn an_owner_is_searched_for_once() {
     }
     assert_eq!(old.searches, 1);
 }
+
+#[test]
+fn what_failed_has_removed_nothing() {
+    let table = Table::new(Family::Inet, "t");
+    let mut batch = Batch::new();
+    batch.delete(table.chain("c")).delete(table.chain("c"));
+    let ack = Ack { errno: Errno::ENOENT as i32, offset: None, text: None };
+    let remedy = |failed: &[u32]| {
+        let mut nothing = ();
+        let mut world = Witness::new(&mut nothing).with_failed(failed.iter().copied());
+        explain(&batch, 2, &ack, &mut world).remedy
+    };
+    assert_eq!(remedy(&[2]).as_deref(), Some("operation 1 removed it"));
+    assert_eq!(remedy(&[1, 2]).as_deref(), Some(DESTROY));
+}

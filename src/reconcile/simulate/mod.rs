@@ -8,14 +8,14 @@ use super::{
 };
 use crate::{
     Batch,
-    batch::{Fields, Flaw},
+    batch::{Change, Flaw},
     data::{Family, Name},
     error::{Rejection, Result},
     expr::Expr,
-    model::{Chain, FilledSet, Flowtable, Generation, Object, Rule, Ruleset, Set, Table},
+    model::{Chain, Does, FilledSet, Flowtable, Generation, Kind, Object, Rule, Ruleset, Set, Table},
     wire::{
         Codec, DecodeError, Form, Text, Writer,
-        message::{F_APPEND, F_EXCL, F_REPLACE, Message},
+        message::{F_APPEND, F_REPLACE},
     },
 };
 use nix::errno::Errno;
@@ -68,9 +68,9 @@ impl Ruleset {
         }
         let mut world = World::new(self);
         let mut flaws = Vec::new();
-        for (nft, message, fields) in batch.each() {
-            if let Err((errno, cause)) = world.follow(nft, &message, &fields) {
-                let operation = batch.find(message.seq).map_or(0, |(index, _)| index);
+        for change in batch.changes() {
+            if let Err((errno, cause)) = world.follow(&change) {
+                let operation = batch.find(change.seq()).map_or(0, |(index, _)| index);
                 flaws.push(Flaw { operation, errno: Some(errno), cause });
                 break;
             }
@@ -89,9 +89,9 @@ type Id = (u8, Name, Name);
 type Outcome = std::result::Result<(), (Errno, String)>;
 
 /// Kinds of things; objects are counted from the last by their types.
-struct Kind;
+struct Came;
 
-impl Kind {
+impl Came {
     const TABLE: u32 = 0;
     const CHAIN: u32 = 1;
     const SET: u32 = 2;
@@ -139,12 +139,12 @@ impl World {
         world.handle = handles.chain(from.sets.iter().map(|set| set.set.handle)).flatten().max().unwrap_or(0);
         for table in &from.tables {
             let id = (u8::from(table.family), table.name.clone());
-            world.comes(Kind::TABLE, (id.0, id.1.clone(), Name::from("")));
+            world.comes(Came::TABLE, (id.0, id.1.clone(), Name::from("")));
             world.tables.insert(id, table.clone());
         }
         for chain in &from.chains {
             let id: Id = (chain.family.into(), chain.table.clone(), chain.name.clone());
-            world.comes(Kind::CHAIN, id.clone());
+            world.comes(Came::CHAIN, id.clone());
             world.chains.insert(id, (chain.clone(), Vec::new()));
         }
         for rule in &from.rules {
@@ -154,7 +154,7 @@ impl World {
         }
         for FilledSet { set, elements, .. } in &from.sets {
             let id: Id = (set.family.into(), set.table.clone(), set.name.clone());
-            world.comes(Kind::SET, id.clone());
+            world.comes(Came::SET, id.clone());
             world.sets.insert(id, (set.clone(), Content::new(elements.clone(), set)));
         }
         for object in &from.objects {
@@ -163,7 +163,7 @@ impl World {
         }
         for flowtable in &from.flowtables {
             let id: Id = (flowtable.family.into(), flowtable.table.clone(), flowtable.name.clone());
-            world.comes(Kind::FLOWTABLE, id.clone());
+            world.comes(Came::FLOWTABLE, id.clone());
             world.flowtables.insert(id, flowtable.clone());
         }
         world
@@ -176,27 +176,27 @@ impl World {
             |kind: u32, (family, table, name): &Id| order.get(&(kind, *family, table.clone(), name.clone())).copied();
         let mut ruleset = Ruleset::new(generation);
         let mut tables: Vec<_> = self.tables.into_iter().collect();
-        tables.sort_by_key(|((family, name), _)| at(Kind::TABLE, &(*family, name.clone(), Name::from(""))));
+        tables.sort_by_key(|((family, name), _)| at(Came::TABLE, &(*family, name.clone(), Name::from(""))));
         ruleset.tables = tables.into_iter().map(|(_, table)| table).collect();
         let mut chains: Vec<_> = self.chains.into_iter().collect();
-        chains.sort_by_key(|(id, _)| at(Kind::CHAIN, id));
+        chains.sort_by_key(|(id, _)| at(Came::CHAIN, id));
         for (_, (chain, rules)) in chains {
             ruleset.chains.push(chain);
             ruleset.rules.extend(rules);
         }
         let mut sets: Vec<_> = self.sets.into_iter().collect();
-        sets.sort_by_key(|(id, _)| at(Kind::SET, id));
+        sets.sort_by_key(|(id, _)| at(Came::SET, id));
         ruleset.sets.extend(sets.into_iter().map(|(_, (set, content))| {
             let elements = content.listed(&set);
             FilledSet::new(set, elements)
         }));
         let mut objects: Vec<_> = self.objects.into_iter().collect();
         objects.sort_by_key(|((family, table, kind, name), _)| {
-            at(Kind::OBJECT + kind, &(*family, table.clone(), name.clone()))
+            at(Came::OBJECT + kind, &(*family, table.clone(), name.clone()))
         });
         ruleset.objects = objects.into_iter().map(|(_, object)| object).collect();
         let mut flowtables: Vec<_> = self.flowtables.into_iter().collect();
-        flowtables.sort_by_key(|(id, _)| at(Kind::FLOWTABLE, id));
+        flowtables.sort_by_key(|(id, _)| at(Came::FLOWTABLE, id));
         ruleset.flowtables = flowtables.into_iter().map(|(_, flowtable)| flowtable).collect();
         ruleset
     }
@@ -209,7 +209,7 @@ impl World {
 
     fn object_comes(&mut self, object: &Object) {
         let (family, table, kind, name) = Self::object_id(object);
-        self.comes(Kind::OBJECT + kind, (family, table, name));
+        self.comes(Came::OBJECT + kind, (family, table, name));
     }
 
     fn object_id(object: &Object) -> (u8, Name, u32, Name) {
@@ -222,39 +222,33 @@ impl World {
     }
 
     /// Does what one message says.
-    fn follow(&mut self, nft: u8, message: &Message<'_>, fields: &Fields<'_>) -> Outcome {
-        let family = Family::from(message.family());
-        let table = fields.name(1).unwrap_or_else(|| Name::from(""));
-        let at = (message.family(), table.clone());
-        let is_table = matches!(nft, 0 | 2 | 26);
-        if !is_table && !self.tables.contains_key(&at) {
+    fn follow(&mut self, change: &Change<'_>) -> Outcome {
+        let table = change.table().unwrap_or_else(|| Name::from(""));
+        let name = || change.name().unwrap_or_else(|| Name::from(""));
+        let at = (change.message.family(), table.clone());
+        if change.kind != Kind::Table && !self.tables.contains_key(&at) {
             return Err(missing("table", &table));
         }
-        let exclusive = message.flags & F_EXCL != 0;
-        // Destroying is deleting what may not be there.
-        let lenient = (26..=32).contains(&nft);
-        let result = match nft {
-            0 => self.new_table(Table::decode_attrs(family, message.attributes()).map_err(undecodable)?, exclusive),
-            2 | 26 if fields.get(1).or(fields.get(4)).is_none() => self.del_tables(family),
-            2 | 26 => self.del_table(&at),
-            3 => self.new_chain(family, &table, message, fields, exclusive),
-            5 | 27 => self.del_chain(&at, &fields.name(3).unwrap_or_else(|| Name::from(""))),
-            6 => self.new_rule(family, message, fields),
-            8 | 28 => self.del_rules(&at, fields.name(2), fields.handle(3)),
-            9 => self.new_set(Set::decode_attrs(family, message.attributes()).map_err(undecodable)?, exclusive),
-            11 | 29 => self.del_set(&at, &fields.name(2).unwrap_or_else(|| Name::from(""))),
-            12 | 14 | 30 => self.elements(nft, &at, fields, exclusive),
-            18 => self.new_object(Object::decode_attrs(family, message.attributes()).map_err(undecodable)?, exclusive),
-            20 | 31 => self.del_object(&at, fields),
-            22 => {
-                let flowtable = Flowtable::decode_attrs(family, message.attributes()).map_err(undecodable)?;
-                self.new_flowtable(flowtable, exclusive)
-            }
-            24 | 32 => self.del_flowtable(&at, &fields.name(2).unwrap_or_else(|| Name::from(""))),
-            _ => Err((Errno::EINVAL, format!("a message of type {nft} is not known here"))),
+        let exclusive = change.is_exclusive();
+        let result = match (change.does, change.kind) {
+            (Does::New, Kind::Table) => self.new_table(change.as_table().map_err(undecodable)?, exclusive),
+            (_, Kind::Table) if change.flushes_ruleset() => self.del_tables(change.family()),
+            (_, Kind::Table) => self.del_table(&at),
+            (Does::New, Kind::Chain) => self.new_chain(&table, change),
+            (_, Kind::Chain) => self.del_chain(&at, &name()),
+            (Does::New, Kind::Rule) => self.new_rule(change),
+            (_, Kind::Rule) => self.del_rules(&at, change.name(), change.handle()),
+            (Does::New, Kind::Set) => self.new_set(change.as_set().map_err(undecodable)?, exclusive),
+            (_, Kind::Set) => self.del_set(&at, &name()),
+            (_, Kind::Elements) => self.elements(&at, change),
+            (Does::New, Kind::Object) => self.new_object(change.as_object().map_err(undecodable)?, exclusive),
+            (_, Kind::Object) => self.del_object(&at, change),
+            (Does::New, Kind::Flowtable) => self.new_flowtable(change.as_flowtable().map_err(undecodable)?, exclusive),
+            (_, Kind::Flowtable) => self.del_flowtable(&at, &name()),
         };
         match result {
-            Err((Errno::ENOENT, _)) if lenient => Ok(()),
+            // Destroying is deleting what may not be there.
+            Err((Errno::ENOENT, _)) if change.does == Does::Destroy => Ok(()),
             result => result,
         }
     }
@@ -266,7 +260,7 @@ impl World {
             Some(_) if exclusive => return Err(there("table", &table.name)),
             Some(held) => held.flags = table.flags,
             None => {
-                self.comes(Kind::TABLE, (id.0, id.1.clone(), Name::from("")));
+                self.comes(Came::TABLE, (id.0, id.1.clone(), Name::from("")));
                 self.tables.insert(id, Table { handle, ..table });
             }
         }
@@ -288,23 +282,16 @@ impl World {
         Ok(())
     }
 
-    fn new_chain(
-        &mut self,
-        family: Family,
-        table: &Name,
-        message: &Message<'_>,
-        fields: &Fields<'_>,
-        exclusive: bool,
-    ) -> Outcome {
+    fn new_chain(&mut self, table: &Name, change: &Change<'_>) -> Outcome {
         let handle = self.next_handle();
-        let own = fields.name(3).is_none().then(|| Name::from(format!("__chain{}", self.handle)));
-        let chain = Chain::decode_attrs(family, &named(message, 3, own.as_ref())).map_err(undecodable)?;
+        let own = change.name().is_none().then(|| Name::from(format!("__chain{}", self.handle)));
+        let chain = Chain::decode_attrs(change.family(), &named(change, own.as_ref())).map_err(undecodable)?;
         if let (Some(name), Some(id)) = (own, chain.id) {
             self.named[1].insert(id, name);
         }
-        let at = (message.family(), table.clone(), chain.name.clone());
+        let at = (change.message.family(), table.clone(), chain.name.clone());
         match self.chains.get_mut(&at) {
-            Some(_) if exclusive => return Err(there("chain", &chain.name)),
+            Some(_) if change.is_exclusive() => return Err(there("chain", &chain.name)),
             Some((held, _)) => {
                 if let Some(hook) = &chain.hook {
                     let same = |a: &crate::model::ChainHook| (a.number, a.priority);
@@ -322,7 +309,7 @@ impl World {
                 held.policy = chain.policy.or(held.policy);
             }
             None => {
-                self.comes(Kind::CHAIN, at.clone());
+                self.comes(Came::CHAIN, at.clone());
                 self.chains.insert(at, (Chain { id: None, handle, ..chain }, Vec::new()));
             }
         }
@@ -342,14 +329,13 @@ impl World {
         Ok(())
     }
 
-    fn new_rule(&mut self, family: Family, message: &Message<'_>, fields: &Fields<'_>) -> Outcome {
-        let number = fields.get(11).and_then(|id| id.try_into().ok()).map(u32::from_be_bytes);
-        let own = number.and_then(|id| self.named[1].get(&id).cloned());
-        let mut rule = Rule::decode_attrs(family, &named(message, 2, own.as_ref())).map_err(undecodable)?;
+    fn new_rule(&mut self, change: &Change<'_>) -> Outcome {
+        let own = change.id().and_then(|id| self.named[1].get(&id).cloned());
+        let mut rule = Rule::decode_attrs(change.family(), &named(change, own.as_ref())).map_err(undecodable)?;
         for expr in rule.exprs.iter_mut().flatten() {
             self.resolve(expr);
         }
-        let at = (message.family(), rule.table.clone());
+        let at = (change.message.family(), rule.table.clone());
         let mut lacking = None;
         references(&rule, &mut |reference| {
             if !self.has(&at, &reference) {
@@ -366,8 +352,9 @@ impl World {
         let Some((_, rules)) = self.chains.get_mut(&id) else { return Err(missing("chain", &rule.chain)) };
         let find = |handle: u64| rules.iter().position(|rule| rule.handle == Some(handle));
         let absent = |handle: u64| (Errno::ENOENT, format!("there is no rule with handle {handle}"));
-        let append = message.flags & F_APPEND != 0;
-        match (replaced.filter(|_| message.flags & F_REPLACE != 0), position) {
+        let flags = change.message.flags;
+        let append = flags & F_APPEND != 0;
+        match (replaced.filter(|_| flags & F_REPLACE != 0), position) {
             (Some(handle), _) => {
                 let place = find(handle).ok_or_else(|| absent(handle))?;
                 rule.handle = Some(handle);
@@ -466,10 +453,11 @@ impl World {
 }
 
 /// The attributes of a message, with a name where it has none.
-pub(super) fn named<'m>(message: &Message<'m>, kind: u16, name: Option<&Name>) -> std::borrow::Cow<'m, [u8]> {
-    let Some(name) = name else { return message.attributes().into() };
+pub(super) fn named<'m>(change: &Change<'m>, name: Option<&Name>) -> std::borrow::Cow<'m, [u8]> {
+    let attributes = change.message.attributes();
+    let Some(name) = name else { return attributes.into() };
     let mut out = Writer::new(Form::Request);
-    out.bytes(message.attributes());
-    out.attr(kind, "name", |out| Text::<255>::put(name, out));
+    out.bytes(attributes);
+    out.attr(change.name_attribute(), "name", |out| Text::<255>::put(name, out));
     out.into_parts().0.into()
 }

@@ -1,15 +1,14 @@
 //! Sets and what is in them, objects, flowtables.
 
-use super::{Kind, Outcome, World, missing, there, undecodable, used};
+use super::{Came, Outcome, World, missing, there, undecodable, used};
 use crate::{
-    batch::Fields,
+    batch::Change,
     data::{Name, Value},
-    model::{Element, Flowtable, Object, ObjectData, Set},
+    model::{Does, Element, Flowtable, Object, ObjectData, Set},
     reconcile::{
         normal::lifetime,
         view::{Reference, element_references},
     },
-    wire::attrs,
 };
 use nix::errno::Errno;
 use std::collections::HashMap;
@@ -90,7 +89,7 @@ impl World {
                 }
             }
             None => {
-                self.comes(Kind::SET, id.clone());
+                self.comes(Came::SET, id.clone());
                 self.sets.insert(id, (set, Content::default()));
             }
         }
@@ -105,22 +104,21 @@ impl World {
     }
 
     /// Adds or removes elements; without any it removes all.
-    pub(super) fn elements(&mut self, nft: u8, at: &(u8, Name), fields: &Fields<'_>, exclusive: bool) -> Outcome {
-        let mut name = fields.name(2).unwrap_or_else(|| Name::from(""));
-        let number = fields.get(4).and_then(|id| id.try_into().ok()).map(u32::from_be_bytes);
-        if let Some(given) = number.and_then(|id| self.named[0].get(&id)) {
+    pub(super) fn elements(&mut self, at: &(u8, Name), change: &Change<'_>) -> Outcome {
+        let mut name = change.name().unwrap_or_else(|| Name::from(""));
+        if let Some(given) = change.id().and_then(|id| self.named[0].get(&id)) {
             name = given.clone();
         }
         let id = (at.0, at.1.clone(), name.clone());
         let Some((set, mut content)) = self.sets.remove(&id) else { return Err(missing("set", &name)) };
-        if fields.get(3).is_none() {
+        if change.list().is_none() {
             content = Content::default();
         }
-        for entry in attrs(fields.get(3).unwrap_or_default()).flatten() {
-            let mut element = Element::decode_attrs(entry.payload).map_err(undecodable)?;
+        for element in change.elements() {
+            let mut element = element.map_err(undecodable)?;
             element.timeout = lifetime(&element, &set).or(element.timeout);
-            if nft != 12 {
-                if !content.remove(&element) && nft == 14 {
+            if change.does.removes() {
+                if !content.remove(&element) && change.does == Does::Delete {
                     let key = element.key.unwrap_or_default();
                     return Err((Errno::ENOENT, format!("there is no element {key:?}")));
                 }
@@ -133,7 +131,7 @@ impl World {
             if let Some(reference) = lacking {
                 return Err((Errno::ENOENT, format!("there is no {reference}")));
             }
-            content.add(element, exclusive)?;
+            content.add(element, change.is_exclusive())?;
         }
         self.sets.insert(id, (set, content));
         Ok(())
@@ -157,9 +155,9 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn del_object(&mut self, at: &(u8, Name), fields: &Fields<'_>) -> Outcome {
-        let name = fields.name(2).unwrap_or_else(|| Name::from(""));
-        let kind = fields.kind().map_or(0, u32::from);
+    pub(super) fn del_object(&mut self, at: &(u8, Name), change: &Change<'_>) -> Outcome {
+        let name = change.name().unwrap_or_else(|| Name::from(""));
+        let kind = change.object_type().map_or(0, u32::from);
         if self.is_used(at, &Reference::Object(kind, &name)) {
             return Err(used("object", &name));
         }
@@ -180,7 +178,7 @@ impl World {
                 }
             }
             None => {
-                self.comes(Kind::FLOWTABLE, id.clone());
+                self.comes(Came::FLOWTABLE, id.clone());
                 self.flowtables.insert(id, Flowtable { handle, ..flowtable });
             }
         }
