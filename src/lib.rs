@@ -66,32 +66,45 @@
 //! A batch is one transaction, whatever its size, or an error. [`Client::apply`] returns `Ok` only with the kernel's proof that it
 //! committed. Decoders take any input. Whatever is installed, stock `nft list ruleset` prints.
 //!
-//! Linux only, from 4.14 on as far as the kernel's history tells; the register layer ([`model`], [`expr`]) says since when the
-//! kernel has what. Tested on 6.18.
+//! It runs on Linux 5.10 and later; `docs/kernels.md` tells what was tested on which kernel. The register layer ([`model`], [`expr`])
+//! says since when the kernel has what, and errors name the version that a kernel is too old for.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `json` | libnftables JSON, in and out: `oxitables::json` |
+//! | `route` | rules of policy routing, links and addresses: `oxitables::route` |
+//! | `tokio` | the client, monitors and traces for tokio: `client::tokio` |
+//! | `testing` | network namespaces for tests: `oxitables::testing` |
+//! | `rustables` | batches and values of that crate, which is GPL-3.0 |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
 
-#[cfg(doctest)]
-#[doc = include_str!("../docs/guide/agents.md")]
-pub struct Agents;
+/// Guides: what programs of this kind have to do, chapter by chapter.
+#[cfg(any(doc, doctest))]
+pub mod guide {
+    #[doc = include_str!("../docs/guide/agents.md")]
+    pub mod agents {}
 
-#[cfg(doctest)]
-#[doc = include_str!("../docs/guide/recipes.md")]
-pub struct RecipesGuide;
+    #[doc = include_str!("../docs/guide/recipes.md")]
+    pub mod recipes {}
 
-#[cfg(all(doctest, feature = "tokio"))]
-#[doc = include_str!("../docs/guide/events.md")]
-pub struct EventsGuide;
+    #[cfg(feature = "tokio")]
+    #[doc = include_str!("../docs/guide/events.md")]
+    pub mod events {}
 
-#[cfg(all(doctest, feature = "json"))]
-#[doc = include_str!("../docs/guide/migrating.md")]
-pub struct Migrating;
+    #[cfg(feature = "json")]
+    #[doc = include_str!("../docs/guide/migrating.md")]
+    pub mod migrating {}
 
-#[cfg(all(doctest, feature = "route"))]
-#[doc = include_str!("../docs/guide/marks.md")]
-pub struct Marks;
+    #[cfg(feature = "route")]
+    #[doc = include_str!("../docs/guide/marks.md")]
+    pub mod marks {}
+}
 
 #[macro_use]
 pub mod wire;
