@@ -134,11 +134,10 @@ impl Batch {
                 let chain = change.as_chain()?;
                 self.reserve_id(chain.id);
             }
-            (Does::New, Kind::Rule) => {
-                if change.as_rule()?.position_id.is_some() {
-                    return refuse("a rule has its place beside one of the same batch: there is no verb for that here");
-                }
+            (Does::New, Kind::Rule) if change.as_rule()?.position_id.is_some() => {
+                return refuse("a rule has its place beside one of the same batch: there is no verb for that here");
             }
+            (Does::New, Kind::Rule) => {}
             (_, Kind::Rule) if change.handle().is_some() => {}
             (_, Kind::Rule) if change.rule_id().is_some() => {
                 return refuse("a rule is named by its number in the batch: there is no verb for that here");

@@ -20,7 +20,7 @@ impl Printer<'_> {
             Expr::Counter(counter) => {
                 self.push("counter");
                 let counts = (counter.packets, counter.bytes);
-                if !self.stateless && !(self.unsent && counts == (None, None)) {
+                if !(self.stateless || self.unsent && counts == (None, None)) {
                     let (packets, bytes) = (counts.0.unwrap_or_default(), counts.1.unwrap_or_default());
                     self.print(format_args!(" packets {packets} bytes {bytes}"));
                 }

@@ -14,7 +14,7 @@ use crate::{
     set::{SetRef, key::Key, pattern::Pattern},
 };
 
-/// The object that a map has for a packet; from [`Keyed::objects`] and [`Keyed::objects_of`].
+/// The object that a map has for a packet; from [`Keyed::objects`](crate::Keyed::objects) and [`Keyed::objects_of`](crate::Keyed::objects_of).
 ///
 /// ```
 /// use oxitables::{counter_from, ip, Keyed};

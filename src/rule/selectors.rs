@@ -1,6 +1,6 @@
 //! Where rules begin: the fields of packets and of what the kernel knows of them, in nft's words.
 //!
-//! The fields are rows of the registry in [`fields`]; here stand beside them the functions that make more than a field.
+//! The fields are rows of the registry; here stand beside them the functions that make more than a field.
 
 use super::condition::Match;
 use crate::{data::Cgroup, lang::fields};
