@@ -8,8 +8,9 @@
 //!   --confirm  undo a change of the file unless FILE.confirm appears in time, or what --probe names takes connections
 //! ```
 //!
-//! The file is libnftables JSON: what `nft -j -t list table inet host` prints. To try it where it can do no harm:
-//! `unshare -rn target/debug/examples/agent FILE`. `docs/guide/agents.md` explains it.
+//! The file is libnftables JSON: what `nft -j -t list table inet host` prints. To try it where it
+//! can do no harm: `unshare -rn target/debug/examples/agent FILE`. `docs/guide/agents.md` explains
+//! it.
 
 use log::{error, info, warn};
 use nix::sys::{
@@ -129,8 +130,8 @@ struct Agent {
     watch: Watch,
     signals: SignalFd,
     stopped: bool,
-    /// The last good state: the kernel took it, and it was confirmed if that was asked for. At first nothing, which no kernel
-    /// differs from.
+    /// The last good state: the kernel took it, and it was confirmed if that was asked for. At
+    /// first nothing, which no kernel differs from.
     desired: Ruleset,
     /// What was changed since the kernel last was as desired.
     told: Vec<Change>,
@@ -159,7 +160,8 @@ impl Agent {
                     Err(error) if self.options.once => return Err(error),
                     Err(error) => {
                         error!("{error}; the state before stays");
-                        // What the kernel does not take today it may take when a device is there, or others are quiet.
+                        // What the kernel does not take today it may take when a device is there,
+                        // or others are quiet.
                         again = error.is::<oxitables::Error>().then(|| Instant::now() + RETRY);
                     }
                 }
@@ -253,7 +255,8 @@ impl Agent {
             done => {
                 self.own = done?.generation;
                 self.told.clear();
-                // Looks whether that did it. What does not settle is tried again, but ever more seldom.
+                // Looks whether that did it. What does not settle is tried again, but ever more
+                // seldom.
                 let look = Instant::now() + RETRY * (1 << self.vain.min(6));
                 self.due = Some(self.due.map_or(look, |due| if self.vain > 0 { due.max(look) } else { due.min(look) }));
                 for line in unsettled {

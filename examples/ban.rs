@@ -1,4 +1,5 @@
-//! Puts an address into a set for a while: `ban TABLE SET ADDRESS SECONDS`, for a set of an inet table that exists.
+//! Puts an address into a set for a while: `ban TABLE SET ADDRESS SECONDS`, for a set of an inet
+//! table that exists.
 //!
 //! ```text
 //! nft add table inet agent

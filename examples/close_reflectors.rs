@@ -143,7 +143,8 @@ pub(crate) fn tell(lab: &Sandbox) -> Done {
 
     story.chapter("measured");
     let read = || -> Done<Vec<u64>> { COUNTERS.iter().map(|name| counted(&router, &recipe.table(), name)).collect() };
-    // Neighbours may have asked for each other meanwhile: of all packets there are so many at least.
+    // Neighbours may have asked for each other meanwhile: of all packets there are so many at
+    // least.
     for version in Version::BOTH {
         let [w, p, r] = [(OUTSIDE, 2), (INSIDE, 2), (OUTSIDE, 1)].map(|(network, number)| version.ip(network, number));
         for (what, host, from, to, port, grows) in [

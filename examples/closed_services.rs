@@ -1,4 +1,5 @@
-//! Services that nobody outside is to see, tried from outside and inside, at a router and behind it.
+//! Services that nobody outside is to see, tried from outside and inside, at a router and behind
+//! it.
 
 #[path = "support/mod.rs"]
 mod support;

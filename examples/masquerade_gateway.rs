@@ -177,7 +177,8 @@ pub(crate) fn tell(lab: &Sandbox) -> Done {
     story.all(&kept_out)?;
     story.all(&published)?;
     story.all_sent(&datagrams)?;
-    // With br_netfilter the chains see frames that are only bridged, too; without it, published ports are no different.
+    // With br_netfilter the chains see frames that are only bridged, too; without it, published
+    // ports are no different.
     for family in ["iptables", "ip6tables"] {
         match gate.sysctl(&format!("net/bridge/bridge-nf-call-{family}"), "0") {
             Err(SandboxError::System { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {}

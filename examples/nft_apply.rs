@@ -4,7 +4,8 @@
 //! nft_apply [-c | --check]
 //! ```
 //!
-//! With `--check` the kernel checks everything and changes nothing. What `list` and `reset` commands ask for is printed.
+//! With `--check` the kernel checks everything and changes nothing. What `list` and `reset`
+//! commands ask for is printed.
 
 use oxitables::{
     Client,

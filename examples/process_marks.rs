@@ -1,4 +1,5 @@
-//! A web server whose processes reach their database and nothing else: real processes, by control group, user and group.
+//! A web server whose processes reach their database and nothing else: real processes, by control
+//! group, user and group.
 
 #[path = "support/mod.rs"]
 pub(crate) mod support;

@@ -1,4 +1,5 @@
-//! A host with two routers: who came by ssh leaves by one, local users by the other. Real processes, by control group and user.
+//! A host with two routers: who came by ssh leaves by one, local users by the other. Real
+//! processes, by control group and user.
 
 #[path = "support/mod.rs"]
 mod support;

@@ -1,4 +1,5 @@
-//! Who touches several closed ports is refused everywhere for a while; and every attempt is recorded.
+//! Who touches several closed ports is refused everywhere for a while; and every attempt is
+//! recorded.
 
 #[path = "support/mod.rs"]
 mod support;

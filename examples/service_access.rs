@@ -1,4 +1,5 @@
-//! Who may use which service, tried from an office, from an attacker's network and by users of the host; each touch is heard of.
+//! Who may use which service, tried from an office, from an attacker's network and by users of the
+//! host; each touch is heard of.
 
 #[path = "support/mod.rs"]
 mod support;

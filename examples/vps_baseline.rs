@@ -1,4 +1,5 @@
-//! The minimal firewall of a rented server, tried from the internet, from its office and from its second interface.
+//! The minimal firewall of a rented server, tried from the internet, from its office and from its
+//! second interface.
 
 #[path = "support/mod.rs"]
 mod support;

@@ -14,7 +14,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong.
 ///
-/// Its text is meant to be read at night: which operation, what the kernel said of which attribute, why, and what to do.
+/// Its text is meant to be read at night: which operation, what the kernel said of which attribute,
+/// why, and what to do.
 #[non_exhaustive]
 pub enum Error {
     /// Nothing was changed: these operations failed.
@@ -29,8 +30,8 @@ pub enum Error {
         /// What happened.
         why: String,
     },
-    /// Nothing was done: first what came of an earlier change, whose future was dropped while it was on its way (see
-    /// `oxitables::client::tokio`).
+    /// Nothing was done: first what came of an earlier change, whose future was dropped while it
+    /// was on its way (see `oxitables::client::tokio`).
     Abandoned {
         /// Of the earlier change.
         outcome: Result<(), Box<Error>>,
@@ -54,9 +55,11 @@ pub enum Error {
         /// What `net.core.wmem_max` would have to be.
         sysctl: usize,
     },
-    /// Nothing was changed: a user, a group, a control group or an interface that was named is not there.
+    /// Nothing was changed: a user, a group, a control group or an interface that was named is not
+    /// there.
     Missing(Missing),
-    /// Nothing was changed: bits of a mark that somebody else has, or a number that does not fit them.
+    /// Nothing was changed: bits of a mark that somebody else has, or a number that does not fit
+    /// them.
     Marks(MarkError),
     /// A single request was refused; it changed nothing.
     Request {
@@ -150,8 +153,8 @@ impl fmt::Display for Error {
     }
 }
 
-/// The text that [`Display`](fmt::Display) gives: it is what `fn main() -> oxitables::Result<()>` shows when it fails. The
-/// values are there with `{:#?}`, for a [`Rejection`].
+/// The text that [`Display`](fmt::Display) gives: it is what `fn main() -> oxitables::Result<()>`
+/// shows when it fails. The values are there with `{:#?}`, for a [`Rejection`].
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -161,8 +164,8 @@ impl fmt::Debug for Error {
     }
 }
 
-/// The text of an error says its cause, too. So the source is what is behind that cause, and whoever prints the
-/// whole chain reads nothing twice.
+/// The text of an error says its cause, too. So the source is what is behind that cause, and
+/// whoever prints the whole chain reads nothing twice.
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {

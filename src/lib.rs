@@ -1,4 +1,5 @@
-//! Manage Linux nftables over netlink: typed, atomic, without the `nft` program, C libraries or `unsafe`.
+//! Manage Linux nftables over netlink: typed, atomic, without the `nft` program, C libraries or
+//! `unsafe`.
 //!
 //! ```
 //! use oxitables::*;
@@ -39,35 +40,41 @@
 //!
 //! # Where things are
 //!
-//! * [`Client`] talks to the kernel; [`Batch`] holds what is to be changed; [`Error`] says what went wrong, of which operation,
-//!   at which attribute, and what to do.
-//! * [`Rule`], [`Set`], [`Map`] and the selectors ([`ip`], [`tcp`], [`ct`], [`meta`], [`addr`] for either family, …) are what
-//!   people write. They are lowered onto registers: byte order, masks and implied protocol matches are this crate's business.
-//! * [`client::Writer`] gathers thousands of small changes, [`client::Owned`] is a table that goes with its owner, and
-//!   [`Client::apply_confirmed`] makes changes that undo themselves unless they are confirmed.
+//! * [`Client`] talks to the kernel; [`Batch`] holds what is to be changed; [`Error`] says what
+//!   went wrong, of which operation, at which attribute, and what to do.
+//! * [`Rule`], [`Set`], [`Map`] and the selectors ([`ip`], [`tcp`], [`ct`], [`meta`], [`addr`] for
+//!   either family, …) are what people write. They are lowered onto registers: byte order, masks
+//!   and implied protocol matches are this crate's business.
+//! * [`client::Writer`] gathers thousands of small changes, [`client::Owned`] is a table that goes
+//!   with its owner, and [`Client::apply_confirmed`] makes changes that undo themselves unless they
+//!   are confirmed.
 //! * Networks (`192.0.2.0/24`) are those of the crate [`ipnetwork`].
 //! * [`recipes`] are ready firewalls, tables that you extend.
 //! * [`Recent`] keeps lists of recently seen addresses as iptables' `recent` match does.
-//! * [`data::MarkRegistry`] hands out bits of marks; `route` (a feature) has packets with a mark leave by another router.
-//! * [`Client::reconcile`] makes the kernel's tables what a [`Ruleset`](model::Ruleset) says, with as little as it takes; see
-//!   [`reconcile`].
-//! * [`model`] and [`expr`] are what the kernel holds, and what listings return. What this version does not know is kept byte for
-//!   byte.
-//! * [`client::Monitor`] tells every commit as typed events, [`client::Tracer`] follows packets from rule to rule, [`client::NflogReader`] reads
-//!   what rules log. `client::tokio` (a feature) has these and the client for tokio.
+//! * [`data::MarkRegistry`] hands out bits of marks; `route` (a feature) has packets with a mark
+//!   leave by another router.
+//! * [`Client::reconcile`] makes the kernel's tables what a [`Ruleset`](model::Ruleset) says, with
+//!   as little as it takes; see [`reconcile`].
+//! * [`model`] and [`expr`] are what the kernel holds, and what listings return. What this version
+//!   does not know is kept byte for byte.
+//! * [`client::Monitor`] tells every commit as typed events, [`client::Tracer`] follows packets
+//!   from rule to rule, [`client::NflogReader`] reads what rules log. `client::tokio` (a feature)
+//!   has these and the client for tokio.
 //! * [`sysctl`] sets kernel parameters of the network and restores them.
 //! * [`proto`] is the protocol without a socket, [`wire`] the bytes.
-//! * [`Batch::from_bytes`] takes over what another library has encoded; `rustables` (a feature, off by default: that crate is GPL-3.0) takes
-//!   that crate's values.
+//! * [`Batch::from_bytes`] takes over what another library has encoded; `rustables` (a feature, off
+//!   by default: that crate is GPL-3.0) takes that crate's values.
 //! * `testing` (a feature) makes network namespaces for tests, as root or not.
 //!
 //! # What it promises
 //!
-//! A batch is one transaction, whatever its size, or an error. [`Client::apply`] returns `Ok` only with the kernel's proof that it
-//! committed. Decoders take any input. Whatever is installed, stock `nft list ruleset` prints.
+//! A batch is one transaction, whatever its size, or an error. [`Client::apply`] returns `Ok` only
+//! with the kernel's proof that it committed. Decoders take any input. Whatever is installed, stock
+//! `nft list ruleset` prints.
 //!
-//! It runs on Linux 5.10 and later; `docs/kernels.md` tells what was tested on which kernel. The register layer ([`model`], [`expr`])
-//! says since when the kernel has what, and errors name the version that a kernel is too old for.
+//! It runs on Linux 5.10 and later; `docs/kernels.md` tells what was tested on which kernel. The
+//! register layer ([`model`], [`expr`]) says since when the kernel has what, and errors name the
+//! version that a kernel is too old for.
 //!
 //! # Features
 //!

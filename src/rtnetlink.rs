@@ -1,4 +1,5 @@
-//! A route socket: requests go one at a time. What is asked, `route` and `testing` say, each for itself.
+//! A route socket: requests go one at a time. What is asked, `route` and `testing` say, each for
+//! itself.
 
 use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload, NlasIterator};
 use netlink_packet_route::{
@@ -32,7 +33,8 @@ impl Rtnetlink {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
-        // Explanations arrive only when asked for; without the capped ack they would follow a copy of the request.
+        // Explanations arrive only when asked for; without the capped ack they would follow a copy
+        // of the request.
         socket.set_ext_ack(true)?;
         socket.set_cap_ack(true)?;
         Ok(Self { socket, sequence: 0 })
@@ -163,7 +165,8 @@ mod listing {
         use super::*;
         use proptest::{prelude::*, sample::Index};
 
-        /// Kinds of messages, and lengths of their headers: links, addresses, routes, rules, errors, ends.
+        /// Kinds of messages, and lengths of their headers: links, addresses, routes, rules,
+        /// errors, ends.
         const KINDS: [(u16, usize); 6] = [(16, 16), (20, 8), (24, 12), (32, 12), (2, 20), (3, 4)];
 
         fn message(kind: Index, head: [u8; 20], attributes: Vec<(u16, Vec<u8>)>) -> Vec<u8> {

@@ -1,4 +1,5 @@
-//! Kernel parameters of a network namespace: what no rule can do, such as to forward packets or to ignore source routes.
+//! Kernel parameters of a network namespace: what no rule can do, such as to forward packets or to
+//! ignore source routes.
 //!
 //! ```
 //! use oxitables::sysctl::{self, Interface::Every, RpFilter, ipv4, ipv6};
@@ -17,11 +18,12 @@
 //! # oxitables::testing::in_namespace(be_a_router);
 //! ```
 //!
-//! The names are those of `ip-sysctl.rst` in the kernel's documentation. Set is what differs, all or none of it, in the network namespace of the calling
-//! thread.
+//! The names are those of `ip-sysctl.rst` in the kernel's documentation. Set is what differs, all
+//! or none of it, in the network namespace of the calling thread.
 //!
-//! Linux 2.4 and later; since 4.14 all of these are per namespace. `CAP_NET_ADMIN` in the user namespace that owns the network namespace is needed
-//! (`net_ctl_permissions`), and a `/proc/sys` that is not mounted read-only, as containers have it.
+//! Linux 2.4 and later; since 4.14 all of these are per namespace. `CAP_NET_ADMIN` in the user
+//! namespace that owns the network namespace is needed (`net_ctl_permissions`), and a `/proc/sys`
+//! that is not mounted read-only, as containers have it.
 
 use crate::error::{Error, Result};
 use nix::errno::Errno;
@@ -37,17 +39,19 @@ const ROOT: &str = "/proc/sys/net";
 
 /// Whose parameter it is.
 ///
-/// How `all` and an interface's own value go together differs from parameter to parameter and is said there.
+/// How `all` and an interface's own value go together differs from parameter to parameter and is
+/// said there.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Interface {
     /// `all`.
     All,
-    /// `default`: what interfaces begin with that come later. In IPv4, interfaces follow it for which nobody has set the parameter
-    /// (`devinet_copy_dflt_conf`).
+    /// `default`: what interfaces begin with that come later. In IPv4, interfaces follow it for
+    /// which nobody has set the parameter (`devinet_copy_dflt_conf`).
     Default,
     /// One by name, which may have dots in it.
     Named(String),
-    /// `all`, `default` and each interface there is: the same, whatever the kernel makes of `all`. Without the family nothing is to be set.
+    /// `all`, `default` and each interface there is: the same, whatever the kernel makes of `all`.
+    /// Without the family nothing is to be set.
     Every,
 }
 
@@ -219,7 +223,8 @@ pub mod ipv4 {
 
     /// Whether packets are forwarded.
     ///
-    /// Changing it changes `forwarding` of every interface, and `accept_redirects` of `all` (`inet_forward_change`); these are restored with it.
+    /// Changing it changes `forwarding` of every interface, and `accept_redirects` of `all`
+    /// (`inet_forward_change`); these are restored with it.
     pub fn ip_forward(on: bool) -> Setting {
         const DRAGS: &[Place] = &[
             Place::Of { family: FAMILY, interface: Interface::All, name: "accept_redirects" },
@@ -228,17 +233,20 @@ pub mod ipv4 {
         Setting { drags: DRAGS, ..Setting::new(Place::One("ipv4/ip_forward"), on.into()) }
     }
 
-    /// Whether source routes (LSRR, SSRR) are followed; by those interfaces that have it set, if `all` has.
+    /// Whether source routes (LSRR, SSRR) are followed; by those interfaces that have it set, if
+    /// `all` has.
     pub fn accept_source_route(of: impl Into<Interface>, on: bool) -> Setting {
         Setting::of(FAMILY, of, "accept_source_route", on.into())
     }
 
-    /// Whether ICMP redirects are believed: by a router if the interface and `all` have it set, by others if either has.
+    /// Whether ICMP redirects are believed: by a router if the interface and `all` have it set, by
+    /// others if either has.
     pub fn accept_redirects(of: impl Into<Interface>, on: bool) -> Setting {
         Setting::of(FAMILY, of, "accept_redirects", on.into())
     }
 
-    /// Whether only those redirects are believed that name a known gateway; if either the interface or `all` has it set.
+    /// Whether only those redirects are believed that name a known gateway; if either the interface
+    /// or `all` has it set.
     pub fn secure_redirects(of: impl Into<Interface>, on: bool) -> Setting {
         Setting::of(FAMILY, of, "secure_redirects", on.into())
     }
@@ -248,26 +256,29 @@ pub mod ipv4 {
         Setting::of(FAMILY, of, "send_redirects", on.into())
     }
 
-    /// How sources are checked; the higher number of the interface's and `all`'s counts. [`strict_source`](crate::recipes::strict_source)
-    /// does it for both families.
+    /// How sources are checked; the higher number of the interface's and `all`'s counts.
+    /// [`strict_source`](crate::recipes::strict_source) does it for both families.
     pub fn rp_filter(of: impl Into<Interface>, how: RpFilter) -> Setting {
         Setting::of(FAMILY, of, "rp_filter", how as i32)
     }
 
-    /// Whether packets with impossible sources are logged; if either the interface or `all` has it set.
+    /// Whether packets with impossible sources are logged; if either the interface or `all` has it
+    /// set.
     pub fn log_martians(of: impl Into<Interface>, on: bool) -> Setting {
         Setting::of(FAMILY, of, "log_martians", on.into())
     }
 }
 
-/// Parameters of IPv6. Those of an interface are its own; `all` is for none of them, except for `forwarding`.
+/// Parameters of IPv6. Those of an interface are its own; `all` is for none of them, except for
+/// `forwarding`.
 pub mod ipv6 {
     use super::{AcceptRa, Interface, Place, RoutingHeaders, Setting};
 
     const FAMILY: &str = "ipv6";
 
-    /// Whether packets are forwarded: with [`All`](Interface::All), by every interface (`addrconf_fixup_forwarding`), and all are restored with it. A
-    /// router believes no router advertisements unless [`accept_ra`] says so.
+    /// Whether packets are forwarded: with [`All`](Interface::All), by every interface
+    /// (`addrconf_fixup_forwarding`), and all are restored with it. A router believes no router
+    /// advertisements unless [`accept_ra`] says so.
     pub fn forwarding(of: impl Into<Interface>, on: bool) -> Setting {
         const DRAGS: &[Place] = &[Place::Of { family: FAMILY, interface: Interface::Every, name: "forwarding" }];
         Setting { drags: DRAGS, ..Setting::of(FAMILY, of, "forwarding", on.into()) }
@@ -283,17 +294,21 @@ pub mod ipv6 {
         Setting::of(FAMILY, of, "accept_redirects", on.into())
     }
 
-    /// Which routing headers are followed, if the interface and `all` have it so. Type 0 none has followed since 2.6.21.
+    /// Which routing headers are followed, if the interface and `all` have it so. Type 0 none has
+    /// followed since 2.6.21.
     pub fn accept_source_route(of: impl Into<Interface>, which: RoutingHeaders) -> Setting {
         Setting::of(FAMILY, of, "accept_source_route", which as i32)
     }
 }
 
-/// Sets parameters in their order, all or none of them, in the network namespace of the calling thread; what is so already stays untouched.
+/// Sets parameters in their order, all or none of them, in the network namespace of the calling
+/// thread; what is so already stays untouched.
 ///
 /// # Errors
-/// [`Error::Request`], with the path: ENOENT there is no such interface (yet), or the kernel lacks the family; EACCES or EPERM `CAP_NET_ADMIN` is missing;
-/// EROFS `/proc/sys` is read-only; EMFILE more values are changed than this process may have files open. What was changed before it is as it was.
+/// [`Error::Request`], with the path: ENOENT there is no such interface (yet), or the kernel lacks
+/// the family; EACCES or EPERM `CAP_NET_ADMIN` is missing; EROFS `/proc/sys` is read-only; EMFILE
+/// more values are changed than this process may have files open. What was changed before it is as
+/// it was.
 pub fn set(settings: impl IntoIterator<Item = Setting>) -> Result<Held> {
     let settings: Vec<Setting> = settings.into_iter().collect();
     // One may change others: what there was is read before any is set.
@@ -317,10 +332,12 @@ pub fn set(settings: impl IntoIterator<Item = Setting>) -> Result<Held> {
     Ok(held)
 }
 
-/// The values that [`set`] has changed: dropping it writes back what was there before, the latest first.
+/// The values that [`set`] has changed: dropping it writes back what was there before, the latest
+/// first.
 ///
-/// It holds the files, and so writes where it was set, whichever thread drops it. What others have written meanwhile is overwritten. An interface
-/// that has gone, or has been renamed, has taken its values along. A process that is killed leaves everything.
+/// It holds the files, and so writes where it was set, whichever thread drops it. What others have
+/// written meanwhile is overwritten. An interface that has gone, or has been renamed, has taken its
+/// values along. A process that is killed leaves everything.
 #[derive(Debug)]
 #[must_use = "what it holds is restored when it is dropped; `keep` leaves it"]
 pub struct Held {

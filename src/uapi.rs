@@ -1,4 +1,5 @@
-//! Everything here that has a name and a number in the kernel's header: for checks against it, and for coverage reports.
+//! Everything here that has a name and a number in the kernel's header: for checks against it, and
+//! for coverage reports.
 //!
 //! ```
 //! let (_, set) = oxitables::uapi::tables().find(|(name, _)| *name == "set").unwrap();

@@ -1,6 +1,8 @@
-//! The example agent, at work: follows its file, heals what others change, undoes what is not confirmed.
+//! The example agent, at work: follows its file, heals what others change, undoes what is not
+//! confirmed.
 //!
-//! Without the standard harness, since the agent is this program, too, and begins with `confirm::init()`.
+//! Without the standard harness, since the agent is this program, too, and begins with
+//! `confirm::init()`.
 
 mod common;
 #[path = "common/ordinary.rs"]
@@ -32,7 +34,8 @@ const AGENT: &str = "OXITABLES_TEST_AGENT";
 /// How long nothing takes, on whichever machine.
 const EVER: Duration = Duration::from_secs(120);
 
-/// A desired state: who may come in at which port is counted, and somebody is blocked for so many seconds.
+/// A desired state: who may come in at which port is counted, and somebody is blocked for so many
+/// seconds.
 fn state(port: u16, packets: u64, blocked: u32) -> String {
     format!(
         r#"{{"nftables": [

@@ -1,6 +1,8 @@
-//! Changes that undo themselves: whatever is killed when, the ruleset is the one before or the one after.
+//! Changes that undo themselves: whatever is killed when, the ruleset is the one before or the one
+//! after.
 //!
-//! Without the standard harness, since `main` has to begin with `confirm::init()`. Names of tests may be given as arguments.
+//! Without the standard harness, since `main` has to begin with `confirm::init()`. Names of tests
+//! may be given as arguments.
 
 #[path = "confirm/agents.rs"]
 mod agents;
@@ -150,7 +152,8 @@ fn load(text: &str) -> bool {
     true
 }
 
-/// The lines of nft's listing in an order that does not depend on what was made first, without what is left of lives.
+/// The lines of nft's listing in an order that does not depend on what was made first, without what
+/// is left of lives.
 fn listed() -> Vec<String> {
     let output = Command::new(program("nft").unwrap()).args(["list", "ruleset"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();

@@ -1,4 +1,5 @@
-//! What the kernel tells by itself: commits, traced packets, logged packets; and the client for tokio.
+//! What the kernel tells by itself: commits, traced packets, logged packets; and the client for
+//! tokio.
 
 #[path = "common/bytes.rs"]
 mod bytes;

@@ -1,5 +1,6 @@
-//! Bytes of the real kernel against values written by hand: a codec that both directions share cannot reveal that it is
-//! wrong, this can. All numbers are asymmetric, lest a wrong byte order or a swapped field go unseen.
+//! Bytes of the real kernel against values written by hand: a codec that both directions share
+//! cannot reveal that it is wrong, this can. All numbers are asymmetric, lest a wrong byte order or
+//! a swapped field go unseen.
 #![cfg(target_endian = "little")]
 
 use oxitables::{

@@ -164,7 +164,8 @@ fn rules_go_where_they_are_told() {
         .apply(&mut nft)?;
         assert_eq!(order(&mut nft)?, ["7", "5", "6", "1", "8", "2"]);
 
-        // Behind the rule with a handle, which has to be there; what is only listed goes to the end.
+        // Behind the rule with a handle, which has to be there; what is only listed goes to the
+        // end.
         let third = nft.rules(&chain).snapshot()?[2].handle;
         let listed = rule("add", json!({"handle": third}), 11)["add"].clone();
         document(vec![rule("add", json!({"handle": third}), 10), listed]).apply(&mut nft)?;

@@ -1,4 +1,5 @@
-//! Imports run downwards only: each layer may use those below it, and the table here is the whole truth.
+//! Imports run downwards only: each layer may use those below it, and the table here is the whole
+//! truth.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -27,7 +28,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     // Failures name the verb that failed.
     ("error", &["wire", "data", "model", "batch"]),
     ("proto", &["wire", "data", "expr", "model", "batch", "error"]),
-    // Other libraries' batches: their bytes become ours, what is wrong with them is told as of our own.
+    // Other libraries' batches: their bytes become ours, what is wrong with them is told as of our
+    // own.
     ("interop", &["wire", "data", "model", "batch", "error"]),
     // Numbers of the families, which the tree has names for.
     ("reconcile", &["wire", "data", "expr", "model", "batch", "error", "lang"]),
@@ -64,7 +66,8 @@ fn lent_by(lib: &str) -> Vec<(String, String)> {
     lent
 }
 
-/// The first steps of all `crate::` paths in a source: modules, and items that the front door lends.
+/// The first steps of all `crate::` paths in a source: modules, and items that the front door
+/// lends.
 fn uses(source: &str) -> BTreeSet<String> {
     // Comments may speak of what is above.
     let code: String =

@@ -1,4 +1,5 @@
-//! The recent lists beside iptables' own recent match: the same traces, the same packets, the same answers.
+//! The recent lists beside iptables' own recent match: the same traces, the same packets, the same
+//! answers.
 
 #[path = "recent/administration.rs"]
 mod administration;

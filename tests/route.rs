@@ -1,4 +1,5 @@
-//! Marks and what they are for, with real packets: by which router they leave, whose they are, what other bits they carry.
+//! Marks and what they are for, with real packets: by which router they leave, whose they are, what
+//! other bits they carry.
 
 mod common;
 #[path = "common/nfts.rs"]

@@ -1,4 +1,5 @@
-//! The sandbox itself: packets pass where they should, nothing leaks out, and it works for any user.
+//! The sandbox itself: packets pass where they should, nothing leaks out, and it works for any
+//! user.
 
 mod common;
 

@@ -66,9 +66,9 @@ fn batch() -> Batch {
 /// Stands for the sequence number of the end marker.
 const END: u32 = 4;
 
-/// The sequence numbers on the wire of the begin marker (0), the messages (1 to 3) and the end marker:
-/// markers, and the message that is acknowledged in place of the end, have numbers that no other
-/// commit has.
+/// The sequence numbers on the wire of the begin marker (0), the messages (1 to 3) and the end
+/// marker: markers, and the message that is acknowledged in place of the end, have numbers that no
+/// other commit has.
 fn on_the_wire(commit: &Commit<'_>) -> Vec<u32> {
     sent(commit).into_iter().map(|(.., seq)| seq).collect()
 }
@@ -163,7 +163,8 @@ fn the_ack_of_the_end_settles_it() {
     let batch = batch();
     let mut commit = Commit::new(&batch);
     assert!(!commit.is_settled());
-    // Acks of single messages come also when nothing is committed, and others' acks mean nothing here.
+    // Acks of single messages come also when nothing is committed, and others' acks mean nothing
+    // here.
     for seq in [0, 1, 3, END + 1, u32::MAX] {
         handle(&mut commit, &answer(seq, 0));
     }
@@ -264,7 +265,8 @@ fn what_is_cut_off_is_never_taken_for_an_answer() {
         }
         outcome(Commit::new(&batch), &[short]);
     }
-    // An error that is too short to hold a number is none; what stands before it in the datagram counts.
+    // An error that is too short to hold a number is none; what stands before it in the datagram
+    // counts.
     let mixed = [answer(2, EBUSY), message(NLMSG_ERROR, 0, 1, &[1, 2])].concat();
     assert_eq!(failed(&outcome(Commit::new(&batch), &[mixed])), [Some(1)]);
 }
@@ -395,7 +397,8 @@ fn acknowledge(commit: &mut Commit<'_>) {
     commit.handle(&answer(acked, 0));
 }
 
-/// What kernels of these versions answer to the probe; its operations count from 1, and the first three make room for the others.
+/// What kernels of these versions answer to the probe; its operations count from 1, and the first
+/// three make room for the others.
 #[test]
 fn what_a_kernel_can_do_is_read_from_what_it_refuses() {
     use Feature::*;

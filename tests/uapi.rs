@@ -31,7 +31,8 @@ const HEADERS: &[&str] = &[
 /// Those whose every name has to be known here.
 const OURS: &[&str] = &["netfilter/nf_tables.h", "netfilter/nf_tables_compat.h"];
 
-/// Names that the header of the oldest supported distribution (6.1) lacks, with their numbers in that of 6.18.
+/// Names that the header of the oldest supported distribution (6.1) lacks, with their numbers in
+/// that of 6.18.
 const NEWER: &[(&str, i64)] = &[
     ("NFT_PAYLOAD_TUN_HEADER", 4),    // 6.2
     ("NFTA_INNER_NUM", 1),            // 6.2
@@ -70,7 +71,8 @@ const NEWER: &[(&str, i64)] = &[
     ("NFT_META_BRI_IIFHWADDR", 37),   // 6.18
 ];
 
-/// What this crate has no name for, and why. A name may stand for all that begin (`X*`) or end (`*X`) so.
+/// What this crate has no name for, and why. A name may stand for all that begin (`X*`) or end
+/// (`*X`) so.
 const LEFT_OUT: &[(&str, &str)] = &[
     ("NFPROTO_DECNET", "has no tables; gone since 6.1"),
     ("NFPROTO_NUMPROTO", "counts the others"),

@@ -1,8 +1,8 @@
-//! The proof of the wire: rules and sets of ordinary firewalls, submitted by us and by `nft -f`, and what the kernel then
-//! holds, both dumped raw and compared byte by byte.
+//! The proof of the wire: rules and sets of ordinary firewalls, submitted by us and by `nft -f`,
+//! and what the kernel then holds, both dumped raw and compared byte by byte.
 //!
-//! What differs on purpose is in two places: `HeldSet::agreed` (notes about sets) and the table in `otherwise.rs` (rules of
-//! which some nft makes something else).
+//! What differs on purpose is in two places: `HeldSet::agreed` (notes about sets) and the table in
+//! `otherwise.rs` (rules of which some nft makes something else).
 
 mod common;
 #[path = "common/ordinary.rs"]

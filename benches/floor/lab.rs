@@ -124,7 +124,8 @@ impl Ruleset {
         batch
     }
 
-    /// All of it as a desired state, with so many rules of which the one in the middle is another if `changed`.
+    /// All of it as a desired state, with so many rules of which the one in the middle is another
+    /// if `changed`.
     pub(crate) fn desired(&self, n: usize, changed: bool) -> Result<model::Ruleset> {
         let mut batch = Batch::new();
         batch.add(&self.table).add(&self.set).add(&self.nets).add(&self.timed).add(&self.chain);

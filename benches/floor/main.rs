@@ -1,9 +1,10 @@
 //! What the library adds to what the kernel itself costs.
 //!
-//! The floor of a change is the exact bytes of its batch, written beforehand, sent over a bare socket, and the ack read;
-//! the floor of a listing is reading the same dump and looking at nothing but the headers; the floor of encoding is
-//! copying the same bytes piece by piece into fresh memory. Each measurement is a process of its own in a network namespace
-//! of its own; floor and library take turns, and the ratio is the median of those of the rounds.
+//! The floor of a change is the exact bytes of its batch, written beforehand, sent over a bare
+//! socket, and the ack read; the floor of a listing is reading the same dump and looking at nothing
+//! but the headers; the floor of encoding is copying the same bytes piece by piece into fresh
+//! memory. Each measurement is a process of its own in a network namespace of its own; floor and
+//! library take turns, and the ratio is the median of those of the rounds.
 //!
 //! ```text
 //! cargo bench                          everything, some two minutes
@@ -39,7 +40,8 @@ struct Workload {
 enum Run {
     /// Floor and library in one each.
     Apart(fn(Side, usize) -> Result<Sample>),
-    /// Both in the same, because what is in the kernel is not twice the same: sets hash by a random seed.
+    /// Both in the same, because what is in the kernel is not twice the same: sets hash by a random
+    /// seed.
     Together(fn([Side; 2], usize) -> Result<[Sample; 2]>),
 }
 

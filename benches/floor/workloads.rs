@@ -160,7 +160,8 @@ fn exchange_half(side: Side, n: usize) -> Result<Sample> {
     load_better(side, fill, rewrite, exchange)
 }
 
-/// Bans as they come, each of them twice: a commit for each, or a [`Writer`] that gathers a thousand. The wall time is that of all.
+/// Bans as they come, each of them twice: a commit for each, or a [`Writer`] that gathers a
+/// thousand. The wall time is that of all.
 fn ban(side: Side, n: usize) -> Result<Sample> {
     let Lab { rules, nft, mut bare } = Lab::new()?;
     let hour = Duration::from_secs(3600);

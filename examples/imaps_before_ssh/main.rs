@@ -1,5 +1,5 @@
-//! IMAPS before SSH: an address whose mail client holds an established IMAPS connection may open SSH for a while; to everyone
-//! else the port looks closed. For IPv4 and IPv6 at once.
+//! IMAPS before SSH: an address whose mail client holds an established IMAPS connection may open
+//! SSH for a while; to everyone else the port looks closed. For IPv4 and IPv6 at once.
 //!
 //! ```text
 //! imaps_before_ssh                              tell the story, with real TCP in network namespaces

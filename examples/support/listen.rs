@@ -46,7 +46,8 @@ impl Sent<'_> {
     }
 }
 
-/// Binds a socket where another one has just been closed. A program that is being started may hold that for a moment more, until it is itself.
+/// Binds a socket where another one has just been closed. A program that is being started may hold
+/// that for a moment more, until it is itself.
 fn bind(at: SocketAddr) -> io::Result<UdpSocket> {
     let give_up = Instant::now() + PATIENCE;
     loop {

@@ -1,4 +1,5 @@
-//! What the examples of the recipes share: a command line, hosts with addresses of both families, and a table of what was tried.
+//! What the examples of the recipes share: a command line, hosts with addresses of both families,
+//! and a table of what was tried.
 
 // Each example uses a part of it.
 #![allow(dead_code)]
@@ -35,8 +36,8 @@ pub type Done<T = ()> = Result<T, Box<dyn Error>>;
 const PATIENCE: Duration = Duration::from_secs(4);
 const NO_PATIENCE: Duration = Duration::from_millis(300);
 
-/// The whole of an example: without arguments it tells its story in a lab; `apply` installs the recipe in the network namespace
-/// where it is started, `show` prints it; options are for both.
+/// The whole of an example: without arguments it tells its story in a lab; `apply` installs the
+/// recipe in the network namespace where it is started, `show` prints it; options are for both.
 pub fn main<I: Into<Install>>(
     options: &str,
     tell: fn(&Sandbox) -> Done,
@@ -226,12 +227,14 @@ pub fn gateway(host: &Host, network: u8, number: u8) -> Done {
     Version::BOTH.iter().try_for_each(|version| Ok(host.default_route(version.ip(network, number))?))
 }
 
-/// Network of the outside of a [`site`], and its number of the router there (1) and of the world (2).
+/// Network of the outside of a [`site`], and its number of the router there (1) and of the world
+/// (2).
 pub const OUTSIDE: u8 = 0;
 /// Network of its inside: the router is 1, its two machines 2 and 3.
 pub const INSIDE: u8 = 1;
 
-/// A router with the world at `wan`, and two machines at its bridge `lan`. All know their ways by it; it does not forward yet.
+/// A router with the world at `wan`, and two machines at its bridge `lan`. All know their ways by
+/// it; it does not forward yet.
 pub fn site(lab: &Sandbox, names: [&str; 4]) -> Done<[Host; 4]> {
     let [router, world, one, other] = names.map(|name| lab.host(name));
     let all = [router?, world?, one?, other?];
@@ -384,7 +387,8 @@ impl Story {
         tries.iter().try_for_each(|what| self.tries(what))
     }
 
-    /// Without the recipe all of it goes through: what is silent, refused or not let out afterwards, is so because of the recipe.
+    /// Without the recipe all of it goes through: what is silent, refused or not let out
+    /// afterwards, is so because of the recipe.
     pub fn all_open(&mut self, tries: &[Try<'_>]) -> Done {
         for what in tries {
             let happened = what.act(PATIENCE)?;

@@ -1,6 +1,8 @@
-//! Programs of a host as real processes: of a user, of a group, in a control group. They do what they are told, and start shells.
+//! Programs of a host as real processes: of a user, of a group, in a control group. They do what
+//! they are told, and start shells.
 //!
-//! Each is this program once more, with [`AS_PROGRAM`] in its environment: an example looks for it first thing, and `tests/recipes.rs` has a test `program`.
+//! Each is this program once more, with [`AS_PROGRAM`] in its environment: an example looks for it
+//! first thing, and `tests/recipes.rs` has a test `program`.
 
 use super::{Act, Done, PATIENCE};
 use oxitables::{
@@ -224,7 +226,8 @@ pub fn lacks(feature: Feature) -> bool {
     lacks
 }
 
-/// A part of a story that cannot be told here. To an ordinary user it is forbidden for good; anybody else should know.
+/// A part of a story that cannot be told here. To an ordinary user it is forbidden for good;
+/// anybody else should know.
 pub fn loudly_skipped(why: &str) {
     if has_all_users() {
         return oxitables::testing::skip(why);

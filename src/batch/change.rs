@@ -1,7 +1,8 @@
 //! The messages of a batch by name: what each does, and to what.
 //!
-//! It is read where it lies, and only what is asked for is decoded. All that looks into a batch reads it by this: the
-//! graph of jumps, the deletes within intervals, simulated plans, errors, batches of other libraries.
+//! It is read where it lies, and only what is asked for is decoded. All that looks into a batch
+//! reads it by this: the graph of jumps, the deletes within intervals, simulated plans, errors,
+//! batches of other libraries.
 
 use super::Batch;
 use crate::{
@@ -124,7 +125,8 @@ impl<'a> Change<'a> {
         self.get(attribute)?.try_into().ok().map(u64::from_be_bytes)
     }
 
-    /// The number by which the batch names a chain or a set; of a rule, that of its chain, of elements that of their set.
+    /// The number by which the batch names a chain or a set; of a rule, that of its chain, of
+    /// elements that of their set.
     pub fn id(&self) -> Option<u32> {
         self.number(match self.kind {
             Kind::Chain => const { number(Chain::TABLE, "id") },

@@ -25,7 +25,8 @@ impl List {
 }
 
 impl Batch {
-    /// Writes elements as one operation: as many messages as the 16-bit length of a list asks for, split between items.
+    /// Writes elements as one operation: as many messages as the 16-bit length of a list asks for,
+    /// split between items.
     ///
     /// `write` appends the list entries of one item; an error is reported as that of the item.
     pub(crate) fn elements<T>(
@@ -81,8 +82,8 @@ impl Batch {
             }
         }
         match list {
-            // No item is for this set, as where a pair of them shares a list. One that is refused keeps its message: the
-            // error names the set by it.
+            // No item is for this set, as where a pair of them shares a list. One that is refused
+            // keeps its message: the error names the set by it.
             Some(list) if out.len() == list.first && wrong.is_empty() => {
                 out.truncate(list.message);
                 (self.messages, self.last) = before;

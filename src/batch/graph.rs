@@ -1,7 +1,8 @@
-//! What the kernel checks only when it commits: loops, depth, and whether expressions suit the hooks they are reached from.
+//! What the kernel checks only when it commits: loops, depth, and whether expressions suit the
+//! hooks they are reached from.
 //!
-//! In a table that a batch makes, the kernel's own check leaves these out. Such a table is in the batch as a whole, so its
-//! chains can be followed here.
+//! In a table that a batch makes, the kernel's own check leaves these out. Such a table is in the
+//! batch as a whole, so its chains can be followed here.
 
 use super::{Batch, Change};
 use crate::{
@@ -80,8 +81,8 @@ pub(crate) struct Flaw {
 }
 
 impl Batch {
-    /// What the kernel's check of this batch leaves out and a commit would refuse; `lenient` if the kernel lacks
-    /// [`BridgeMeta`](crate::proto::Feature::BridgeMeta).
+    /// What the kernel's check of this batch leaves out and a commit would refuse; `lenient` if the
+    /// kernel lacks [`BridgeMeta`](crate::proto::Feature::BridgeMeta).
     pub(crate) fn flaws(&self, lenient: bool) -> Vec<Flaw> {
         let mut flaws = Vec::new();
         for graph in self.graphs(lenient).values() {
@@ -100,7 +101,8 @@ impl Batch {
         flaws
     }
 
-    /// Why the kernel said `errno` to this batch and not to single operations, in a table of which it has `present`.
+    /// Why the kernel said `errno` to this batch and not to single operations, in a table of which
+    /// it has `present`.
     pub(crate) fn flaw_in(&self, family: Family, table: &Name, present: Present, errno: Errno) -> Option<String> {
         let mut graph = Graph::default();
         for chain in present.chains {
@@ -128,7 +130,8 @@ impl Batch {
         found
     }
 
-    /// Anonymous sets that no rule uses: the kernel notices when it commits, and does not say which.
+    /// Anonymous sets that no rule uses: the kernel notices when it commits, and does not say
+    /// which.
     pub(crate) fn unused_sets(&self) -> Vec<Flaw> {
         let mut unused = Vec::new();
         for change in self.changes().filter(|change| change.does == Does::New) {
@@ -244,7 +247,8 @@ impl Graph {
         }
     }
 
-    /// Follows the jumps out of the last chain of `path`; a chain that was walked at a depth is not walked again there.
+    /// Follows the jumps out of the last chain of `path`; a chain that was walked at a depth is not
+    /// walked again there.
     fn walk<'a>(
         &'a self,
         base: &Base,
@@ -297,7 +301,8 @@ fn named(name: Name, id: Option<u32>) -> Name {
     }
 }
 
-/// Where an expression may be reached from: whether only from nat chains, from which hooks, and that in words.
+/// Where an expression may be reached from: whether only from nat chains, from which hooks, and
+/// that in words.
 pub(crate) type Place = (bool, &'static [Hook], &'static str);
 
 /// The place of an expression that is not for all.

@@ -1,8 +1,8 @@
 //! Deletes of intervals, and whether all of each is meant.
 //!
-//! The kernel takes the start of an interval and its end for two elements. Of concatenated intervals it deletes the one that a
-//! key lies in, however much of it was named; of others, `destroy` removes the half that it finds. So what is there is looked up
-//! first, key by key.
+//! The kernel takes the start of an interval and its end for two elements. Of concatenated
+//! intervals it deletes the one that a key lies in, however much of it was named; of others,
+//! `destroy` removes the half that it finds. So what is there is looked up first, key by key.
 
 use super::{Batch, Change};
 use crate::{
@@ -45,7 +45,8 @@ pub(crate) type Ask<'a, E> = &'a mut dyn FnMut(&[Value]) -> Result<Vec<Option<El
 const MANY: usize = 3000;
 
 impl Batch {
-    /// The deletes in an interval set that do not name what is there. `ask` knows the set as the batch finds it.
+    /// The deletes in an interval set that do not name what is there. `ask` knows the set as the
+    /// batch finds it.
     pub(crate) fn parts<E>(&self, set: &Set, ask: Ask<'_, E>) -> Result<Vec<Part>, E> {
         let mut walk = Walk { fields: set.fields(), concat: set.flags().contains(SetFlags::CONCAT), ..Walk::default() };
         for change in self.changes() {
@@ -64,7 +65,8 @@ impl Batch {
             }
         }
         walk.settle(ask)?;
-        // Of the messages with something to say only: to count takes a walk through all that is before.
+        // Of the messages with something to say only: to count takes a walk through all that is
+        // before.
         let mut before = HashMap::new();
         let whole = |(seq, part): (u32, Part)| {
             let before = *before.entry(seq).or_insert_with(|| self.elements_before(part.operation, seq));
@@ -139,7 +141,8 @@ impl Walk {
         let concat = self.concat;
         let keys = |cut: &Cut| match (concat, cut.ended) {
             (true, _) => vec![cut.lo],
-            // Where the highest key lies decides: the kernel does not delete unless the end is there, too.
+            // Where the highest key lies decides: the kernel does not delete unless the end is
+            // there, too.
             (false, true) => vec![cut.hi],
             (false, false) => [Some(cut.hi), Some(cut.lo), cut.hi.after()].into_iter().flatten().collect(),
         };
@@ -169,7 +172,8 @@ impl Walk {
     }
 }
 
-/// The intervals of a list of elements: number of the entry, lowest and highest key, whether an end is named.
+/// The intervals of a list of elements: number of the entry, lowest and highest key, whether an end
+/// is named.
 fn intervals(change: &Change<'_>, concat: bool) -> impl Iterator<Item = (usize, Value, Value, bool)> {
     let mut entries = change.elements().map(Result::ok).enumerate().peekable();
     std::iter::from_fn(move || {

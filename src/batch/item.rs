@@ -65,8 +65,8 @@ verbs! {
     Create: Table, Chain, Set, Object, Flowtable;
     /// What can be inserted and replaced: rules.
     Insert: Rule;
-    /// What can be deleted and destroyed: tables, chains, sets, maps, elements, objects, flowtables, and rules that came from a
-    /// listing.
+    /// What can be deleted and destroyed: tables, chains, sets, maps, elements, objects,
+    /// flowtables, and rules that came from a listing.
     Delete: Table, Chain, Rule, Set, Object, Flowtable;
     /// What can be flushed: tables and chains (their rules), sets and maps (their elements).
     Flush: Table, Chain, Set;
@@ -80,7 +80,8 @@ fn text(out: &mut Writer, kind: u16, field: &'static str, name: &Name) {
     out.attr(kind, field, |out| Text::<255>::put(name, out));
 }
 
-/// What is to be deleted: by its name, or by its handle if it has no name. Without either the kernel would delete all.
+/// What is to be deleted: by its name, or by its handle if it has no name. Without either the
+/// kernel would delete all.
 fn either(out: &mut Writer, (name_kind, name): (u16, &Name), (handle_kind, handle): (u16, Option<u64>)) {
     match handle {
         Some(handle) if name.as_bytes().is_empty() => {
@@ -314,7 +315,8 @@ impl SetName<'_> {
     }
 }
 
-/// Elements of a set as the kernel holds them; the typed way is [`Set::elements`](crate::SetRef::elements).
+/// Elements of a set as the kernel holds them; the typed way is
+/// [`Set::elements`](crate::SetRef::elements).
 #[derive(Clone, Copy, Debug)]
 pub struct Elements<'a, I> {
     set: SetName<'a>,
@@ -323,8 +325,8 @@ pub struct Elements<'a, I> {
 }
 
 impl Set {
-    /// Elements of this set, for a batch: a slice of them, or an iterator that makes one after the other, so that a
-    /// million of them need no memory but that of the batch.
+    /// Elements of this set, for a batch: a slice of them, or an iterator that makes one after the
+    /// other, so that a million of them need no memory but that of the batch.
     ///
     /// In an interval set, keep each start and its end next to each other.
     pub fn elements<I>(&self, elements: I) -> Elements<'_, I>
@@ -366,7 +368,8 @@ impl Element {
         out.close(entry);
     }
 
-    /// The same of an element with nothing but these, which is not worth making an element for: of a million.
+    /// The same of an element with nothing but these, which is not worth making an element for: of
+    /// a million.
     #[inline]
     pub(crate) fn write_key(key: &[u8], flags: Option<ElementFlags>, timeout: Option<Duration>, out: &mut Writer) {
         let entry = out.open(out.nested(1));

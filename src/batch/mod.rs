@@ -1,6 +1,7 @@
 //! Batches: what is to be changed, in order, all of it or nothing.
 //!
-//! A batch is written as it is filled, so it takes the memory of its netlink messages and little more.
+//! A batch is written as it is filled, so it takes the memory of its netlink messages and little
+//! more.
 
 mod change;
 mod describe;
@@ -32,7 +33,8 @@ use std::{collections::BTreeSet, fmt};
 
 /// Changes that the kernel makes all at once, or not at all.
 ///
-/// The verbs are nft's. Each method appends one operation and gives the batch back, so calls can be chained:
+/// The verbs are nft's. Each method appends one operation and gives the batch back, so calls can be
+/// chained:
 ///
 /// ```
 /// use oxitables::{Batch, Family, Hook, Policy, Priority, Table};
@@ -44,8 +46,9 @@ use std::{collections::BTreeSet, fmt};
 /// assert_eq!(batch.len(), 2);
 /// ```
 ///
-/// What has no form on the wire (a name that is too long, a zero timeout) is remembered and reported by
-/// [`Client::apply`](crate::Client::apply), together with everything else that is wrong, before anything is sent.
+/// What has no form on the wire (a name that is too long, a zero timeout) is remembered and
+/// reported by [`Client::apply`](crate::Client::apply), together with everything else that is
+/// wrong, before anything is sent.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// The messages between the begin and the end marker.
@@ -63,7 +66,8 @@ pub struct Batch {
     dynamic: BTreeSet<(u8, Name, Name)>,
     expected: Option<Generation>,
     assumptions: Vec<Assumption>,
-    /// Tables with the names and families of those of iptables-nft, and the first operation on each.
+    /// Tables with the names and families of those of iptables-nft, and the first operation on
+    /// each.
     classic: Vec<(usize, Table)>,
     /// Which operations flush the ruleset, and of which family.
     flushed: Vec<(usize, Option<Family>)>,
@@ -113,8 +117,8 @@ pub(crate) struct SetKind {
     pub(crate) key_type: DataType,
     /// Type of its values. `None`: it does not matter.
     pub(crate) value_type: Option<DataType>,
-    /// It holds intervals. `None`: it does not matter, as for concatenated keys, whose intervals have
-    /// a form of their own.
+    /// It holds intervals. `None`: it does not matter, as for concatenated keys, whose intervals
+    /// have a form of their own.
     pub(crate) interval: Option<bool>,
 }
 
@@ -176,7 +180,8 @@ impl fmt::Display for Verb {
     }
 }
 
-/// The name that iptables-nft may have given to a table of a family, if it and a zero byte come first.
+/// The name that iptables-nft may have given to a table of a family, if it and a zero byte come
+/// first.
 fn classic_name(family: Family, bytes: &[u8]) -> Option<&'static [u8]> {
     const NAMES: &[&[u8]] = &[b"filter\0", b"nat\0", b"mangle\0", b"raw\0", b"security\0", b"broute\0"];
     let families = matches!(family, Family::Ip | Family::Ip6 | Family::Arp | Family::Bridge);
@@ -236,10 +241,12 @@ impl Batch {
     }
 
     /// Commits only if the ruleset is still of this generation, else nothing is done and the error
-    /// [is stale](crate::Error::is_stale). Read it with [`Client::generation`](crate::Client::generation) before you
-    /// read what the batch is made from.
+    /// [is stale](crate::Error::is_stale). Read it with
+    /// [`Client::generation`](crate::Client::generation) before you read what the batch is made
+    /// from.
     ///
-    /// Packets that change sets, expiry of elements and owners that go do not raise the generation. Since 4.15.
+    /// Packets that change sets, expiry of elements and owners that go do not raise the generation.
+    /// Since 4.15.
     pub fn expect(&mut self, generation: Generation) -> &mut Self {
         self.expected = Some(generation);
         self
@@ -250,14 +257,16 @@ impl Batch {
         self.expected
     }
 
-    /// Makes a table, chain, set, map, rule (at the end of its chain), elements, object or flowtable; what is there already,
-    /// except for rules, stays as it is.
+    /// Makes a table, chain, set, map, rule (at the end of its chain), elements, object or
+    /// flowtable; what is there already, except for rules, stays as it is.
     ///
-    /// Some of it can be changed so: the policy and the devices of a chain, the flags of a table, the devices of a flowtable, the
-    /// size (from the next batch on) and the timeout of a set, and objects that are a quota or a SYN proxy. Since 6.12 also the time of an element: one
-    /// that is added with another timeout than it has starts again with that, and one that is added without, to a set that has none
-    /// either, stays for ever. An element of a map that is there with another value is refused, and so is another size of a set
-    /// (before 6.5) or another timeout (before 6.1) where the kernel would keep the old one in silence.
+    /// Some of it can be changed so: the policy and the devices of a chain, the flags of a table,
+    /// the devices of a flowtable, the size (from the next batch on) and the timeout of a set, and
+    /// objects that are a quota or a SYN proxy. Since 6.12 also the time of an element: one that is
+    /// added with another timeout than it has starts again with that, and one that is added
+    /// without, to a set that has none either, stays for ever. An element of a map that is there
+    /// with another value is refused, and so is another size of a set (before 6.5) or another
+    /// timeout (before 6.1) where the kernel would keep the old one in silence.
     pub fn add(&mut self, item: impl Add) -> &mut Self {
         item.put(Verb::Add, Place::Back, self);
         self
@@ -293,10 +302,12 @@ impl Batch {
         self
     }
 
-    /// Removes a table, chain, set, rule, object, flowtable or elements; fails if it is not there or in use.
+    /// Removes a table, chain, set, rule, object, flowtable or elements; fails if it is not there
+    /// or in use.
     ///
-    /// A table and a chain go with all that is in them. Intervals are deleted as they were added: a part of one, or more than
-    /// one, is refused, since the kernel would remove more than that, or half of it.
+    /// A table and a chain go with all that is in them. Intervals are deleted as they were added: a
+    /// part of one, or more than one, is refused, since the kernel would remove more than that, or
+    /// half of it.
     pub fn delete(&mut self, item: impl Delete) -> &mut Self {
         item.put(Verb::Delete, Place::Back, self);
         self
@@ -319,15 +330,16 @@ impl Batch {
         self
     }
 
-    /// Removes all tables of a family, or all tables, with all that is in them; those that belong to another program's
-    /// connection stay. nft's `flush ruleset`.
+    /// Removes all tables of a family, or all tables, with all that is in them; those that belong
+    /// to another program's connection stay. nft's `flush ruleset`.
     ///
-    /// Where iptables-nft or Docker keep tables, [`Client::apply`](crate::Client::apply) refuses it, unless
-    /// [told otherwise](crate::Client::allow_iptables).
+    /// Where iptables-nft or Docker keep tables, [`Client::apply`](crate::Client::apply) refuses
+    /// it, unless [told otherwise](crate::Client::allow_iptables).
     pub fn flush_ruleset(&mut self, family: Option<Family>) -> &mut Self {
         self.flushed.push((self.operations.len(), family));
         self.operation(Verb::Flush);
-        // A message about tables that names none means all of them: the one place where this is meant.
+        // A message about tables that names none means all of them: the one place where this is
+        // meant.
         let mut out = Writer::reuse(std::mem::take(&mut self.out), Form::Request);
         let start = self.begin_any(&mut out, 2, 0, family.map_or(0, u8::from));
         message::finish(&mut out, start);
@@ -335,7 +347,8 @@ impl Batch {
         self
     }
 
-    /// Gives a chain another name; the chain must come from a listing, since it takes its handle. Rules that jump to it still do.
+    /// Gives a chain another name; the chain must come from a listing, since it takes its handle.
+    /// Rules that jump to it still do.
     pub fn rename(&mut self, chain: &Chain, name: impl Into<Name>) -> &mut Self {
         chain.rename(&name.into(), self);
         self
@@ -354,7 +367,8 @@ impl Batch {
         }
     }
 
-    /// Notes that intervals of a set are deleted, for which the kernel does not ask whether all of each is meant.
+    /// Notes that intervals of a set are deleted, for which the kernel does not ask whether all of
+    /// each is meant.
     pub(crate) fn cuts(&mut self, set: &SetName<'_>) {
         let set = (set.family, set.table.clone(), set.name.clone());
         if !self.cut.contains(&set) {
@@ -362,7 +376,8 @@ impl Batch {
         }
     }
 
-    /// Notes a message about a table that iptables-nft may keep; the name of the table comes first in every message.
+    /// Notes a message about a table that iptables-nft may keep; the name of the table comes first
+    /// in every message.
     fn note_classic(&mut self, family: Family, message: usize) {
         let payload = self.out.get(message + message::ATTRIBUTES + 4..).unwrap_or_default();
         if let Some(name) = classic_name(family, payload) {
@@ -505,13 +520,14 @@ impl Batch {
     fn begin_any(&mut self, out: &mut Writer, kind: u8, flags: u16, family: u8) -> usize {
         self.messages += 1;
         self.last = out.len();
-        // For the first message of a small batch, instead of growing from nothing to eight bytes, to sixteen…
+        // For the first message of a small batch, instead of growing from nothing to eight bytes,
+        // to sixteen…
         out.reserve(256);
         message::begin(out, SUBSYSTEM << 8 | u16::from(kind), F_REQUEST | flags, self.messages, family, 0)
     }
 
-    /// Makes it a batch that nobody can apply: the operation added last is in error, for this reason. For what makes batches of what
-    /// people say, and cannot make sense of it.
+    /// Makes it a batch that nobody can apply: the operation added last is in error, for this
+    /// reason. For what makes batches of what people say, and cannot make sense of it.
     ///
     /// ```
     /// # oxitables::testing::in_namespace(|| {
@@ -528,8 +544,8 @@ impl Batch {
         self
     }
 
-    /// Refuses to make something whose name stock nft cannot read. What came from a listing, and has a
-    /// handle, has such a name already.
+    /// Refuses to make something whose name stock nft cannot read. What came from a listing, and
+    /// has a handle, has such a name already.
     fn check_name(&mut self, name: &Name, handle: Option<u64>) {
         if let (None, Some(why)) = (handle, name.unreadable()) {
             self.refuse(EncodeError::from(Malformed::Refused(why.into())).within(Step::Field("name")));

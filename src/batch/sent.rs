@@ -32,10 +32,11 @@ impl Batch {
         }
         message::finish(&mut out, begin);
         if let Some(seq) = echo {
-            // The kernel sends the new generation to the sender of a batch whose first message asks for an echo. To ask for
-            // that on a message of the caller's would also echo all that it makes. This one makes nothing: it destroys
-            // the table with handle 0, and handles count from 1. The handle is what counts; the name is there because a
-            // message without either would mean every table.
+            // The kernel sends the new generation to the sender of a batch whose first message asks
+            // for an echo. To ask for that on a message of the caller's would also echo all that it
+            // makes. This one makes nothing: it destroys the table with handle 0, and handles count
+            // from 1. The handle is what counts; the name is there because a message without either
+            // would mean every table.
             let (kind, flags) = (SUBSYSTEM << 8 | u16::from(u8::from(MessageType::DestroyTable)), F_REQUEST | F_ECHO);
             let destroy = message::begin(&mut out, kind, flags, seq, Family::Inet.into(), 0);
             out.attr(1, "name", |out| out.bytes(b"no table of this name\0"));
@@ -116,8 +117,8 @@ impl Batch {
         if additions { Effect::Additions } else { Effect::Unknown }
     }
 
-    /// The same additions of elements, refused by the kernel if one of them is there. Nobody is told
-    /// why: it has the messages of the batch, and knows nothing of its operations.
+    /// The same additions of elements, refused by the kernel if one of them is there. Nobody is
+    /// told why: it has the messages of the batch, and knows nothing of its operations.
     pub(crate) fn exclusive(&self) -> Self {
         let mut exclusive = Self { out: self.out.clone(), messages: self.messages, last: self.last, ..Self::new() };
         let mut at = 0;
@@ -129,7 +130,8 @@ impl Batch {
         exclusive
     }
 
-    /// Whether a set may be another one after it: sets, or the tables with them, are made or removed.
+    /// Whether a set may be another one after it: sets, or the tables with them, are made or
+    /// removed.
     pub(crate) fn changes_sets(&self) -> bool {
         self.changes().any(|change| matches!(change.kind, Kind::Table | Kind::Set))
     }

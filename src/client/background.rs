@@ -11,7 +11,8 @@ use std::{
 
 /// A [`Writer`] that runs on a thread of its own; from [`Writer::spawn`].
 ///
-/// It may be shared: all methods but [`close`](Self::close) take `&self`. Dropped or closed, it writes what waits and then ends.
+/// It may be shared: all methods but [`close`](Self::close) take `&self`. Dropped or closed, it
+/// writes what waits and then ends.
 #[derive(Debug)]
 pub struct WriterThread {
     shared: Arc<Shared>,
@@ -77,7 +78,8 @@ fn ended() -> Error {
 impl Writer {
     /// Goes on on a thread of its own, which tells `report` of each batch what came of it.
     ///
-    /// An error of a batch as a whole (no privilege, an answer that got lost) is told, too, and the batch tried again a tick later.
+    /// An error of a batch as a whole (no privilege, an answer that got lost) is told, too, and the
+    /// batch tried again a tick later.
     ///
     /// ```no_run
     /// use oxitables::{Client, Family, SetRef, client::{ElementChange, Writer}};
@@ -188,7 +190,8 @@ impl WriterThread {
     /// Queues a change; waits while the queue is full.
     ///
     /// # Errors
-    /// [`Error::Rejected`] if the element has no form on the wire; [`Error::Io`] if the thread has ended because `report` panicked.
+    /// [`Error::Rejected`] if the element has no form on the wire; [`Error::Io`] if the thread has
+    /// ended because `report` panicked.
     pub fn push(&self, change: ElementChange) -> Result<()> {
         let mut state = self.shared.lock();
         while state.waiting() >= self.shared.capacity && !state.ended {
@@ -223,10 +226,12 @@ impl WriterThread {
         Ok(())
     }
 
-    /// Has all that waits written at once, and waits until it is, or until that failed; what is pushed meanwhile does not count.
+    /// Has all that waits written at once, and waits until it is, or until that failed; what is
+    /// pushed meanwhile does not count.
     ///
     /// # Errors
-    /// [`Error::Io`] if something is not written, as when the thread has ended because `report` panicked; `report` was told why.
+    /// [`Error::Io`] if something is not written, as when the thread has ended because `report`
+    /// panicked; `report` was told why.
     pub fn flush(&self) -> Result<()> {
         let mut state = self.shared.lock();
         let last = state.begun + u64::from(state.queue.len() > 0);
@@ -241,8 +246,8 @@ impl WriterThread {
         Ok(())
     }
 
-    /// How many elements are not written yet: those that wait, and those of a batch under way. At most
-    /// the capacity of the writer, and one more where a change concerns a pair of sets.
+    /// How many elements are not written yet: those that wait, and those of a batch under way. At
+    /// most the capacity of the writer, and one more where a change concerns a pair of sets.
     pub fn waiting(&self) -> usize {
         self.shared.lock().waiting()
     }
@@ -252,7 +257,8 @@ impl WriterThread {
         self.shared.lock().counters
     }
 
-    /// Writes what waits, ends the thread, and says what was done. What fails now is tried again twice, at once, and then given up.
+    /// Writes what waits, ends the thread, and says what was done. What fails now is tried again
+    /// twice, at once, and then given up.
     pub fn close(mut self) -> Counters {
         self.end();
         self.counters()

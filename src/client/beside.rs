@@ -1,9 +1,9 @@
 //! Reading beside others who commit.
 //!
 //! The kernel marks a listing as torn whenever anybody commits anything meanwhile. A long listing
-//! beside a busy program would then never come to an end. But a listing that names its table is right
-//! as long as nobody changed that table, and every commit tells what it changed. So where the quick
-//! way fails, the commits are heard, and only those count that change what was read.
+//! beside a busy program would then never come to an end. But a listing that names its table is
+//! right as long as nobody changed that table, and every commit tells what it changed. So where the
+//! quick way fails, the commits are heard, and only those count that change what was read.
 
 use super::{ATTEMPTS, Client, Listen, Monitor, list::PAUSE};
 use crate::{
@@ -36,8 +36,8 @@ impl Commits {
         Ok(Self(monitor))
     }
 
-    /// Hands over each commit since the last call, `None` for commits that nobody can tell of any more.
-    /// Returns the generation up to which that is all.
+    /// Hands over each commit since the last call, `None` for commits that nobody can tell of any
+    /// more. Returns the generation up to which that is all.
     fn changed(&mut self, client: &mut Client, mut each: impl FnMut(Option<&Transaction>)) -> Result<Generation> {
         let mut last = client.generation()?;
         // A commit raises the generation before it tells what it changed.
@@ -82,8 +82,9 @@ impl Client {
         self.namespace == super::confirm::namespace()
     }
 
-    /// What these tables hold, or all that there are, of one generation: whoever else commits, as long
-    /// as these tables themselves are left alone for as long as it takes to read the largest of them.
+    /// What these tables hold, or all that there are, of one generation: whoever else commits, as
+    /// long as these tables themselves are left alone for as long as it takes to read the largest
+    /// of them.
     pub(super) fn tables_at_once(
         &mut self,
         only: Option<&[Table]>,

@@ -1,9 +1,9 @@
 //! Exchanges with the kernel: what is sent, and its answers, read to the last one.
 //!
-//! The kernel works while it is sent to. When `sendmsg` returns, all answers are in the queue of the
-//! socket, and an empty queue means that there are no more. A system call may fail in between, for
-//! lack of memory or because of a signal. Then a question is asked, and everything before its answer
-//! is read: so no exchange finds what an earlier one left behind.
+//! The kernel works while it is sent to. When `sendmsg` returns, all answers are in the queue of
+//! the socket, and an empty queue means that there are no more. A system call may fail in between,
+//! for lack of memory or because of a signal. Then a question is asked, and everything before its
+//! answer is read: so no exchange finds what an earlier one left behind.
 
 use super::{Client, Received};
 use crate::{
@@ -18,7 +18,8 @@ use std::io::{self, IoSlice};
 const TRIES: u32 = 8;
 
 impl Client {
-    /// Sends a batch and reads what the kernel says of it. An error means that the kernel said nothing.
+    /// Sends a batch and reads what the kernel says of it. An error means that the kernel said
+    /// nothing.
     pub(super) fn exchange(&mut self, commit: &mut Commit<'_>) -> Result<()> {
         self.settle(|_| ())?;
         let sent = self.socket.send(&commit.parts());
@@ -85,8 +86,9 @@ impl Client {
         }
     }
 
-    /// Sends a request, hands each message of the answer to `each`, and reads until the answer is whole.
-    /// Requests have numbers of their own: what one leaves behind, none other takes for its answer.
+    /// Sends a request, hands each message of the answer to `each`, and reads until the answer is
+    /// whole. Requests have numbers of their own: what one leaves behind, none other takes for its
+    /// answer.
     pub(super) fn ask(
         &mut self,
         get: &Get,
@@ -94,7 +96,8 @@ impl Client {
     ) -> Result<()> {
         let mut answer = Answer { dump: Dump::new(get.seq), seen: 0, lost: false, refused: None, failed: None };
         self.socket.send(&[IoSlice::new(&get.request)])?;
-        // Behind the whole answer nothing comes. To ask the socket for it would cost one more system call.
+        // Behind the whole answer nothing comes. To ask the socket for it would cost one more
+        // system call.
         while answer.seen < get.answers && answer.refused.is_none() {
             match self.socket.try_receive()? {
                 Received::Empty => break,

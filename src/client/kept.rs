@@ -21,8 +21,8 @@ pub(super) fn release() -> &'static str {
 }
 
 impl Client {
-    /// Whether the kernel keeps the size or the timeout of a set whatever a batch says. The release tells, so that nothing is
-    /// asked on kernels that do as they are told.
+    /// Whether the kernel keeps the size or the timeout of a set whatever a batch says. The release
+    /// tells, so that nothing is asked on kernels that do as they are told.
     pub(super) fn keeps(&self) -> bool {
         !self.has_by_release(Feature::SetSize) || !self.has_by_release(Feature::SetTimeout)
     }

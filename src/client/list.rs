@@ -19,14 +19,16 @@ use std::{
 
 /// Objects as they come from the kernel.
 ///
-/// The kernel marks some of the listings that a commit tears, not all: none where it comes while the last piece is put
-/// together, and none where the listing began while the commit was still taking out what it removed, which makes the kernel
-/// lose its place. So the generation is read before and after, and a commit under way is waited for.
+/// The kernel marks some of the listings that a commit tears, not all: none where it comes while
+/// the last piece is put together, and none where the listing began while the commit was still
+/// taking out what it removed, which makes the kernel lose its place. So the generation is read
+/// before and after, and a commit under way is waited for.
 ///
-/// A listing of up to a mebibyte is read whole before its first item is handed out, and read again when the ruleset changed
-/// meanwhile: such a listing is of one generation. A longer one is streamed; if the ruleset changes under it, its last item
-/// is [`Error::Interrupted`], and what came before must not be taken for the truth. [`Listing::snapshot`] reads a longer one
-/// whole, too, and again if need be. Rules, sets and elements are listed of one table: there, what others
+/// A listing of up to a mebibyte is read whole before its first item is handed out, and read again
+/// when the ruleset changed meanwhile: such a listing is of one generation. A longer one is
+/// streamed; if the ruleset changes under it, its last item is [`Error::Interrupted`], and what
+/// came before must not be taken for the truth. [`Listing::snapshot`] reads a longer one whole,
+/// too, and again if need be. Rules, sets and elements are listed of one table: there, what others
 /// commit to other tables does not count, however much that is.
 ///
 /// Dropping a listing half-way reads the rest of it off the socket.
@@ -86,7 +88,8 @@ impl<T> std::fmt::Debug for Plan<T> {
     }
 }
 
-/// Items that came and wait to be decoded when they are asked for: some are never, and as bytes they are small.
+/// Items that came and wait to be decoded when they are asked for: some are never, and as bytes
+/// they are small.
 #[derive(Debug, Default)]
 struct Pending {
     /// Of each item the family, the length of its attributes, and these.
@@ -123,8 +126,8 @@ impl Pending {
 
 /// Watches a listing of elements for keys that come twice.
 ///
-/// While the kernel still rearranges a set that grew, a listing has some elements twice and lacks as many others, and
-/// nothing else tells.
+/// While the kernel still rearranges a set that grew, a listing has some elements twice and lacks
+/// as many others, and nothing else tells.
 #[derive(Debug, Default)]
 struct Doubles {
     hasher: RandomState,
@@ -148,7 +151,8 @@ impl Doubles {
 
     fn watch(&mut self, element: &[u8]) {
         if let Some(key) = attrs(element).flatten().find(|a| a.kind == 1) {
-            // Behind the header of the nested attribute. Keys of a set are of one length; those of up to four bytes need no hash.
+            // Behind the header of the nested attribute. Keys of a set are of one length; those of
+            // up to four bytes need no hash.
             self.seen.push(match key.payload.split_at_checked(4) {
                 Some((_, &[a, b, c, d])) => u32::from_ne_bytes([a, b, c, d]).into(),
                 _ => self.hasher.hash_one(key.payload),
@@ -225,7 +229,8 @@ impl<'c, T> Listing<'c, T> {
         self
     }
 
-    /// Reads all of it, again if the ruleset changes meanwhile: what comes back is of one generation.
+    /// Reads all of it, again if the ruleset changes meanwhile: what comes back is of one
+    /// generation.
     ///
     /// # Errors
     /// [`Error::Interrupted`] if it kept changing; else as of the listing's items.
@@ -255,8 +260,9 @@ impl<'c, T> Listing<'c, T> {
             Error::Request { errno, cause, .. } => Error::Request { what: self.plan.what.clone(), errno, cause },
             error => error,
         })?);
-        // A commit that raised the generation may still be unlinking what it deleted. The kernel counts that in the first piece
-        // of a listing and misses it in the next, which then begins too late; nothing tells.
+        // A commit that raised the generation may still be unlinking what it deleted. The kernel
+        // counts that in the first piece of a listing and misses it in the next, which then begins
+        // too late; nothing tells.
         self.client.wait_for_commits()?;
         if let Some((family, table, name)) = &self.set {
             // Anew for each attempt: the count has to be that of the listing.
@@ -487,7 +493,8 @@ impl Client {
 
     fn rules_by(&mut self, kind: u8, chain: &Chain) -> Listing<'_, Rule> {
         let what = format!("rules of {} {} {}", chain.family, chain.table, chain.name);
-        // Rules of another chain of the name would come from another table: the kernel filters by both.
+        // Rules of another chain of the name would come from another table: the kernel filters by
+        // both.
         let names = names(&[(1, &chain.table), (2, &chain.name)]);
         self.listing(kind, Some(chain.family), names, what, Rule::decode_attrs, |_| true)
             .of(Table::new(chain.family, &chain.table))
@@ -502,9 +509,9 @@ impl Client {
 
     /// The elements of a set or map, as the kernel holds them.
     ///
-    /// A listing right after many elements were added may have some twice and lack others; the kernel does not say so.
-    /// That is noticed here, and treated like a change of the ruleset. To know whether elements are there,
-    /// [`Client::get`] is faster and always right.
+    /// A listing right after many elements were added may have some twice and lack others; the
+    /// kernel does not say so. That is noticed here, and treated like a change of the ruleset. To
+    /// know whether elements are there, [`Client::get`] is faster and always right.
     pub fn elements(&mut self, set: &Set) -> Listing<'_, Element> {
         self.elements_by(GETSETELEM, set)
     }
@@ -527,8 +534,8 @@ impl Client {
 
     /// The elements with these keys, `None` for each that is not in the set.
     ///
-    /// Takes some microseconds for a key, however large the set is. In an interval set a key finds the start of the
-    /// interval it lies in.
+    /// Takes some microseconds for a key, however large the set is. In an interval set a key finds
+    /// the start of the interval it lies in.
     ///
     /// # Errors
     /// [`Error::Request`] if the set does not exist, or for lack of privilege.

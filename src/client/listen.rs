@@ -20,9 +20,9 @@ const TRACES: u32 = 9;
 
 /// What a socket listens to.
 ///
-/// [`next`](Self::next) waits by itself. A runtime waits until the file descriptor is readable and then calls
-/// [`try_next`](Self::try_next) until that is `None`; `client::tokio` (a feature) is such a driver for tokio, and others need no more
-/// than this:
+/// [`next`](Self::next) waits by itself. A runtime waits until the file descriptor is readable and
+/// then calls [`try_next`](Self::try_next) until that is `None`; `client::tokio` (a feature) is
+/// such a driver for tokio, and others need no more than this:
 ///
 /// ```
 /// use oxitables::{client::{Listen, Monitor}, *};
@@ -72,10 +72,12 @@ pub trait Listen: AsFd {
     }
 }
 
-/// Hears of every commit in a network namespace, whoever makes it: what was added and deleted, and by whom.
+/// Hears of every commit in a network namespace, whoever makes it: what was added and deleted, and
+/// by whom.
 ///
-/// A commit is told when it is complete, once, in order. Where messages got lost because nobody read them in time, that is told as a
-/// [`News::Gap`]; [`resync`](Self::resync) then reads where things stand, and what comes after it fits on.
+/// A commit is told when it is complete, once, in order. Where messages got lost because nobody
+/// read them in time, that is told as a [`News::Gap`]; [`resync`](Self::resync) then reads where
+/// things stand, and what comes after it fits on.
 ///
 /// ```
 /// use oxitables::{client::{Listen, Monitor}, model::{Event, Item}, proto::News, *};
@@ -102,8 +104,8 @@ pub trait Listen: AsFd {
 /// ```
 ///
 /// # Kernel
-/// Since 3.18. Not told: what packets add to sets and take from them, elements that expire, tables that go with their owner, devices
-/// that come and go.
+/// Since 3.18. Not told: what packets add to sets and take from them, elements that expire, tables
+/// that go with their owner, devices that come and go.
 #[derive(Debug)]
 pub struct Monitor {
     socket: Socket,
@@ -125,7 +127,8 @@ impl Monitor {
         Ok(Self { socket, nft, machine })
     }
 
-    /// Reads everything, and goes on with the commits after that: nothing is told twice, and nothing left out.
+    /// Reads everything, and goes on with the commits after that: nothing is told twice, and
+    /// nothing left out.
     ///
     /// # Errors
     /// As of [`Client::ruleset`].
@@ -135,8 +138,8 @@ impl Monitor {
         Ok(all)
     }
 
-    /// Leaves out what a [`Ruleset`] of this generation has already, if it was read after the monitor was opened, or after it told of
-    /// a gap.
+    /// Leaves out what a [`Ruleset`] of this generation has already, if it was read after the
+    /// monitor was opened, or after it told of a gap.
     pub fn skip_to(&mut self, generation: Generation) {
         self.machine.skip_to(generation);
     }
@@ -153,8 +156,8 @@ impl Listen for Monitor {
             match self.socket.try_receive()? {
                 Received::Datagram(datagram) => self.machine.handle(datagram),
                 Received::Overrun => self.machine.handle_overrun(),
-                // The kernel drops everything until the queue is empty, without a word. What it tells from here on is of later commits
-                // than this, or goes with a loss of its own.
+                // The kernel drops everything until the queue is empty, without a word. What it
+                // tells from here on is of later commits than this, or goes with a loss of its own.
                 Received::Empty if self.machine.is_lost() => self.machine.resume(self.nft.generation()?),
                 Received::Empty => return Ok(None),
             }
@@ -164,7 +167,8 @@ impl Listen for Monitor {
 
 /// Follows packets that a rule marked with `meta nftrace set 1` through chains and rules.
 ///
-/// [`Ruleset::trace`] says what a step is in the words of `nft monitor trace`, [`Ruleset::traced_rule`] finds its rule.
+/// [`Ruleset::trace`] says what a step is in the words of `nft monitor trace`,
+/// [`Ruleset::traced_rule`] finds its rule.
 ///
 /// ```
 /// use oxitables::{client::{Listen, Tracer}, proto::Traced, *};
@@ -188,8 +192,8 @@ impl Listen for Monitor {
 /// ```
 ///
 /// # Kernel
-/// `nf_tables_trace.c`, since 4.5. All tables of the namespace are told of. A chain that is left at its end is told as a step without a
-/// rule.
+/// `nf_tables_trace.c`, since 4.5. All tables of the namespace are told of. A chain that is left at
+/// its end is told as a step without a rule.
 #[derive(Debug)]
 pub struct Tracer {
     socket: Socket,
@@ -197,7 +201,8 @@ pub struct Tracer {
 }
 
 impl Tracer {
-    /// Begins to listen in the network namespace of the calling thread. Where nobody listens, tracing costs nothing.
+    /// Begins to listen in the network namespace of the calling thread. Where nobody listens,
+    /// tracing costs nothing.
     ///
     /// # Errors
     /// [`Error::Request`] without privilege (`CAP_NET_ADMIN` in the namespace).
@@ -249,7 +254,8 @@ impl Listen for Tracer {
 /// ```
 ///
 /// # Kernel
-/// `nfnetlink_log.c`; works in user namespaces. A group has one reader at a time; what is logged to a group without a reader is gone.
+/// `nfnetlink_log.c`; works in user namespaces. A group has one reader at a time; what is logged to
+/// a group without a reader is gone.
 #[derive(Debug)]
 pub struct NflogReader {
     socket: Socket,
@@ -257,7 +263,8 @@ pub struct NflogReader {
 }
 
 impl NflogReader {
-    /// Binds a group in the network namespace of the calling thread. It is free again when the reader is dropped.
+    /// Binds a group in the network namespace of the calling thread. It is free again when the
+    /// reader is dropped.
     ///
     /// # Errors
     /// [`Error::Request`]: EPERM without privilege (`CAP_NET_ADMIN`) or if somebody else reads the group, EINVAL if the kernel has no
@@ -311,7 +318,8 @@ impl Listen for NflogReader {
 macro_rules! sockets {
     ($($listener:ident)*) => { $(
         impl $listener {
-            /// Gives it room for so many bytes that wait to be read; see [`Client::set_receive_buffer`].
+            /// Gives it room for so many bytes that wait to be read; see
+            /// [`Client::set_receive_buffer`].
             ///
             /// # Errors
             /// [`Error::Io`] if the kernel refuses the size.

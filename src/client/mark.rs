@@ -18,8 +18,9 @@ pub fn socket_mark(socket: &impl AsFd) -> Result<Mark> {
 
 /// Marks what a socket sends from now on: some bits of its mark, or all of it.
 ///
-/// The mark is on each packet from the start, so that it also chooses the route by which a connection is made: mark before
-/// connecting. Answers that come in do not have it; see [`MarkBits::restore`](crate::data::MarkBits::restore).
+/// The mark is on each packet from the start, so that it also chooses the route by which a
+/// connection is made: mark before connecting. Answers that come in do not have it; see
+/// [`MarkBits::restore`](crate::data::MarkBits::restore).
 ///
 /// ```
 /// use oxitables::{Mark, client::{mark_socket, socket_mark}};
@@ -31,8 +32,8 @@ pub fn socket_mark(socket: &impl AsFd) -> Result<Mark> {
 /// # });
 /// ```
 ///
-/// Kernel: `sk_setsockopt`; needs `CAP_NET_ADMIN` in the user namespace that owns the network namespace, or since 5.17 `CAP_NET_RAW`.
-/// `socket(7)`.
+/// Kernel: `sk_setsockopt`; needs `CAP_NET_ADMIN` in the user namespace that owns the network
+/// namespace, or since 5.17 `CAP_NET_RAW`. `socket(7)`.
 ///
 /// # Errors
 /// [`Error::Io`]: EPERM without the privilege ([`Error::is_permission`]), ENOTSOCK if it is no socket.

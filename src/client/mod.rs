@@ -49,8 +49,9 @@ use verify::Verified;
 
 /// A connection to the nf_tables of one network namespace.
 ///
-/// It belongs to the namespace of the thread that opened it and keeps to it wherever it is moved. Keep it open: a socket for
-/// every change costs a thousand times the change, since closing one waits for what the kernel still has to free.
+/// It belongs to the namespace of the thread that opened it and keeps to it wherever it is moved.
+/// Keep it open: a socket for every change costs a thousand times the change, since closing one
+/// waits for what the kernel still has to free.
 ///
 /// ```no_run
 /// use oxitables::{Batch, Client, Family, Table};
@@ -82,11 +83,13 @@ pub struct Client {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Committed {
-    /// The generation that this commit left, of a batch that was bound to one with [`Batch::expect`].
+    /// The generation that this commit left, of a batch that was bound to one with
+    /// [`Batch::expect`].
     ///
-    /// `None` for others: asking costs more than half of a small commit. [`Client::generation`] tells, but it may be another
-    /// program's by then. Kernels before 6.10 do not tell: it is the next one there, unless nothing has changed at all; that is
-    /// wrong of a batch that changed nothing if another program has committed since.
+    /// `None` for others: asking costs more than half of a small commit. [`Client::generation`]
+    /// tells, but it may be another program's by then. Kernels before 6.10 do not tell: it is the
+    /// next one there, unless nothing has changed at all; that is wrong of a batch that changed
+    /// nothing if another program has committed since.
     pub generation: Option<Generation>,
 }
 
@@ -98,7 +101,8 @@ const ATTEMPTS: u32 = 16;
 /// How often a batch is bound to the generation in which its sets were looked at.
 const OPTIMISTIC: u32 = 4;
 
-/// Below this many messages the answers cannot overrun the default receive buffer, which holds 256 of them.
+/// Below this many messages the answers cannot overrun the default receive buffer, which holds 256
+/// of them.
 const FEW: u32 = 200;
 
 impl Client {
@@ -124,15 +128,17 @@ impl Client {
         }
     }
 
-    /// The netlink port of the connection: what the kernel reports as [owner](Table::owner) of its tables.
+    /// The netlink port of the connection: what the kernel reports as [owner](Table::owner) of its
+    /// tables.
     pub fn port(&self) -> u32 {
         self.socket.port()
     }
 
-    /// Gives the connection room for so many bytes of answers that wait to be read; the kernel doubles it, and has a least size.
+    /// Gives the connection room for so many bytes of answers that wait to be read; the kernel
+    /// doubles it, and has a least size.
     ///
-    /// The default holds the refusals of 256 operations, and is enough for all else: a program that wants to be told of more at once
-    /// makes it larger.
+    /// The default holds the refusals of 256 operations, and is enough for all else: a program that
+    /// wants to be told of more at once makes it larger.
     ///
     /// # Errors
     /// [`Error::Io`] if the kernel refuses the size.
@@ -140,10 +146,13 @@ impl Client {
         self.socket.set_receive_buffer(bytes)
     }
 
-    /// Lets this connection change the tables that iptables-nft keeps: `filter`, `nat`, `mangle`, `raw`, `security` and `broute` of
-    /// families ip, ip6, arp and bridge, where they have its chains.
+    /// Lets this connection change the tables that iptables-nft keeps: `filter`, `nat`, `mangle`,
+    /// `raw`, `security` and `broute` of families ip, ip6, arp and bridge, where they have its
+    /// chains.
     ///
-    /// That is refused otherwise, and so is to [flush the ruleset](Batch::flush_ruleset) with them in it: what iptables does not know it fails on, and `iptables-restore` throws away what it did not write.
+    /// That is refused otherwise, and so is to [flush the ruleset](Batch::flush_ruleset) with them
+    /// in it: what iptables does not know it fails on, and `iptables-restore` throws away what it
+    /// did not write.
     pub fn allow_iptables(&mut self, allow: bool) -> &mut Self {
         self.iptables = allow;
         self
@@ -156,8 +165,8 @@ impl Client {
     /// * [`Error::Stale`]: nothing was changed; somebody else was faster (see [`Batch::expect`]).
     /// * [`Error::TooLarge`]: nothing was sent.
     /// * [`Error::Unknown`]: the answer got lost and the generation does not tell either.
-    /// * [`Error::Interrupted`]: it deletes intervals or flushes the ruleset, and somebody else kept
-    ///   changing the ruleset while it was looked at.
+    /// * [`Error::Interrupted`]: it deletes intervals or flushes the ruleset, and somebody else
+    ///   kept changing the ruleset while it was looked at.
     /// * [`Error::Pending`]: it flushes the ruleset while a change waits to be confirmed, whose
     ///   marker would go with it.
     pub fn apply(&mut self, batch: &Batch) -> Result<Committed> {
@@ -173,8 +182,8 @@ impl Client {
         let cuts = !batch.cut_sets().is_empty();
         let keeps = self.keeps() && !batch.made_sets().is_empty();
         let reads = cuts || keeps || !batch.flushed().is_empty();
-        // What is read first has to be true when the batch is committed: which intervals and sets there
-        // are, and that no change waits to be confirmed when the ruleset is flushed.
+        // What is read first has to be true when the batch is committed: which intervals and sets
+        // there are, and that no change waits to be confirmed when the ruleset is flushed.
         for attempt in 0..list::ATTEMPTS {
             let bound = match batch.expected() {
                 None if reads => Some(self.generation()?),
@@ -236,10 +245,11 @@ impl Client {
 
     /// Lets the kernel check `batch` without changing anything, and checks what it leaves out.
     ///
-    /// In tables that the batch makes, the kernel looks at loops, at the depth of jumps and at whether expressions suit
-    /// their hooks only when it commits; this crate does it here. What only a commit can meet (memory, another program's
-    /// change in between) is not found. It also refuses what the kernel takes and makes nothing of: an ingress
-    /// or egress chain without a device, or with one that is not there.
+    /// In tables that the batch makes, the kernel looks at loops, at the depth of jumps and at
+    /// whether expressions suit their hooks only when it commits; this crate does it here. What
+    /// only a commit can meet (memory, another program's change in between) is not found. It also
+    /// refuses what the kernel takes and makes nothing of: an ingress or egress chain without a
+    /// device, or with one that is not there.
     ///
     /// # Errors
     /// As [`Client::apply`].
@@ -374,14 +384,15 @@ impl Client {
 
     /// Returns when every commit is finished that has raised the generation already.
     ///
-    /// A commit raises it first, and then takes out what it removed. It holds a lock until the end, for which even a
-    /// batch of nothing waits.
+    /// A commit raises it first, and then takes out what it removed. It holds a lock until the end,
+    /// for which even a batch of nothing waits.
     fn wait_for_commits(&mut self) -> Result<()> {
         self.commit_nothing().map(|_| ())
     }
 
-    /// The generation of a commit that was bound to `expected`, of a kernel that does not tell: the next, unless it changed
-    /// nothing. If it did and another program has committed since, this is wrong.
+    /// The generation of a commit that was bound to `expected`, of a kernel that does not tell: the
+    /// next, unless it changed nothing. If it did and another program has committed since, this is
+    /// wrong.
     fn after(&mut self, expected: Generation) -> Result<Generation> {
         let now = self.generation()?;
         Ok(if now == expected { now } else { expected.next() })
@@ -495,7 +506,8 @@ impl Client {
         self.one(10, table.family, &what, &[(1, &table.name), (2, &name)], Set::decode_attrs)
     }
 
-    /// The rule with this handle, whose counters and quotas start again from zero; `None` if there is none. Since 6.2.
+    /// The rule with this handle, whose counters and quotas start again from zero; `None` if there
+    /// is none. Since 6.2.
     ///
     /// # Errors
     /// [`Error::Request`] without privilege.
@@ -510,7 +522,8 @@ impl Client {
     }
 }
 
-/// A listing; nothing of what is not there, or may not be read: that may not be written either, and the kernel will say so.
+/// A listing; nothing of what is not there, or may not be read: that may not be written either, and
+/// the kernel will say so.
 fn readable<T>(listing: Result<Vec<T>>) -> Result<Vec<T>> {
     match listing {
         Err(error) if error.is_not_found() || error.is_permission() => Ok(Vec::new()),

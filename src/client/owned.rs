@@ -10,9 +10,9 @@ use std::ops::{Deref, DerefMut};
 
 /// A table that is this program's own for as long as this value lives.
 ///
-/// Nobody else may change it, root included. It goes with all that is in it when the value is dropped, or the program ends, however
-/// it does; so a program that dies leaves no rules behind. One that [persists](Self::persistent) stays instead, as it is, for its
-/// next owner.
+/// Nobody else may change it, root included. It goes with all that is in it when the value is
+/// dropped, or the program ends, however it does; so a program that dies leaves no rules behind.
+/// One that [persists](Self::persistent) stays instead, as it is, for its next owner.
 ///
 /// It is a [`Client`] of its own, through which the table is changed. Since kernel 5.12.
 ///
@@ -35,14 +35,16 @@ impl Owned {
     /// Makes the table, in the network namespace of the calling thread.
     ///
     /// # Errors
-    /// [`Error::Rejected`](crate::Error::Rejected): [for lack of permission](crate::Error::is_permission) where another process owns
-    /// a table of this name, and says which; [unsupported](crate::Error::is_unsupported) where a table of this name is nobody's, which
-    /// cannot be changed, or the kernel has no owners.
+    /// [`Error::Rejected`](crate::Error::Rejected):
+    /// [for lack of permission](crate::Error::is_permission) where another process owns a table of
+    /// this name, and says which; [unsupported](crate::Error::is_unsupported) where a table of this
+    /// name is nobody's, which cannot be changed, or the kernel has no owners.
     pub fn new(table: Table) -> Result<Self> {
         Self::with_flags(table, TableFlags::OWNER)
     }
 
-    /// The same of a table that stays when its owner goes: makes it, or takes it over from an owner that went. Since kernel 6.9.
+    /// The same of a table that stays when its owner goes: makes it, or takes it over from an owner
+    /// that went. Since kernel 6.9.
     ///
     /// # Errors
     /// As [`Owned::new`].

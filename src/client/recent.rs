@@ -37,7 +37,8 @@ const ATTEMPTS: usize = 5;
 impl Client {
     /// Administers a list that a batch has made.
     ///
-    /// The list has to be declared as it was made; [`Client::find_recent`] reads it from the kernel.
+    /// The list has to be declared as it was made; [`Client::find_recent`] reads it from the
+    /// kernel.
     ///
     /// ```no_run
     /// # use oxitables::{Client, Family, Recent, Table};
@@ -54,7 +55,8 @@ impl Client {
         RecentAdmin { client: self, list }
     }
 
-    /// The list `name` of `table` with the windows and hits that it was made with; `None` if there is none.
+    /// The list `name` of `table` with the windows and hits that it was made with; `None` if there
+    /// is none.
     ///
     /// # Errors
     /// As of a [`Listing`](crate::client::Listing).
@@ -94,7 +96,8 @@ impl RecentAdmin<'_> {
     /// The addresses of both families, those stamped last first.
     ///
     /// # Errors
-    /// As [`Listing::snapshot`](crate::client::Listing::snapshot); [not found](crate::Error::is_not_found) without the list.
+    /// As [`Listing::snapshot`](crate::client::Listing::snapshot);
+    /// [not found](crate::Error::is_not_found) without the list.
     pub fn entries(&mut self) -> Result<Vec<RecentEntry>> {
         let mut entries = Vec::new();
         for &version in self.list.versions() {
@@ -111,7 +114,8 @@ impl RecentAdmin<'_> {
 
     /// The sets that the list had when it was made with other windows or hits, and has no more.
     ///
-    /// They are left behind when a list is added again; delete them after the rules that used them, in the same batch.
+    /// They are left behind when a list is added again; delete them after the rules that used them,
+    /// in the same batch.
     ///
     /// # Errors
     /// As of a [`Listing`](crate::client::Listing).
@@ -205,7 +209,8 @@ impl RecentAdmin<'_> {
         self.client.apply(&batch).map(|_| ())
     }
 
-    /// Looks and changes, again if an element expired or came in between; whether there was something to change.
+    /// Looks and changes, again if an element expired or came in between; whether there was
+    /// something to change.
     fn change(&mut self, mut plan: impl FnMut(&mut Self, &mut Batch) -> Result<()>) -> Result<bool> {
         let mut attempt = 1;
         loop {

@@ -11,7 +11,8 @@ use crate::{
     reconcile::{Kernel, Plan, Reading, Wanted, diff, diff_on, dynamic},
 };
 
-/// Up to how many keys are asked for one by one, which takes the kernel about ten times as long for each as to list it.
+/// Up to how many keys are asked for one by one, which takes the kernel about ten times as long for
+/// each as to list it.
 fn few_keys(set: &Set) -> usize {
     set.count.map_or(1000, |held| held as usize / 10).max(100)
 }
@@ -19,8 +20,8 @@ fn few_keys(set: &Set) -> usize {
 impl Client {
     /// What has to be done to get from what the kernel has to `desired`; nothing is changed.
     ///
-    /// Reads the tables that `desired` names, and of these the elements of sets only as far as they count: none of a set
-    /// that rules fill and `desired` names no element of.
+    /// Reads the tables that `desired` names, and of these the elements of sets only as far as they
+    /// count: none of a set that rules fill and `desired` names no element of.
     ///
     /// ```no_run
     /// # use oxitables::{Client, model::Ruleset};
@@ -34,8 +35,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Interrupted`] if the ruleset kept changing; [`Error::Malformed`] if something does not decode;
-    /// [`Error::Request`] without privilege.
+    /// [`Error::Interrupted`] if the ruleset kept changing; [`Error::Malformed`] if something does
+    /// not decode; [`Error::Request`] without privilege.
     pub fn plan(&mut self, desired: &Ruleset) -> Result<Plan> {
         let desired = &*dynamic(desired);
         let reading = Reading::new(desired);
@@ -60,11 +61,13 @@ impl Client {
         Ok(if kernel == Kernel::ANY { plan } else { diff_on(&present, desired, kernel) })
     }
 
-    /// Plans and applies, again if somebody else was faster, up to 16 times; and again if a plan only made room for the next
-    /// ([`Plan::due`]). Returns all that was done: an empty plan if everything was as desired.
+    /// Plans and applies, again if somebody else was faster, up to 16 times; and again if a plan
+    /// only made room for the next ([`Plan::due`]). Returns all that was done: an empty plan if
+    /// everything was as desired.
     ///
     /// # Errors
-    /// As of [`Client::plan`] and [`Client::apply`]; [`Error::Stale`] if somebody else was faster each time.
+    /// As of [`Client::plan`] and [`Client::apply`]; [`Error::Stale`] if somebody else was faster
+    /// each time.
     pub fn reconcile(&mut self, desired: &Ruleset) -> Result<Plan> {
         let mut done: Option<Plan> = None;
         let mut attempt = 1;
@@ -127,7 +130,8 @@ impl Client {
         wanted: &dyn Fn(&Set) -> Wanted,
         present: &mut Ruleset,
     ) -> Result<()> {
-        // The kernel counts chains, objects and flowtables of all tables: they come whole or not at all.
+        // The kernel counts chains, objects and flowtables of all tables: they come whole or not at
+        // all.
         fn of_all<T>(listing: Listing<'_, T>, heard: bool) -> Result<Vec<T>> {
             if heard { listing.once().snapshot() } else { listing.guarded(None).snapshot() }
         }

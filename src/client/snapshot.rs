@@ -14,7 +14,8 @@ use crate::{
 };
 
 impl Client {
-    /// Everything that the kernel holds, of one generation; read again if the ruleset changes meanwhile.
+    /// Everything that the kernel holds, of one generation; read again if the ruleset changes
+    /// meanwhile.
     ///
     /// What packets change (counters, learned elements) is as it was when it was read.
     ///
@@ -27,8 +28,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Interrupted`] if it kept changing; [`Error::Malformed`] if something does not decode; [`Error::Request`] without
-    /// privilege.
+    /// [`Error::Interrupted`] if it kept changing; [`Error::Malformed`] if something does not
+    /// decode; [`Error::Request`] without privilege.
     pub fn ruleset(&mut self) -> Result<Ruleset> {
         self.all_at_once(true)
     }

@@ -19,8 +19,8 @@ use std::{
     time::Duration,
 };
 
-/// The kernel fills at most 32 KiB for one receive, and sizes its answers by the largest buffer it was ever given: smaller
-/// ones make listings of sets quadratically slower.
+/// The kernel fills at most 32 KiB for one receive, and sizes its answers by the largest buffer it
+/// was ever given: smaller ones make listings of sets quadratically slower.
 const RECEIVE: usize = 64 * 1024;
 /// What the kernel keeps of the send buffer for itself.
 const SEND_OVERHEAD: usize = 32;
@@ -71,7 +71,8 @@ impl Socket {
         let doing = "opening a netlink socket";
         let mut inner = NetlinkSocket::new(NETLINK_NETFILTER).map_err(|source| Error::Io { doing, source })?;
         let port = inner.bind_auto().map_err(|source| Error::Io { doing, source })?.port_number();
-        // Errors name the attribute, and do not repeat the refused message. Kernels before 4.12 know neither.
+        // Errors name the attribute, and do not repeat the refused message. Kernels before 4.12
+        // know neither.
         for result in [inner.set_ext_ack(true), inner.set_cap_ack(true)] {
             if let Err(e) = result {
                 log::debug!("extended acks: {e}");
@@ -124,7 +125,8 @@ impl Socket {
         self.piece.clear();
         let piece;
         let parts = if parts.len() > 1 && len <= DEFAULT_ROOM {
-            // To copy little costs less than to have the kernel gather it: 50 ns of the 4 us of a small commit.
+            // To copy little costs less than to have the kernel gather it: 50 ns of the 4 us of a
+            // small commit.
             parts.iter().for_each(|part| self.piece.extend_from_slice(part));
             piece = [IoSlice::new(&self.piece)];
             &piece
@@ -166,14 +168,16 @@ impl Socket {
         // The kernel doubles what it is told.
         let wanted = (len + SEND_OVERHEAD).div_ceil(2);
         if setsockopt(&self.inner, sockopt::SndBufForce, &wanted).is_err() {
-            // Only for CAP_NET_ADMIN in the first user namespace; this one is capped by net.core.wmem_max.
+            // Only for CAP_NET_ADMIN in the first user namespace; this one is capped by
+            // net.core.wmem_max.
             setsockopt(&self.inner, sockopt::SndBuf, &wanted).map_err(io("enlarging the send buffer"))?;
         }
         if len > self.limit()? { Err(self.too_large(len)) } else { Ok(()) }
     }
 
     pub(crate) fn set_receive_buffer(&self, bytes: usize) -> Result<()> {
-        // The first is for CAP_NET_ADMIN in the first user namespace; the other is capped by net.core.rmem_max.
+        // The first is for CAP_NET_ADMIN in the first user namespace; the other is capped by
+        // net.core.rmem_max.
         setsockopt(&self.inner, sockopt::RcvBufForce, &bytes)
             .or_else(|_| setsockopt(&self.inner, sockopt::RcvBuf, &bytes))
             .map_err(io("setting the receive buffer's size"))
@@ -227,7 +231,8 @@ impl Socket {
 /// What fits every send buffer that a sane system has; asking costs a system call.
 const DEFAULT_ROOM: usize = 4096;
 
-/// Waits until something is queued; false if nothing was after `timeout`, which has no end if `None`.
+/// Waits until something is queued; false if nothing was after `timeout`, which has no end if
+/// `None`.
 pub(crate) fn wait(socket: BorrowedFd<'_>, timeout: Option<Duration>) -> Result<bool> {
     // Rounded up: nobody is told too early that nothing came.
     let ms = timeout.map(|timeout| i32::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(i32::MAX));

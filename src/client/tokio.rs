@@ -1,12 +1,13 @@
 //! The [`Client`](super::Client) and the listeners for tokio.
 //!
-//! The kernel does what it is asked while it is asked: when a `sendmsg` returns, the batch is decided and all answers are queued. So
-//! there is no readiness to wait for, but there may be much work in that one system call, and another program's commit to wait for;
-//! [`Client`] therefore does all of it on tokio's blocking pool. Listeners wait for the world: [`Events`] drives them by tokio's
-//! reactor, on the same socket.
+//! The kernel does what it is asked while it is asked: when a `sendmsg` returns, the batch is
+//! decided and all answers are queued. So there is no readiness to wait for, but there may be much
+//! work in that one system call, and another program's commit to wait for; [`Client`] therefore
+//! does all of it on tokio's blocking pool. Listeners wait for the world: [`Events`] drives them by
+//! tokio's reactor, on the same socket.
 //!
-//! No other runtime is shut out: [`Listen`] says what it takes, [`proto`](crate::proto) needs no socket at all, and the
-//! blocking client may be moved to any thread.
+//! No other runtime is shut out: [`Listen`] says what it takes, [`proto`](crate::proto) needs no
+//! socket at all, and the blocking client may be moved to any thread.
 //!
 //! ```
 //! use oxitables::{client::{Monitor, tokio::{Client, Events}}, proto::News, *};
@@ -49,9 +50,11 @@ use tokio::{
 /// The client for tokio: one call at a time, each on the blocking pool.
 ///
 /// # Cancellation
-/// A future that is dropped before it was polled has sent nothing. One that is dropped later does not stop what is on its way: a
-/// change is made or refused all the same, and what came of it is kept. The next call, whichever it is, waits for it, does nothing and
-/// returns it as [`Error::Abandoned`]; [`settle`](Self::settle) asks for it. If the client itself is dropped, it goes to the log, as a warning.
+/// A future that is dropped before it was polled has sent nothing. One that is dropped later does
+/// not stop what is on its way: a change is made or refused all the same, and what came of it is
+/// kept. The next call, whichever it is, waits for it, does nothing and returns it as
+/// [`Error::Abandoned`]; [`settle`](Self::settle) asks for it. If the client itself is dropped, it
+/// goes to the log, as a warning.
 ///
 /// ```
 /// use oxitables::{client::tokio::Client, *};
@@ -119,7 +122,8 @@ fn ended() -> Error {
 }
 
 impl Client {
-    /// Opens a connection in the network namespace of the calling thread; see [`Client::open`](super::Client::open).
+    /// Opens a connection in the network namespace of the calling thread; see
+    /// [`Client::open`](super::Client::open).
     ///
     /// # Errors
     /// [`Error::Io`] if the kernel has no netlink socket to give.
@@ -149,12 +153,15 @@ impl Client {
         self.read(|nft| nft.ruleset()).await
     }
 
-    /// Does anything that the blocking client can, and may change something: `nft.run(move |nft| nft.reconcile(&desired))`.
+    /// Does anything that the blocking client can, and may change something:
+    /// `nft.run(move |nft| nft.reconcile(&desired))`.
     ///
-    /// It runs on a thread of the pool: a socket that `work` opens (as `keep` does) is in that thread's network namespace.
+    /// It runs on a thread of the pool: a socket that `work` opens (as `keep` does) is in that
+    /// thread's network namespace.
     ///
     /// # Errors
-    /// Those of `work`; [`Error::Abandoned`]; [`Error::Io`] if `work` panicked, now or in an earlier call, or the runtime was shut down.
+    /// Those of `work`; [`Error::Abandoned`]; [`Error::Io`] if `work` panicked, now or in an
+    /// earlier call, or the runtime was shut down.
     pub async fn run<T: Send + 'static>(
         &mut self,
         work: impl FnOnce(&mut super::Client) -> Result<T> + Send + 'static,
@@ -173,7 +180,8 @@ impl Client {
         self.call(nothing, work).await
     }
 
-    /// What came of a change whose future was dropped, if that was not reported yet; waits for it. `None` if there is none.
+    /// What came of a change whose future was dropped, if that was not reported yet; waits for it.
+    /// `None` if there is none.
     pub async fn settle(&mut self) -> Option<Result<()>> {
         match self.finish().await? {
             Ok(mut done) => done.report(),
@@ -198,7 +206,8 @@ impl Client {
         result.downcast::<Result<T>>().map_or_else(|_| Err(ended()), |result| *result)
     }
 
-    /// Waits for the call that is on its way, if there is one. Dropped meanwhile, it leaves the call where it is.
+    /// Waits for the call that is on its way, if there is one. Dropped meanwhile, it leaves the
+    /// call where it is.
     async fn finish(&mut self) -> Option<Result<Done>> {
         let ended_with = self.running.as_mut()?.await;
         self.running = None;
@@ -218,7 +227,8 @@ impl From<super::Client> for Client {
     }
 }
 
-/// Drives a [`Monitor`], [`Tracer`](super::Tracer) or [`NflogReader`](super::NflogReader) by tokio's reactor.
+/// Drives a [`Monitor`], [`Tracer`](super::Tracer) or [`NflogReader`](super::NflogReader) by
+/// tokio's reactor.
 ///
 /// It is a [`Stream`] that never ends; [`next`](Self::next) needs no crate for streams.
 ///
@@ -232,7 +242,8 @@ impl From<super::Client> for Client {
 /// ```
 #[derive(Debug)]
 pub struct Events<L> {
-    /// The listener's socket once more: what is registered has to stay open, whatever becomes of the listener.
+    /// The listener's socket once more: what is registered has to stay open, whatever becomes of
+    /// the listener.
     socket: AsyncFd<OwnedFd>,
     listener: L,
 }
@@ -247,7 +258,8 @@ impl<L: Listen> Events<L> {
     /// As tokio does, outside of a runtime with I/O.
     pub fn new(listener: L) -> Result<Self> {
         let registered = listener.as_fd().try_clone_to_owned().and_then(|socket| {
-            // What tokio has instead is unsafe, for types that do not own their descriptor; this one does.
+            // What tokio has instead is unsafe, for types that do not own their descriptor; this
+            // one does.
             #[allow(deprecated)]
             AsyncFd::with_interest(socket, Interest::READABLE)
         });

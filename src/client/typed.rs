@@ -11,8 +11,8 @@ use crate::{
 impl Client {
     /// The set `name` of `table`, if its keys are of type `K`; `None` if there is none.
     ///
-    /// This is the safe way to a set that somebody else made: whether it holds single values or intervals, and of what
-    /// type, is read from the kernel instead of believed.
+    /// This is the safe way to a set that somebody else made: whether it holds single values or
+    /// intervals, and of what type, is read from the kernel instead of believed.
     ///
     /// ```no_run
     /// # use oxitables::{Batch, Client, Family, Table};
@@ -45,7 +45,8 @@ impl Client {
         Ok(Some(set.found(interval)))
     }
 
-    /// The elements of a set, typed and in one piece; starts and ends of intervals are put together.
+    /// The elements of a set, typed and in one piece; starts and ends of intervals are put
+    /// together.
     ///
     /// For a set of millions, [`Client::elements`] streams.
     ///
@@ -65,11 +66,12 @@ impl Client {
         Ok(members)
     }
 
-    /// Whether a set has an element for a key; of a range or prefix, whether a single element covers all of it. Takes some
-    /// microseconds, however large the set is.
+    /// Whether a set has an element for a key; of a range or prefix, whether a single element
+    /// covers all of it. Takes some microseconds, however large the set is.
     ///
     /// # Errors
-    /// [`Error::Request`] if the set does not exist, or for lack of privilege, or if no set of the type can hold the key.
+    /// [`Error::Request`] if the set does not exist, or for lack of privilege, or if no set of the
+    /// type can hold the key.
     pub fn has<K: SetKey>(&mut self, set: &SetRef<K>, key: impl Into<Pattern<K>>) -> Result<bool> {
         let (name, first, last) = set.element(key).ends().map_err(|why| Error::Request {
             what: format!("get element of {set:?}"),

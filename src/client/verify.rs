@@ -1,14 +1,14 @@
 //! What batches take sets for, checked against what the kernel has.
 //!
-//! What a set is can change only with the generation of the ruleset. So what was read once is true as
-//! long as the generation is the same, and a batch that relies on it is bound to that generation: the
-//! kernel itself refuses it if anything has changed since. Looking again then costs a few exchanges;
-//! as long as nobody else commits, a single change costs none.
+//! What a set is can change only with the generation of the ruleset. So what was read once is true
+//! as long as the generation is the same, and a batch that relies on it is bound to that
+//! generation: the kernel itself refuses it if anything has changed since. Looking again then costs
+//! a few exchanges; as long as nobody else commits, a single change costs none.
 //!
-//! For that the generation after each commit has to be known exactly. A commit that changes something
-//! makes the next one; a commit that changes nothing, such as adding an element that is there, leaves
-//! it. To ask the kernel costs half of a small commit. So small batches of additions are first tried
-//! in a form that the kernel refuses where an element is there already.
+//! For that the generation after each commit has to be known exactly. A commit that changes
+//! something makes the next one; a commit that changes nothing, such as adding an element that is
+//! there, leaves it. To ask the kernel costs half of a small commit. So small batches of additions
+//! are first tried in a form that the kernel refuses where an element is there already.
 
 use super::{Client, Committed};
 use crate::{
@@ -60,7 +60,8 @@ impl Verified {
 }
 
 impl Client {
-    /// Commits a batch that relies on what sets were in a generation, if that is still the present one.
+    /// Commits a batch that relies on what sets were in a generation, if that is still the present
+    /// one.
     pub(super) fn commit_verified(&mut self, batch: &Batch, generation: Generation) -> Result<Committed> {
         let bound = |tell| Bound { expected: Some(generation), tell };
         let sure = match batch.effect() {
@@ -82,15 +83,15 @@ impl Client {
         outcome.map(|_| Committed { generation: None })
     }
 
-    /// The generation that a commit left, if that is no guess: a kernel that does not tell may have changed nothing, and another
-    /// program something.
+    /// The generation that a commit left, if that is no guess: a kernel that does not tell may have
+    /// changed nothing, and another program something.
     pub(super) fn known_after(&self, before: Option<Generation>, committed: &Committed) -> Option<Generation> {
         let told = self.acks != Some(Acks::Last) || committed.generation == before;
         committed.generation.filter(|_| told)
     }
 
-    /// Refuses elements and rules for sets that are not what they are taken for. Returns the generation
-    /// in which that was true; `None` if the batch relies on nothing in the kernel.
+    /// Refuses elements and rules for sets that are not what they are taken for. Returns the
+    /// generation in which that was true; `None` if the batch relies on nothing in the kernel.
     pub(super) fn reject_mistaken(&mut self, batch: &Batch) -> Result<Option<Generation>> {
         if batch.assumptions().is_empty() {
             return Ok(None);
@@ -139,8 +140,9 @@ impl Client {
         }
     }
 
-    /// Base chains of `batch` that hook into no device, or into one that is not there. The kernel takes
-    /// them (a missing device since 6.16, where the chain waits for it), and they filter nothing.
+    /// Base chains of `batch` that hook into no device, or into one that is not there. The kernel
+    /// takes them (a missing device since 6.16, where the chain waits for it), and they filter
+    /// nothing.
     pub(super) fn deaf_chains(&mut self, batch: &Batch) -> Result<Vec<Flaw>> {
         let mut flaws = Vec::new();
         // Interfaces are looked up in the network namespace of this thread.

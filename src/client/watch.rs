@@ -14,7 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long to wait before something is done once more that did not settle; twice as long each time.
+/// How long to wait before something is done once more that did not settle; twice as long each
+/// time.
 const DAMPED: Duration = Duration::from_millis(100);
 
 /// How many objects of a change are named.
@@ -22,8 +23,8 @@ const SHOWN: usize = 8;
 
 /// Hears of every commit that changes desired tables, whoever makes it, and tells it in words.
 ///
-/// It is a [`Monitor`], which has the changes as values and says what the kernel does not tell. [`Client::keep`] does what most agents
-/// need of it.
+/// It is a [`Monitor`], which has the changes as values and says what the kernel does not tell.
+/// [`Client::keep`] does what most agents need of it.
 ///
 /// ```no_run
 /// # use oxitables::{client::Watch, model::Ruleset};
@@ -51,7 +52,8 @@ pub struct Change {
     pub program: Option<Name>,
     /// What was made, changed or removed: `rule inet host input handle 7`; each once.
     pub objects: Vec<String>,
-    /// This is no commit: messages got lost, because nobody read them in time, and anything may have changed up to the generation.
+    /// This is no commit: messages got lost, because nobody read them in time, and anything may
+    /// have changed up to the generation.
     pub missed: bool,
 }
 
@@ -79,11 +81,11 @@ impl std::fmt::Display for Change {
 pub struct Drift<'a> {
     /// What would make the tables what they are to be; empty if they are.
     pub plan: &'a Plan,
-    /// Who changed what since the last look, as far as the plan has seen it. Empty the first time, when the time was over, and for
-    /// what the kernel does not tell.
+    /// Who changed what since the last look, as far as the plan has seen it. Empty the first time,
+    /// when the time was over, and for what the kernel does not tell.
     pub changes: &'a [Change],
-    /// What does not settle: it was applied, nobody has changed it since, and it has to be done again
-    /// ([`Plan::unsettled`]). [`Client::keep`] waits longer each time before it does.
+    /// What does not settle: it was applied, nobody has changed it since, and it has to be done
+    /// again ([`Plan::unsettled`]). [`Client::keep`] waits longer each time before it does.
     pub unsettled: &'a [String],
 }
 
@@ -96,11 +98,13 @@ impl std::fmt::Display for Drift<'_> {
 }
 
 impl Client {
-    /// Keeps the tables that `desired` names as they are to be, until `look` says that it is enough.
+    /// Keeps the tables that `desired` names as they are to be, until `look` says that it is
+    /// enough.
     ///
-    /// `look` is shown what was found: at the start, after each commit of somebody else that changes these tables, when timeouts of
-    /// elements have to be asserted again, and at least as often as `every` says. What it is shown is healed, unless it
-    /// breaks. If somebody else is faster than the healing, it is shown what there is then.
+    /// `look` is shown what was found: at the start, after each commit of somebody else that
+    /// changes these tables, when timeouts of elements have to be asserted again, and at least as
+    /// often as `every` says. What it is shown is healed, unless it breaks. If somebody else is
+    /// faster than the healing, it is shown what there is then.
     ///
     /// ```
     /// use oxitables::*;
@@ -135,12 +139,14 @@ impl Client {
         let mut overtaken = 0;
         let (mut applied, mut vain): (Option<Plan>, u32) = (None, 0);
         loop {
-            // What has come is in the plan anyway. What comes while it is made has room then: a loss would make it stale.
+            // What has come is in the plan anyway. What comes while it is made has room then: a
+            // loss would make it stale.
             while let Some(change) = watch.read(desired, Duration::ZERO)? {
                 told.push(change);
             }
             let plan = match self.plan(desired) {
-                // Somebody changes these tables faster than they can be read: they will be seen when that ends.
+                // Somebody changes these tables faster than they can be read: they will be seen
+                // when that ends.
                 Err(Error::Interrupted { .. }) => {
                     overtaken += 1;
                     std::thread::sleep(pause(overtaken));
@@ -149,7 +155,8 @@ impl Client {
                 plan => plan?,
             };
             let is_seen = |change: &Change| plan.expected().is_none_or(|of| !change.generation.is_after(of));
-            // All that the plan has seen has been told by now. What is later counts the next time: it may come faster than it is read.
+            // All that the plan has seen has been told by now. What is later counts the next time:
+            // it may come faster than it is read.
             while told.last().is_none_or(is_seen)
                 && let Some(change) = watch.read(desired, Duration::ZERO)?
             {
@@ -190,8 +197,8 @@ impl Client {
 }
 
 impl Client {
-    /// Applies a plan, whatever is committed to other tables meanwhile. `told` gets what was changed in
-    /// the tables of the plan since it was made; then the plan is stale.
+    /// Applies a plan, whatever is committed to other tables meanwhile. `told` gets what was
+    /// changed in the tables of the plan since it was made; then the plan is stale.
     pub(super) fn apply_beside(
         &mut self,
         plan: &Plan,
@@ -229,7 +236,8 @@ impl Watch {
         Monitor::open().map(Self)
     }
 
-    /// The next commit that changes a table of `desired`, one's own too; `None` if there is none in `timeout`.
+    /// The next commit that changes a table of `desired`, one's own too; `None` if there is none in
+    /// `timeout`.
     ///
     /// # Errors
     /// [`Error::Io`](crate::Error::Io).

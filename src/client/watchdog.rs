@@ -307,8 +307,9 @@ impl Watch {
     /// The same whatever there is now: where somebody else changes the ruleset all the time, or the
     /// kernel takes nothing else.
     ///
-    /// What one batch makes and deletes, the kernel lists to others until the batch is over, even if it is only checked. So
-    /// then only the tables that are `there` are deleted; of the others the same message comes twice.
+    /// What one batch makes and deletes, the kernel lists to others until the batch is over, even
+    /// if it is only checked. So then only the tables that are `there` are deleted; of the others
+    /// the same message comes twice.
     fn anew(&self, before: &Ruleset, there: impl Fn(&Table) -> bool) -> Batch {
         let mut batch = Batch::new();
         for Table { family, name, .. } in &self.tables {

@@ -258,14 +258,17 @@ fn write(batch: &mut Batch, sets: &[Place], items: &[Item], means: Means, held: 
     });
 }
 
-/// Gathers changes of elements and writes them in one batch each tick: for agents that ban thousands of addresses a second.
+/// Gathers changes of elements and writes them in one batch each tick: for agents that ban
+/// thousands of addresses a second.
 ///
-/// Changes of one element that wait together become one, with the effect of all of them in their order. The order among different
-/// elements is not kept: deletes come first, which make room in sets of a limited size. What the kernel refuses of an element does not
-/// hold up the others. The queue is bounded.
+/// Changes of one element that wait together become one, with the effect of all of them in their
+/// order. The order among different elements is not kept: deletes come first, which make room in
+/// sets of a limited size. What the kernel refuses of an element does not hold up the others. The
+/// queue is bounded.
 ///
-/// It is driven by its owner with [`flush`](Self::flush) or [`poll`](Self::poll), or runs on a thread of its own:
-/// [`Writer::spawn`]. Dropped, it writes what still waits, and only logs what comes of that.
+/// It is driven by its owner with [`flush`](Self::flush) or [`poll`](Self::poll), or runs on a
+/// thread of its own: [`Writer::spawn`]. Dropped, it writes what still waits, and only logs what
+/// comes of that.
 ///
 /// ```no_run
 /// use oxitables::{Client, Family, SetRef, client::{ElementChange, Writer}};
@@ -305,8 +308,8 @@ impl Writer {
         self
     }
 
-    /// How many elements may wait, at least 1. Those of a batch that is being written count, since they
-    /// wait again if it fails.
+    /// How many elements may wait, at least 1. Those of a batch that is being written count, since
+    /// they wait again if it fails.
     pub fn with_capacity(mut self, elements: usize) -> Self {
         self.capacity = elements.max(1);
         self
@@ -315,7 +318,8 @@ impl Writer {
     /// Queues a change. A full queue is flushed first.
     ///
     /// # Errors
-    /// [`Error::Rejected`] if the element has no form on the wire; of the flush, as [`Writer::flush`], and then the change is not taken.
+    /// [`Error::Rejected`] if the element has no form on the wire; of the flush, as
+    /// [`Writer::flush`], and then the change is not taken.
     pub fn push(&mut self, change: ElementChange) -> Result<Written> {
         let written = if self.queue.len() >= self.capacity { self.flush()? } else { Written::default() };
         if let Some(engine) = &mut self.engine {
@@ -327,16 +331,16 @@ impl Writer {
     /// Writes all that waits.
     ///
     /// # Errors
-    /// As [`Client::apply`], but not for what is wrong with single elements or their sets: that is in [`Written::failures`]. What was not
-    /// written waits on; to write it twice does no harm.
+    /// As [`Client::apply`], but not for what is wrong with single elements or their sets: that is
+    /// in [`Written::failures`]. What was not written waits on; to write it twice does no harm.
     pub fn flush(&mut self) -> Result<Written> {
         self.last = Some(Instant::now());
         let Some(engine) = &mut self.engine else { return Ok(Written::default()) };
         engine.write(&mut self.queue)
     }
 
-    /// Writes what waits if a tick has passed since the last batch. Returns what came of that, or when to call again; neither if nothing
-    /// waits.
+    /// Writes what waits if a tick has passed since the last batch. Returns what came of that, or
+    /// when to call again; neither if nothing waits.
     ///
     /// # Errors
     /// As [`Writer::flush`].

@@ -73,8 +73,8 @@ impl Compiler<'_, '_> {
         Ok(known.turn(slot.order))
     }
 
-    /// A value into packet bytes. What shares its bytes with other fields is put between them, and a checksum wants
-    /// whole pairs of bytes.
+    /// A value into packet bytes. What shares its bytes with other fields is put between them, and
+    /// a checksum wants whole pairs of bytes.
     fn assign_packet(&mut self, field: &Field, header: Header, value: &Expression) -> Result<()> {
         if field.tunnel().is_some() {
             return refused(format!("{} is inside of a tunnel and cannot be set", field.words()));
@@ -128,7 +128,8 @@ impl Compiler<'_, '_> {
         Ok(())
     }
 
-    /// Whether a field is the one that is written: it is read whole then, with what stands beside it.
+    /// Whether a field is the one that is written: it is read whole then, with what stands beside
+    /// it.
     pub(super) fn is_written(&self, field: &Field) -> bool {
         self.written.as_ref() == Some(field)
     }

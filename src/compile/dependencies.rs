@@ -222,7 +222,8 @@ impl Lowering {
                 None => Ok(()),
             },
             Below::Protocol(protocol) => self.need_transport(protocol, tunnel, field),
-            // Nothing but the first two bytes of its type says which ICMP it is, so nft pins the family down too.
+            // Nothing but the first two bytes of its type says which ICMP it is, so nft pins the
+            // family down too.
             Below::Ip(protocol) => self.need_both(Net::Ip, protocol, tunnel, field),
             Below::Ip6(protocol) => self.need_both(Net::Ip6, protocol, tunnel, field),
             Below::Udp => match self.outer.transport {
@@ -262,8 +263,9 @@ impl Lowering {
         Ok(())
     }
 
-    /// The match of a network protocol. In bridges nft reads it from the packet's metadata, which knows of VLANs, but
-    /// for ARP and (`from_header`) below ICMP from the Ethernet header; behind a VLAN tag always from there.
+    /// The match of a network protocol. In bridges nft reads it from the packet's metadata, which
+    /// knows of VLANs, but for ARP and (`from_header`) below ICMP from the Ethernet header; behind
+    /// a VLAN tag always from there.
     fn net_is(&mut self, net: Net, from_header: bool, tunnel: Option<Tunnel>) -> Result<(Kind, [Expr; 2]), Malformed> {
         let ty = net.ethertype();
         let bridge = self.family == Family::Bridge;
@@ -419,7 +421,8 @@ impl Lowering {
         }
     }
 
-    /// Puts the match of a protocol before everything else: a rejection must not act on what it cannot reject.
+    /// Puts the match of a protocol before everything else: a rejection must not act on what it
+    /// cannot reject.
     pub fn need_first(&mut self, net: Option<Net>, tcp: bool) -> Result<(), Malformed> {
         if let Some(net) = net {
             let (kind, exprs) = self.net_is(net, false, None)?;

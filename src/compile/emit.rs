@@ -103,7 +103,8 @@ impl Machine {
                 }
             }
             How::Map(key, map) => {
-                // What the key takes beyond its first register is free: the value comes after it is read.
+                // What the key takes beyond its first register is free: the value comes after it is
+                // read.
                 let before = self.next;
                 self.next = self.next.max(at.after(key.bytes()).0);
                 if self.next > 16 {
@@ -159,7 +160,8 @@ impl Machine {
         Ok(())
     }
 
-    /// Any number of constants that are combined with a value, as one mask and the bits that are flipped after it.
+    /// Any number of constants that are combined with a value, as one mask and the bits that are
+    /// flipped after it.
     fn mask_xor(&mut self, known: &Known, at: Place) -> Result<()> {
         let all = ones(known.slot.bits);
         let (mut mask, mut xor) = (all, 0);

@@ -1,4 +1,5 @@
-//! What an expression is: types from the other side, constants worked out, bit fields cut and moved.
+//! What an expression is: types from the other side, constants worked out, bit fields cut and
+//! moved.
 
 use super::{
     Compiler,
@@ -22,7 +23,8 @@ type Result<T> = std::result::Result<T, Malformed>;
 const DEEPEST: u32 = 64;
 
 impl Compiler<'_, '_> {
-    /// What an expression is, where `want` is asked for; afterwards `want` is what a constant beside it has to be.
+    /// What an expression is, where `want` is asked for; afterwards `want` is what a constant
+    /// beside it has to be.
     pub(super) fn evaluate(&mut self, expression: &Expression, want: &mut Want) -> Result<Known> {
         if self.depth >= DEEPEST {
             return refused("expressions nested too deeply");
@@ -294,7 +296,8 @@ pub(super) fn bit_offset(field: &Field) -> Option<u16> {
 }
 
 impl Known {
-    /// A bit field that stays where a number belongs: bytes of a packet are turned before they are shifted.
+    /// A bit field that stays where a number belongs: bytes of a packet are turned before they are
+    /// shifted.
     pub(super) fn whole_numbers(self) -> Self {
         match self.how {
             How::Binary(BinaryOp::Rshift, of, by) if of.slot.order == ByteOrder::Network && of.slot.bytes() > 1 => {
@@ -314,7 +317,8 @@ impl Known {
 /// A constant as what it has to be.
 fn constant(slot: Slot, image: &[u8], want: &Want) -> Result<Known> {
     if slot.is_text() {
-        // A whole one ends with a zero; a shorter one is the start of names, of which more than one begin so.
+        // A whole one ends with a zero; a shorter one is the start of names, of which more than one
+        // begin so.
         let fits = match image {
             [] | [0, ..] => false,
             [.., last] => image.len() + 1 < slot.bytes() || image.len() == slot.bytes() && *last == 0,
@@ -341,7 +345,8 @@ fn constant(slot: Slot, image: &[u8], want: &Want) -> Result<Known> {
     Ok(Known::number(slot, n))
 }
 
-/// A number that the machine makes up is of the type that is wanted, if that is a number of 32 bits.
+/// A number that the machine makes up is of the type that is wanted, if that is a number of 32
+/// bits.
 fn integer_like(want: &Want) -> Slot {
     let ty = want.slot().filter(|slot| slot.bits == 32 && !slot.is_text() && !slot.is_bits()).map(|slot| slot.ty);
     Slot { ty: ty.unwrap_or(INTEGER), ..Slot::number(32) }

@@ -1,4 +1,5 @@
-//! Expressions that are understood: what they are, how wide, in which order, and how they come about.
+//! Expressions that are understood: what they are, how wide, in which order, and how they come
+//! about.
 
 use crate::{
     data::{ByteOrder, DataType, FieldType, Name, Value, Verdict, be, image},
@@ -177,7 +178,8 @@ impl Known {
         }
     }
 
-    /// The lowest and the highest value of a constant of one field, most significant byte first, in so many bytes.
+    /// The lowest and the highest value of a constant of one field, most significant byte first, in
+    /// so many bytes.
     pub fn bounds(&self, bytes: usize) -> Option<(Value, Value)> {
         let pair = |lo, hi| (number_image(lo, bytes), number_image(hi, bytes));
         Some(match &self.how {

@@ -1,4 +1,5 @@
-//! From statements to registers: what has to be matched before a field may be read, and how it is read.
+//! From statements to registers: what has to be matched before a field may be read, and how it is
+//! read.
 //!
 //! Everything here follows nft, whose listings only recognise what nft itself would have made.
 
@@ -42,7 +43,8 @@ pub(crate) struct UsedSet {
     pub kind: SetKind,
 }
 
-/// A set that belongs to one rule. Its table is left blank; its id is its index in [`Lowered::sets`].
+/// A set that belongs to one rule. Its table is left blank; its id is its index in
+/// [`Lowered::sets`].
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct AnonymousSet {
     pub set: model::Set,

@@ -74,7 +74,8 @@ fn join(first: &Step, second: &Step) -> Option<(Equal, bool)> {
     if !adjacent || first.tunnel != second.tunnel || len + len2 > 16 {
         return None;
     }
-    // Up to four bytes are fast to load and compare; two fast comparisons are not joined to a slow one.
+    // Up to four bytes are fast to load and compare; two fast comparisons are not joined to a slow
+    // one.
     if len + len2 > 4 && len <= 4 && len2 <= 4 && first.base != PayloadBase::Link {
         return None;
     }

@@ -1,4 +1,5 @@
-//! From the tree to registers: what people wrote, given types, implied matches, byte order and registers as nft would.
+//! From the tree to registers: what people wrote, given types, implied matches, byte order and
+//! registers as nft would.
 #![cfg_attr(not(feature = "json"), allow(dead_code, reason = "documents use more of it than typed rules"))]
 
 mod assign;
@@ -185,8 +186,8 @@ pub(crate) fn rule(
     Ok(cx.finish(None))
 }
 
-/// The elements of a named set or map as the kernel takes them. With the first of a set of intervals nft says that the
-/// lowest values are in none, if they are.
+/// The elements of a named set or map as the kernel takes them. With the first of a set of
+/// intervals nft says that the lowest values are in none, if they are.
 pub(crate) fn elements(
     set: &model::Set,
     items: &[Item],

@@ -1,8 +1,9 @@
-//! nft's notes of what the keys and the values of sets are, where a type's name does not say how wide they are.
+//! nft's notes of what the keys and the values of sets are, where a type's name does not say how
+//! wide they are.
 //!
-//! Without them both nft 1.0.6 and 1.1.7 abort when they sort such elements, or show zeros. They read the note of a map's
-//! keys only beside a note of its values, so those get one as well. A note names an expression; a value that has only a type is
-//! noted as some field of that type.
+//! Without them both nft 1.0.6 and 1.1.7 abort when they sort such elements, or show zeros. They
+//! read the note of a map's keys only beside a note of its values, so those get one as well. A note
+//! names an expression; a value that has only a type is noted as some field of that type.
 
 use super::{
     declare::type_of,
@@ -21,7 +22,8 @@ use crate::{
     },
 };
 
-/// The note of a key that is looked up in a set of the rule, if numbers of any width are among its fields.
+/// The note of a key that is looked up in a set of the rule, if numbers of any width are among its
+/// fields.
 pub(super) fn key_of(said: &Expression, key: &Known) -> Option<Vec<u8>> {
     if !key.is_concat() || !key.parts().iter().any(|part| is_unsized(part.slot.ty.datatype)) {
         return None;
@@ -57,7 +59,8 @@ pub(super) fn value_of(values: &Values) -> Option<Vec<u8>> {
     })
 }
 
-/// A field whose values are such, of those that all versions of nft number alike; any bytes of a packet, if there is none.
+/// A field whose values are such, of those that all versions of nft number alike; any bytes of a
+/// packet, if there is none.
 fn stand_in(slot: &Slot) -> Option<Expression> {
     let same = |field: &Field| {
         let own = slot_of(field);

@@ -15,7 +15,8 @@ use crate::{
 };
 
 impl Compiler<'_, '_> {
-    /// `reject`; without a code, that nothing listens on the port, in the words of the packet's family.
+    /// `reject`; without a code, that nothing listens on the port, in the words of the packet's
+    /// family.
     pub(super) fn reject(&mut self, family: Option<u32>, with: &Reject) -> Result<(), Malformed> {
         let net = self.cx.net();
         if self.cx.family == Family::Arp || net == Some(Net::Arp) {

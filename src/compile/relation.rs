@@ -301,7 +301,8 @@ impl Compiler<'_, '_> {
         }
     }
 
-    /// The same of a lookup in a set; of one whose elements are not known, that it is one of several.
+    /// The same of a lookup in a set; of one whose elements are not known, that it is one of
+    /// several.
     fn note_lookup(&mut self, left: &Known, inverted: bool, values: Option<&[Known]>) {
         match (inverted, values) {
             (false, Some(values)) => self.note(left, values),
@@ -317,7 +318,8 @@ impl Compiler<'_, '_> {
     }
 }
 
-/// What a key that is looked up in a named set is to be: constants among its fields are of the set's types.
+/// What a key that is looked up in a named set is to be: constants among its fields are of the
+/// set's types.
 fn beside(set: Option<&NamedSet>, key: &Expression) -> Want {
     match (set, key) {
         (Some(set), Expression::Concat(_)) => Want { keyed: true, ..Want::of(&set.key) },
@@ -325,7 +327,8 @@ fn beside(set: Option<&NamedSet>, key: &Expression) -> Want {
     }
 }
 
-/// Whether what is looked up in a set, or put into it, is of its types. nft takes any number for a mark, but in a match.
+/// Whether what is looked up in a set, or put into it, is of its types. nft takes any number for a
+/// mark, but in a match.
 pub(super) fn agrees(set: &Name, said: &Known, slots: &[Slot], marks: bool) -> Result<()> {
     let (own, others) = (said.parts(), slots);
     let any_number = marks && others.len() == 1 && others[0].ty.datatype == Mark::FIELD.datatype();
@@ -373,7 +376,8 @@ fn is_truth(right: &Expression) -> Option<bool> {
     }
 }
 
-/// What can be moved to the other side of a comparison: a shift by a constant, or a flip of constant bits.
+/// What can be moved to the other side of a comparison: a shift by a constant, or a flip of
+/// constant bits.
 fn transferable(left: &Known) -> Option<(BinaryOp, u128)> {
     match &left.how {
         How::Binary(op @ (BinaryOp::Lshift | BinaryOp::Rshift | BinaryOp::Xor), _, by) => Some((*op, by.as_number()?)),
@@ -399,7 +403,8 @@ fn transfer_constant(op: BinaryOp, by: u128, constant: &mut Known) -> Result<()>
     Ok(())
 }
 
-/// The field without what was moved to the other side. Bits that a shift would have dropped are masked.
+/// The field without what was moved to the other side. Bits that a shift would have dropped are
+/// masked.
 fn without(left: Known) -> Known {
     match left.how {
         How::Binary(BinaryOp::Rshift, of, by) => {

@@ -61,7 +61,8 @@ pub enum Hook {
     Output,
     /// After routing.
     Postrouting,
-    /// As it arrives at a device; needs the device's name. In `netdev` since 4.2, in `inet` since 5.10.
+    /// As it arrives at a device; needs the device's name. In `netdev` since 4.2, in `inet` since
+    /// 5.10.
     Ingress,
     /// As it leaves a device; needs the device's name; `netdev` only. Since 5.16.
     Egress,
@@ -109,7 +110,8 @@ impl fmt::Display for Hook {
 
 /// When a base chain is called among those of its hook: lower is earlier.
 ///
-/// The names are nft's and mean other numbers in the bridge family; plain numbers and offsets work too.
+/// The names are nft's and mean other numbers in the bridge family; plain numbers and offsets work
+/// too.
 ///
 /// ```
 /// # use oxitables::{Family, Priority};

@@ -39,7 +39,8 @@ impl Masked<Mark> {
     }
 }
 
-/// Some bits of a mark that hold a number: a field of packet marks, connection marks and socket marks alike.
+/// Some bits of a mark that hold a number: a field of packet marks, connection marks and socket
+/// marks alike.
 ///
 /// ```
 /// use oxitables::{ct, data::MarkBits, meta};
@@ -50,7 +51,8 @@ impl Masked<Mark> {
 /// # Ok::<(), oxitables::Error>(())
 /// ```
 ///
-/// [`save`](Self::save) and [`restore`](Self::restore) copy them between a packet and its connection.
+/// [`save`](Self::save) and [`restore`](Self::restore) copy them between a packet and its
+/// connection.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct MarkBits(u32);
 
@@ -80,7 +82,8 @@ impl MarkBits {
         if self.0 == 0 { 0 } else { self.0.trailing_zeros() }
     }
 
-    /// These bits with a number in them, for [`is`](crate::lang::selector::Selector::is) and [`set`](crate::lang::selector::Settable::set).
+    /// These bits with a number in them, for [`is`](crate::lang::selector::Selector::is) and
+    /// [`set`](crate::lang::selector::Settable::set).
     ///
     /// The number stands in the mark where the lowest of the bits is: 2 in `0xff00` is `0x0200`.
     ///
@@ -167,8 +170,8 @@ pub enum MarkError {
 
 /// Who has which bits of the marks of a machine.
 ///
-/// There are 32 of them for all programs, and the kernel keeps no list. So an agent keeps one: it says which bits others have
-/// ([`reserve`](Self::reserve)), and gets its own by name.
+/// There are 32 of them for all programs, and the kernel keeps no list. So an agent keeps one: it
+/// says which bits others have ([`reserve`](Self::reserve)), and gets its own by name.
 ///
 /// ```
 /// use oxitables::data::MarkRegistry;
@@ -187,8 +190,8 @@ pub enum MarkError {
 /// # Ok::<(), oxitables::Error>(())
 /// ```
 ///
-/// The same calls in the same order give the same bits. Asking again under the same name gives what it has. A registry that
-/// refuses is as it was before.
+/// The same calls in the same order give the same bits. Asking again under the same name gives what
+/// it has. A registry that refuses is as it was before.
 #[derive(Clone, Debug, Default)]
 pub struct MarkRegistry(Vec<Claim>);
 
@@ -202,7 +205,8 @@ struct Claim {
 
 /// What programs are known to use where nobody configured them otherwise.
 ///
-/// Source: <https://github.com/fwmark/registry> and the programs. Reserve those that are on the machine; no bit is free of all.
+/// Source: <https://github.com/fwmark/registry> and the programs. Reserve those that are on the
+/// machine; no bit is free of all.
 impl MarkRegistry {
     /// kube-proxy's masquerade bit and the kubelet's former drop bit.
     pub const KUBERNETES: (&str, u32) = ("Kubernetes", 0x0000_c000);
@@ -218,8 +222,9 @@ impl MarkRegistry {
     pub const PORTMAP: (&str, u32) = ("CNI portmap", 0x0000_2000);
     /// The CNI plugin of AWS.
     pub const AWS_CNI: (&str, u32) = ("AWS CNI", 0x0000_0080);
-    /// wg-quick, where a tunnel takes everything: it counts from 51820, for whole marks. It also copies the connection mark of all
-    /// UDP packets into their whole packet mark: bits that are to survive it have to be in the connection mark, too.
+    /// wg-quick, where a tunnel takes everything: it counts from 51820, for whole marks. It also
+    /// copies the connection mark of all UDP packets into their whole packet mark: bits that are to
+    /// survive it have to be in the connection mark, too.
     pub const WG_QUICK: (&str, u32) = ("wg-quick", 0x0000_ffff);
     /// Docker's swarm mode: it counts its services from 256, for whole marks.
     pub const DOCKER_SWARM: (&str, u32) = ("Docker swarm", 0x0000_ffff);
@@ -246,7 +251,8 @@ impl MarkRegistry {
     /// Exactly these bits, beside each other or not.
     ///
     /// # Errors
-    /// [`MarkError::Taken`], naming who has some of them; [`MarkError::Renamed`] if the name has others.
+    /// [`MarkError::Taken`], naming who has some of them; [`MarkError::Renamed`] if the name has
+    /// others.
     pub fn claim(&mut self, name: &str, mask: u32) -> Result<MarkBits, MarkError> {
         match self.get(name) {
             Some(bits) if bits.mask() == mask => return Ok(bits),
@@ -262,7 +268,8 @@ impl MarkRegistry {
     /// The lowest `width` free bits beside each other, which hold numbers up to 2^`width` - 1.
     ///
     /// # Errors
-    /// [`MarkError::Full`] if there are none; [`MarkError::Renamed`] if the name has another number of bits.
+    /// [`MarkError::Full`] if there are none; [`MarkError::Renamed`] if the name has another number
+    /// of bits.
     pub fn allot(&mut self, name: &str, width: u32) -> Result<MarkBits, MarkError> {
         let (free, full) = (self.free(), |free| MarkError::Full { name: name.into(), width, free });
         let spare = u32::BITS.checked_sub(width).ok_or_else(|| full(free))?;

@@ -6,12 +6,14 @@ use std::{
     sync::Arc,
 };
 
-/// The name of a table, chain, set, object or interface: bytes without NUL, up to 255 of them (15 for an interface).
+/// The name of a table, chain, set, object or interface: bytes without NUL, up to 255 of them (15
+/// for an interface).
 ///
-/// The kernel does not ask for UTF-8; a name that is none is shown with replacement characters and sent back as it came.
-/// Cloning is cheap. A name that the kernel cannot take (empty, too long, with a NUL) is refused when it is put
-/// into a batch, with the place where it stands. So is the name of a new table, chain, set, object or
-/// flowtable that stock nft could not read back from its own listing, such as `a b`.
+/// The kernel does not ask for UTF-8; a name that is none is shown with replacement characters and
+/// sent back as it came. Cloning is cheap. A name that the kernel cannot take (empty, too long,
+/// with a NUL) is refused when it is put into a batch, with the place where it stands. So is the
+/// name of a new table, chain, set, object or flowtable that stock nft could not read back from its
+/// own listing, such as `a b`.
 ///
 /// ```
 /// # use oxitables::data::Name;
@@ -55,8 +57,8 @@ impl Name {
         self.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"_./-%".contains(byte))
     }
 
-    /// Why stock nft cannot read it as the name of a table, chain, set, object or flowtable. It lists
-    /// such a thing, but cannot load its own listing.
+    /// Why stock nft cannot read it as the name of a table, chain, set, object or flowtable. It
+    /// lists such a thing, but cannot load its own listing.
     pub(crate) fn unreadable(&self) -> Option<String> {
         let bytes = self.as_bytes();
         let first = bytes.first().is_none_or(|byte| byte.is_ascii_alphabetic() || b"_.".contains(byte));
@@ -154,9 +156,9 @@ impl PartialEq<&str> for Name {
     }
 }
 
-/// As nft prints it. A name that holds anything but letters, digits and `_./-%` stands in quotes, with
-/// control characters escaped: the kernel takes any bytes for a name, and what looks like syntax must not
-/// be taken for it.
+/// As nft prints it. A name that holds anything but letters, digits and `_./-%` stands in quotes,
+/// with control characters escaped: the kernel takes any bytes for a name, and what looks like
+/// syntax must not be taken for it.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.to_string_lossy();
@@ -170,8 +172,9 @@ impl fmt::Debug for Name {
     }
 }
 
-/// Words that nft takes for no name, in any place where a name is made: tried with `nft -c` of versions
-/// 1.0.6 and 1.1.7. Words that it knows in some places only, such as `saddr`, are names elsewhere.
+/// Words that nft takes for no name, in any place where a name is made: tried with `nft -c` of
+/// versions 1.0.6 and 1.1.7. Words that it knows in some places only, such as `saddr`, are names
+/// elsewhere.
 const WORDS: &[&str] = &[
     "accept",
     "add",

@@ -13,7 +13,8 @@ use std::{
 
 /// Something that is called by name is not there.
 ///
-/// The kernel knows numbers only; what a name means is found out when it is said, before anything is sent.
+/// The kernel knows numbers only; what a name means is found out when it is said, before anything
+/// is sent.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("there is no {kind} {name:?}{}", why.as_ref().map_or_else(String::new, |why| format!(": {why}")))]
 #[non_exhaustive]
@@ -51,8 +52,9 @@ impl Uid {
     /// # Ok::<(), oxitables::Error>(())
     /// ```
     ///
-    /// The number is what is sent: a user that is made anew with another one needs the rule anew. Rules see numbers as the user
-    /// namespace that owns the network namespace has them (`nft_meta_get_eval_skugid`).
+    /// The number is what is sent: a user that is made anew with another one needs the rule anew.
+    /// Rules see numbers as the user namespace that owns the network namespace has them
+    /// (`nft_meta_get_eval_skugid`).
     ///
     /// # Errors
     /// [`Missing`] if there is none, or the database does not answer.
@@ -62,7 +64,8 @@ impl Uid {
 }
 
 impl Gid {
-    /// The group with this name (`getgrnam_r(3)`). A socket has one group: the one that its program ran as.
+    /// The group with this name (`getgrnam_r(3)`). A socket has one group: the one that its program
+    /// ran as.
     ///
     /// ```
     /// assert_eq!(oxitables::data::Gid::named("root")?.number(), 0);
@@ -80,7 +83,8 @@ impl Gid {
 impl IfIndex {
     /// The interface with this name in the network namespace of the calling thread.
     ///
-    /// For one that comes and goes, match its name ([`meta::iifname`](crate::meta::iifname)): that needs no interface.
+    /// For one that comes and goes, match its name ([`meta::iifname`](crate::meta::iifname)): that
+    /// needs no interface.
     ///
     /// ```
     /// use oxitables::data::IfIndex;
@@ -115,13 +119,15 @@ const MARKER: &str = "cgroup.controllers";
 /// # Ok::<(), oxitables::Error>(())
 /// ```
 ///
-/// What is in a group below it is in it, too; so is what a process of it started, unless somebody moved that. A socket stays in the
-/// group that made it (`sock_cgroup_ptr`).
+/// What is in a group below it is in it, too; so is what a process of it started, unless somebody
+/// moved that. A socket stays in the group that made it (`sock_cgroup_ptr`).
 ///
-/// **The number is what is sent**, found when the group is looked up: a group that is removed and made anew, as systemd does when a
-/// service is restarted, has another one, and the rule has to be made again. Groups that stay are better: slices.
+/// **The number is what is sent**, found when the group is looked up: a group that is removed and
+/// made anew, as systemd does when a service is restarted, has another one, and the rule has to be
+/// made again. Groups that stay are better: slices.
 ///
-/// Since 5.13. In a cgroup namespace the level counts from its root since 6.11 and the stable kernels of that autumn, before from the machine's.
+/// Since 5.13. In a cgroup namespace the level counts from its root since 6.11 and the stable
+/// kernels of that autumn, before from the machine's.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Cgroup {
     path: PathBuf,
@@ -130,11 +136,12 @@ pub struct Cgroup {
 }
 
 impl Cgroup {
-    /// The group at a path below the root of the hierarchy, with or without a slash in front; the root itself is `/`.
+    /// The group at a path below the root of the hierarchy, with or without a slash in front; the
+    /// root itself is `/`.
     ///
     /// # Errors
-    /// [`Missing`] if there is none, if it is deeper than 255, if the path has `..` in it, or if no version 2 groups are mounted where systemd
-    /// mounts them.
+    /// [`Missing`] if there is none, if it is deeper than 255, if the path has `..` in it, or if no
+    /// version 2 groups are mounted where systemd mounts them.
     pub fn at(path: impl AsRef<Path>) -> Result<Self, Missing> {
         let missing = |why: String| Missing::new("control group", path.as_ref().to_string_lossy(), why);
         let Some(mount) = MOUNTS.iter().map(Path::new).find(|mount| mount.join(MARKER).exists()) else {

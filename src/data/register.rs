@@ -2,9 +2,9 @@ use std::fmt;
 
 /// A register of the nf_tables machine, in the kernel's numbering.
 ///
-/// 64 bytes are seen as four registers of 16 (numbers 1 to 4) or sixteen of 4 (numbers 8 to 23); number 0 takes a
-/// verdict. Of the two numbers of an aligned place the kernel reports the one of the 16-byte register, and
-/// [`Register::slot`] makes that one too.
+/// 64 bytes are seen as four registers of 16 (numbers 1 to 4) or sixteen of 4 (numbers 8 to 23);
+/// number 0 takes a verdict. Of the two numbers of an aligned place the kernel reports the one of
+/// the 16-byte register, and [`Register::slot`] makes that one too.
 ///
 /// Kernel: `nft_parse_register`, `nft_dump_register`. 32-bit registers since 4.1.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]

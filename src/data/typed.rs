@@ -1,6 +1,7 @@
 //! Typed values: what a packet field, a piece of metadata or a set key can be.
 //!
-//! Each knows its nft data type, its width and its byte order, so that nobody who writes a rule has to.
+//! Each knows its nft data type, its width and its byte order, so that nobody who writes a rule has
+//! to.
 
 mod bits;
 mod clock;
@@ -27,7 +28,8 @@ pub(crate) use types::{BITMASK, HEX_INTEGER, INTEGER};
 use super::Value;
 use std::fmt::{self, Write};
 
-/// nft's number for the type of a set key or value: six bits for each field of a concatenation, the first the highest.
+/// nft's number for the type of a set key or value: six bits for each field of a concatenation, the
+/// first the highest.
 ///
 /// The kernel keeps it for user space, which prints elements by it.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -68,8 +70,9 @@ impl DataType {
         words.collect::<Vec<_>>().join(" . ")
     }
 
-    /// Register content, or a key of a set, in nft's words, or in hexadecimal where the type has none. In a set of
-    /// intervals numbers of the host's byte order stand with their highest byte first.
+    /// Register content, or a key of a set, in nft's words, or in hexadecimal where the type has
+    /// none. In a set of intervals numbers of the host's byte order stand with their highest byte
+    /// first.
     pub(crate) fn show(self, value: &[u8], interval: bool) -> String {
         let single = self.fields().count() == 1;
         let mut rest = value;
@@ -171,8 +174,8 @@ impl FieldType {
 
 /// Some bits of a value: those in the mask count, the others do not.
 ///
-/// As a condition, the masked bits of the field must be those of the value; as an assignment, they become those of
-/// the value and the others stay.
+/// As a condition, the masked bits of the field must be those of the value; as an assignment, they
+/// become those of the value and the others stay.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Masked<T> {
     pub(crate) value: T,

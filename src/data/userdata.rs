@@ -3,12 +3,14 @@ use crate::wire::{Codec, DecodeError, Malformed, Writer};
 use proptest::prelude::*;
 use std::fmt;
 
-/// Notes that user space leaves with an object: a run of (type, length, bytes), up to 256 bytes, opaque to the kernel.
+/// Notes that user space leaves with an object: a run of (type, length, bytes), up to 256 bytes,
+/// opaque to the kernel.
 ///
-/// nft keeps comments here, and what it needs to print the keys of a set (byte order, comment). Types mean different
-/// things for different objects. This crate writes what every nft reads: comments, and for sets the byte orders and
-/// the auto-merge flag. The typeof entries, on which some nft before 1.1.3 crash, only where every nft needs them: with
-/// keys that are concatenations with plain numbers, and then in a form that nft 1.0.6 and 1.1.7 read; of sets that are declared
+/// nft keeps comments here, and what it needs to print the keys of a set (byte order, comment).
+/// Types mean different things for different objects. This crate writes what every nft reads:
+/// comments, and for sets the byte orders and the auto-merge flag. The typeof entries, on which
+/// some nft before 1.1.3 crash, only where every nft needs them: with keys that are concatenations
+/// with plain numbers, and then in a form that nft 1.0.6 and 1.1.7 read; of sets that are declared
 /// by expressions, always.
 ///
 /// Kernel: `NFTA_*_USERDATA`, since 3.15 for rules, 4.1 for elements, 5.10 for tables and chains.
@@ -25,8 +27,9 @@ impl Userdata {
     /// `NFT_USERDATA_MAXLEN`.
     #[doc(alias = "NFT_USERDATA_MAXLEN")]
     pub const MAX: usize = 256;
-    /// The longest comment in bytes that everything takes, as nft's JSON does; 253 fit all but elements. nft's own syntax
-    /// takes 128: a listing with a longer one cannot be loaded by `nft -f`.
+    /// The longest comment in bytes that everything takes, as nft's JSON does; 253 fit all but
+    /// elements. nft's own syntax takes 128: a listing with a longer one cannot be loaded by
+    /// `nft -f`.
     pub const MAX_COMMENT: usize = 251;
     /// The longest text that fits with its type, its length and its NUL.
     const MAX_TEXT: usize = Self::MAX - 3;
@@ -109,7 +112,8 @@ impl<const MOST: usize> Codec<Userdata> for UserdataCodec<MOST> {
             out.refuse(Malformed::TooLong { got: value.raw.len(), most: MOST });
         }
         if value.unprintable {
-            // nft prints them as they are: a list that is saved and loaded would have rules out of a comment.
+            // nft prints them as they are: a list that is saved and loaded would have rules out of
+            // a comment.
             out.refuse(Malformed::Refused("a comment has no quotes and no control characters".into()));
         }
         out.bytes(&value.raw);

@@ -30,7 +30,8 @@ numbers! {
         Accept = 1 "NF_ACCEPT",
         /// Another part of the kernel has taken the packet; in traces, never in rules.
         Stolen = 2 "NF_STOLEN",
-        /// To the program that listens on a queue, whose number is in the upper 16 bits; nft uses the expression `queue`.
+        /// To the program that listens on a queue, whose number is in the upper 16 bits; nft uses
+        /// the expression `queue`.
         Queue = 3 "NF_QUEUE",
         /// The hook once more; never in rules.
         Repeat = 4 "NF_REPEAT",

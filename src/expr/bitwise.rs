@@ -60,7 +60,8 @@ impl Bitwise {
         Self::mask_xor(sreg, dreg, mask, zero)
     }
 
-    /// `dreg = (sreg & mask) ^ xor`, which with `mask = !m` and `xor = v` sets the bits `m` to `v` and keeps the others.
+    /// `dreg = (sreg & mask) ^ xor`, which with `mask = !m` and `xor = v` sets the bits `m` to `v`
+    /// and keeps the others.
     pub fn mask_xor(sreg: Register, dreg: Register, mask: Value, xor: Value) -> Self {
         Self {
             op: Some(BitwiseOp::MaskXor),

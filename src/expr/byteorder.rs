@@ -3,7 +3,8 @@ use crate::{data::Register, wire::Be32};
 attributes! {
     /// Converts between the machine's byte order and the network's.
     ///
-    /// Ordering comparisons work byte by byte, so what meta and ct report has to be in network order for them.
+    /// Ordering comparisons work byte by byte, so what meta and ct report has to be in network
+    /// order for them.
     ///
     /// ```
     /// # use oxitables::{data::*, expr::*};

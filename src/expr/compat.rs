@@ -8,8 +8,9 @@ use crate::{
 attributes! {
     /// A match of iptables.
     ///
-    /// What it is told is a C struct in the machine's layout: this crate keeps the bytes. Some extensions also ask for the
-    /// protocol of the rule, which the kernel does not report: see [`RuleCompat`](crate::model::RuleCompat).
+    /// What it is told is a C struct in the machine's layout: this crate keeps the bytes. Some
+    /// extensions also ask for the protocol of the rule, which the kernel does not report: see
+    /// [`RuleCompat`](crate::model::RuleCompat).
     ///
     /// Kernel: `nft_compat.c`, since 3.13.
     pub struct XtMatch {

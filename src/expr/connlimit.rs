@@ -1,7 +1,8 @@
 use crate::wire::Be32;
 
 attributes! {
-    /// Counts the connections that get here and are still open; ends the rule when they are more than the limit.
+    /// Counts the connections that get here and are still open; ends the rule when they are more
+    /// than the limit.
     ///
     /// ```
     /// # use oxitables::expr::*;

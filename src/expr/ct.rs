@@ -6,8 +6,8 @@ use crate::{
 attributes! {
     /// Reads or sets what connection tracking knows of the packet's connection.
     ///
-    /// Reading a key of a packet without a connection ends the rule, except for the state. Numbers are in the
-    /// machine's byte order, addresses and ports in the network's.
+    /// Reading a key of a packet without a connection ends the rule, except for the state. Numbers
+    /// are in the machine's byte order, addresses and ports in the network's.
     ///
     /// ```
     /// # use oxitables::{data::*, expr::*};

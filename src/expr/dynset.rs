@@ -10,9 +10,9 @@ use std::time::Duration;
 attributes! {
     /// Adds, refreshes or removes a set element from the packet path.
     ///
-    /// The set must have the `dynamic` flag, and `timeout` for [`timeout`](Self::timeout). A set that is full *ends
-    /// the rule* for a new key; so do not hang a verdict behind it that must be reached. Elements that expired but are
-    /// not collected yet still count.
+    /// The set must have the `dynamic` flag, and `timeout` for [`timeout`](Self::timeout). A set
+    /// that is full *ends the rule* for a new key; so do not hang a verdict behind it that must be
+    /// reached. Elements that expired but are not collected yet still count.
     ///
     /// ```
     /// # use oxitables::{data::*, expr::*};
@@ -75,7 +75,8 @@ impl Dynset {
         Self::required(key, op, set.into())
     }
 
-    /// What is sent of one that was reported: the kernel leaves the flag for expressions out, and wants it.
+    /// What is sent of one that was reported: the kernel leaves the flag for expressions out, and
+    /// wants it.
     pub(super) fn taken_back(&self) -> Option<Self> {
         let lacks = self.exprs.is_some() && !self.flags.unwrap_or_default().contains(DynsetFlags::EXPR);
         lacks.then(|| self.clone().with_flag())

@@ -4,7 +4,8 @@ use crate::{
 };
 
 attributes! {
-    /// Loads from, writes to or removes an extension header or an option: of IPv6, IPv4, TCP, SCTP, DCCP.
+    /// Loads from, writes to or removes an extension header or an option: of IPv6, IPv4, TCP, SCTP,
+    /// DCCP.
     ///
     /// A packet without it ends the rule, unless its presence is what is asked for.
     ///
@@ -22,14 +23,15 @@ attributes! {
         opt dreg: Register = 1 "NFTA_EXTHDR_DREG" as Be32,
         /// TCP options: register to write from. Since 4.13.
         opt sreg: Register = 7 "NFTA_EXTHDR_SREG" as Be32,
-        /// Which header or option, by its number in the protocol; of IPv6 the next-header number. The kernel removes the TCP
-        /// option of this number if there is no register.
+        /// Which header or option, by its number in the protocol; of IPv6 the next-header number.
+        /// The kernel removes the TCP option of this number if there is no register.
         req kind: u8 = 2 "NFTA_EXTHDR_TYPE" as U8,
         /// Bytes after its start. Reported, but not taken, where an option is removed.
         opt offset: u32 = 3 "NFTA_EXTHDR_OFFSET" as Be32,
         /// Bytes to load or write, up to 255. Reported, but not taken, where an option is removed.
         opt len: u32 = 4 "NFTA_EXTHDR_LEN" as Be32,
-        /// Flags, for loads. The kernel reports "none" as zero, and takes no zero where it writes or removes.
+        /// Flags, for loads. The kernel reports "none" as zero, and takes no zero where it writes
+        /// or removes.
         opt flags: ExthdrFlags = 5 "NFTA_EXTHDR_FLAGS" as Bits32,
         /// What the header or option belongs to; IPv6 if `None`. Since 4.11.
         opt op: ExthdrOp = 6 "NFTA_EXTHDR_OP" as Be32,
@@ -72,7 +74,8 @@ impl Exthdr {
         Self { flags: Some(ExthdrFlags::PRESENT), ..Self::load(op, kind, 0, 1, dreg) }
     }
 
-    /// Writes `len` bytes (2 or 4) of `sreg` to `offset` of the TCP option `kind`, if the packet has it. Since 4.13.
+    /// Writes `len` bytes (2 or 4) of `sreg` to `offset` of the TCP option `kind`, if the packet
+    /// has it. Since 4.13.
     pub fn store(kind: u8, offset: u32, len: u32, sreg: Register) -> Self {
         let (offset, len) = (Some(offset), Some(len));
         Self { op: Some(ExthdrOp::TcpOption), sreg: Some(sreg), offset, len, ..Self::required(kind) }
@@ -88,7 +91,8 @@ impl Exthdr {
         self.op == Some(ExthdrOp::TcpOption) && self.dreg.is_none() && self.sreg.is_none()
     }
 
-    /// What is sent of one that was reported: an option that is removed has neither offset nor length.
+    /// What is sent of one that was reported: an option that is removed has neither offset nor
+    /// length.
     pub(super) fn taken_back(&self) -> Option<Self> {
         let told = self.is_reset() && (self.offset, self.len) != (None, None);
         told.then(|| Self { offset: None, len: None, ..self.clone() })

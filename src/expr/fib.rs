@@ -28,7 +28,8 @@ numbers! {
         Oif = 1 "NFT_FIB_RESULT_OIF",
         /// Name of the interface of the route, 16 bytes, zeros for none.
         Oifname = 2 "NFT_FIB_RESULT_OIFNAME",
-        /// Type of the route (`RTN_*`: unicast, local, broadcast, …), 32 bits in the machine's order.
+        /// Type of the route (`RTN_*`: unicast, local, broadcast, …), 32 bits in the machine's
+        /// order.
         Addrtype = 3 "NFT_FIB_RESULT_ADDRTYPE",
     }
 }
@@ -46,7 +47,8 @@ flags! {
         IIF = 8 "NFTA_FIB_F_IIF",
         /// Routes over the outgoing interface only.
         OIF = 16 "NFTA_FIB_F_OIF",
-        /// One byte in the register: whether there is a route. Since 4.11; not with [`FibResult::Addrtype`] before 6.15.
+        /// One byte in the register: whether there is a route. Since 4.11; not with
+        /// [`FibResult::Addrtype`] before 6.15.
         PRESENT = 32 "NFTA_FIB_F_PRESENT",
     }
 }

@@ -16,7 +16,8 @@ attributes! {
     pub struct Fwd {
         /// Register of the index of the device.
         req device: Register = 1 "NFTA_FWD_SREG_DEV" as Be32,
-        /// Register of the neighbour's address; with it the packet gets a new link-layer header and a lower time to live. Since 4.17.
+        /// Register of the neighbour's address; with it the packet gets a new link-layer header and
+        /// a lower time to live. Since 4.17.
         opt address: Register = 2 "NFTA_FWD_SREG_ADDR" as Be32,
         /// Family of that address, as a number: 2 for IPv4, 10 for IPv6.
         opt family: u32 = 3 "NFTA_FWD_NFPROTO" as Be32,

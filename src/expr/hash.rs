@@ -4,7 +4,8 @@ use crate::{
 };
 
 attributes! {
-    /// Makes a number from packet fields, the same for the same fields. In the machine's byte order, 32 bits.
+    /// Makes a number from packet fields, the same for the same fields. In the machine's byte
+    /// order, 32 bits.
     ///
     /// ```
     /// # use oxitables::{data::*, expr::*};
@@ -42,7 +43,8 @@ numbers! {
     pub enum HashType: u32 {
         /// Jenkins' hash of register bytes (nft's `jhash`).
         Jenkins = 0 "NFT_HASH_JENKINS",
-        /// The kernel's hash of the flow, the same in both directions (nft's `symhash`). Since 4.12.
+        /// The kernel's hash of the flow, the same in both directions (nft's `symhash`). Since
+        /// 4.12.
         Symmetric = 1 "NFT_HASH_SYM",
     }
 }

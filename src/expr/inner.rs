@@ -28,7 +28,8 @@ attributes! {
 }
 
 numbers! {
-    /// Kind of the tunnel of an [`Inner`]. The kernel tells Geneve, whose header has options, from all others.
+    /// Kind of the tunnel of an [`Inner`]. The kernel tells Geneve, whose header has options, from
+    /// all others.
     pub enum InnerType: u32 {
         /// VXLAN.
         Vxlan = 1 "NFT_INNER_VXLAN",

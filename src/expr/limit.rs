@@ -17,7 +17,8 @@ attributes! {
         req rate: u64 = 1 "NFTA_LIMIT_RATE" as Be64,
         /// The unit in seconds: 1, 60, 3600, 86400 or 604800 print as words in nft.
         req unit: u64 = 2 "NFTA_LIMIT_UNIT" as Be64,
-        /// What may pass at once beyond the rate; the kernel takes 5 packets, or the rate in bytes, for 0.
+        /// What may pass at once beyond the rate; the kernel takes 5 packets, or the rate in bytes,
+        /// for 0.
         opt burst: u32 = 3 "NFTA_LIMIT_BURST" as Be32,
         /// What is counted; packets if `None`.
         opt kind: LimitType = 4 "NFTA_LIMIT_TYPE" as Be32,

@@ -8,8 +8,9 @@ use proptest::prelude::*;
 attributes! {
     /// Writes a log line about the packet, or sends the packet to a listening program.
     ///
-    /// With a [`group`](Self::group) it goes to programs that listen on that NFLOG group, else to the kernel log,
-    /// where by default only packets of the first network namespace are logged (`net.netfilter.nf_log_all_netns`).
+    /// With a [`group`](Self::group) it goes to programs that listen on that NFLOG group, else to
+    /// the kernel log, where by default only packets of the first network namespace are logged
+    /// (`net.netfilter.nf_log_all_netns`).
     ///
     /// ```
     /// # use oxitables::expr::*;
@@ -20,7 +21,8 @@ attributes! {
     /// Kernel: `nft_log.c`, since 3.13.
     #[derive(Default)]
     pub struct Log {
-        /// Text before the line, up to 127 bytes; without quotes and control characters, which nft would print as they are.
+        /// Text before the line, up to 127 bytes; without quotes and control characters, which nft
+        /// would print as they are.
         opt prefix: Name = 2 "NFTA_LOG_PREFIX" as Prefix,
         /// Level of the line; warning if `None`. Not with a group.
         opt level: LogLevel = 5 "NFTA_LOG_LEVEL" as Be32,

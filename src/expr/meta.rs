@@ -3,7 +3,8 @@ use crate::{data::Register, wire::Be32};
 attributes! {
     /// Reads or sets what the kernel knows of the packet besides its bytes.
     ///
-    /// Numbers are in the machine's byte order, except for [`MetaKey::Protocol`], which is as on the wire.
+    /// Numbers are in the machine's byte order, except for [`MetaKey::Protocol`], which is as on
+    /// the wire.
     ///
     /// ```
     /// # use oxitables::{data::*, expr::*};

@@ -1,8 +1,9 @@
 //! The kernel's expressions: what a rule is made of.
 //!
-//! nf_tables runs a small register machine: a rule is a list of [`Expr`]s that load packet fields into registers,
-//! compare them, look them up, act. One file here is one expression, and its table is all there is to know about it.
-//! What this version does not know is kept as [`Expr::Unknown`], byte for byte.
+//! nf_tables runs a small register machine: a rule is a list of [`Expr`]s that load packet fields
+//! into registers, compare them, look them up, act. One file here is one expression, and its table
+//! is all there is to know about it. What this version does not know is kept as [`Expr::Unknown`],
+//! byte for byte.
 //!
 //! ```
 //! use oxitables::{data::*, expr::*};
@@ -104,7 +105,8 @@ use crate::wire::{Choice, Codec, DecodeError, Form, Named, Scope, Spec, Table, W
 use proptest::prelude::*;
 use std::borrow::Cow;
 
-/// Large expressions are held in a box: rules are lists of expressions, and all take the room of the largest.
+/// Large expressions are held in a box: rules are lists of expressions, and all take the room of
+/// the largest.
 macro_rules! expressions {
     ( $( $(#[$m:meta])* $name:literal => $variant:ident($held:ty), )* ) => {
         /// One nf_tables expression.
@@ -112,7 +114,8 @@ macro_rules! expressions {
         #[derive(Clone, Debug, Eq, PartialEq)]
         pub enum Expr {
             $( $(#[$m])* $variant($held), )*
-            /// An expression that this version has no type for, or that does not decode; kept byte for byte.
+            /// An expression that this version has no type for, or that does not decode; kept byte
+            /// for byte.
             Unknown(UnknownExpr),
         }
 
@@ -313,7 +316,8 @@ impl Expr {
         Self::decode(bytes, false)
     }
 
-    /// Whether it keeps a state: only such may stand with the elements of a set, in the packet path or by name.
+    /// Whether it keeps a state: only such may stand with the elements of a set, in the packet path
+    /// or by name.
     pub fn is_stateful(&self) -> bool {
         matches!(self, Self::Connlimit(_) | Self::Counter(_) | Self::Last(_) | Self::Limit(_) | Self::Quota(_))
     }
@@ -368,8 +372,9 @@ impl Expr {
 
 /// An expression in a nest of its own (`NFTA_EXPR_NAME`, `NFTA_EXPR_DATA`). Decoding never fails.
 ///
-/// An `INNER` one stands in another expression and is not one that holds expressions itself: the kernel has none such, and a
-/// hostile message could go some thousand levels deep, which the stack does not.
+/// An `INNER` one stands in another expression and is not one that holds expressions itself: the
+/// kernel has none such, and a hostile message could go some thousand levels deep, which the stack
+/// does not.
 #[derive(Debug)]
 pub enum ExprNest<const INNER: bool = false> {}
 
@@ -449,7 +454,8 @@ mod tests {
             let mut bytes = encoded(&exprs, Form::Exact);
             *at.get_mut(&mut bytes) = byte;
             locate(&bytes, offset, LIST);
-            // What was read is written again; only alignment filler may go, and a name that damage made too long is refused.
+            // What was read is written again; only alignment filler may go, and a name that damage
+            // made too long is refused.
             if let Ok(back) = <ExprList as Codec<Vec<Expr>>>::get(&bytes)
                 && let Ok(again) = try_encoded(&back, Form::Exact)
             {
@@ -472,7 +478,8 @@ mod tests {
 
     #[test]
     fn expressions_stay_small() {
-        // A constant of 64 bytes sets the measure: nearly every rule has one. What is larger is boxed.
+        // A constant of 64 bytes sets the measure: nearly every rule has one. What is larger is
+        // boxed.
         assert!(size_of::<Expr>() <= 96, "{}", size_of::<Expr>());
     }
 

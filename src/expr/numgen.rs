@@ -4,7 +4,8 @@ use crate::{
 };
 
 attributes! {
-    /// Makes a number for each packet: the next one, or a random one. In the machine's byte order, 32 bits.
+    /// Makes a number for each packet: the next one, or a random one. In the machine's byte order,
+    /// 32 bits.
     ///
     /// ```
     /// # use oxitables::{data::*, expr::*};

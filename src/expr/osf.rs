@@ -6,7 +6,8 @@ use crate::{
 attributes! {
     /// Guesses the operating system of a sender from its TCP SYN packet.
     ///
-    /// The register takes a name of 16 bytes, `unknown` if no fingerprint matches; fingerprints are loaded with `nfnl_osf`.
+    /// The register takes a name of 16 bytes, `unknown` if no fingerprint matches; fingerprints are
+    /// loaded with `nfnl_osf`.
     ///
     /// ```
     /// # use oxitables::{data::*, expr::*};

@@ -3,8 +3,8 @@ use crate::{data::Register, wire::Be32};
 attributes! {
     /// Loads packet bytes into a register, or writes a register into the packet.
     ///
-    /// A packet too short for the load ends the rule. Writing fixes the checksum that [`csum_offset`](Self::csum_offset)
-    /// names, if any.
+    /// A packet too short for the load ends the rule. Writing fixes the checksum that
+    /// [`csum_offset`](Self::csum_offset) names, if any.
     ///
     /// ```
     /// # use oxitables::{data::*, expr::*};
@@ -76,7 +76,8 @@ impl Payload {
         Self { dreg: Some(dreg), ..Self::required(base, offset, len) }
     }
 
-    /// Writes `len` bytes of `sreg` to `offset` of `base`; set the checksum fields if there is one to fix.
+    /// Writes `len` bytes of `sreg` to `offset` of `base`; set the checksum fields if there is one
+    /// to fix.
     pub fn store(base: PayloadBase, offset: u32, len: u32, sreg: Register) -> Self {
         Self { sreg: Some(sreg), ..Self::required(base, offset, len) }
     }

@@ -2,7 +2,8 @@ use super::NatFlags;
 use crate::{data::Register, wire::Be32};
 
 attributes! {
-    /// Destination NAT to this host: to the address of the incoming interface, or to loopback at output.
+    /// Destination NAT to this host: to the address of the incoming interface, or to loopback at
+    /// output.
     ///
     /// For `nat` chains at prerouting and output.
     ///

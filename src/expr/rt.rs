@@ -27,7 +27,8 @@ numbers! {
         Nexthop4 = 1 "NFT_RT_NEXTHOP4",
         /// Next hop of an IPv6 packet, 16 bytes.
         Nexthop6 = 2 "NFT_RT_NEXTHOP6",
-        /// Largest TCP segment that the path takes, 16 bits in the machine's order. Since 4.14; at forward, output, postrouting.
+        /// Largest TCP segment that the path takes, 16 bits in the machine's order. Since 4.14; at
+        /// forward, output, postrouting.
         TcpMss = 3 "NFT_RT_TCPMSS",
         /// Whether the packet will be protected by IPsec, 8 bits. Since 4.20.
         Xfrm = 4 "NFT_RT_XFRM",

@@ -1,7 +1,8 @@
 use crate::{data::Register, wire::Be32};
 
 attributes! {
-    /// Reads which tunnel the packet came by, or goes to, where the tunnel device keeps that beside the packet.
+    /// Reads which tunnel the packet came by, or goes to, where the tunnel device keeps that beside
+    /// the packet.
     ///
     /// ```
     /// # use oxitables::{data::*, expr::*};
@@ -25,7 +26,8 @@ numbers! {
     pub enum TunnelKey: u32 {
         /// Whether there is a tunnel, 8 bits.
         Path = 0 "NFT_TUNNEL_PATH",
-        /// Number of the tunnel (VNI, GRE key), 32 bits in the machine's order; no tunnel ends the rule.
+        /// Number of the tunnel (VNI, GRE key), 32 bits in the machine's order; no tunnel ends the
+        /// rule.
         Id = 1 "NFT_TUNNEL_ID",
     }
 }

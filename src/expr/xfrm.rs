@@ -18,7 +18,8 @@ attributes! {
         req dreg: Register = 1 "NFTA_XFRM_DREG" as Be32,
         /// What to read.
         req key: XfrmKey = 2 "NFTA_XFRM_KEY" as Be32,
-        /// Whether of what was decrypted on the way in, or of what will be encrypted on the way out.
+        /// Whether of what was decrypted on the way in, or of what will be encrypted on the way
+        /// out.
         req direction: XfrmDirection = 3 "NFTA_XFRM_DIR" as U8,
         /// Which of several states, from 0 on, at most 5; 0 if `None`.
         opt number: u32 = 4 "NFTA_XFRM_SPNUM" as Be32,

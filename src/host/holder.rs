@@ -18,7 +18,8 @@ impl fmt::Display for Holder {
 }
 
 impl Holder {
-    /// Who has a port in the network namespace of the calling thread, as far as this process may see.
+    /// Who has a port in the network namespace of the calling thread, as far as this process may
+    /// see.
     pub fn of(port: u32) -> Option<Self> {
         let socket = socket(port)?;
         let holds = |process: &str| {

@@ -20,19 +20,23 @@ use crate::{
 const BEGIN: u16 = 0x10;
 const END: u16 = 0x11;
 
-/// Flags that say what is to be done; the others ask for answers, and which answers there are is the client's business.
+/// Flags that say what is to be done; the others ask for answers, and which answers there are is
+/// the client's business.
 const DEED: u16 = F_REPLACE | F_EXCL | F_CREATE | F_APPEND;
 
 impl Batch {
-    /// The batch that another library has encoded: what it would send, from `NFNL_MSG_BATCH_BEGIN` to `NFNL_MSG_BATCH_END`. To have it
-    /// submitted, explained, checked, planned or confirmed here.
+    /// The batch that another library has encoded: what it would send, from `NFNL_MSG_BATCH_BEGIN`
+    /// to `NFNL_MSG_BATCH_END`. To have it submitted, explained, checked, planned or confirmed
+    /// here.
     ///
-    /// Each message is an operation, in words of nft's and as the kernel takes it: one that makes a rule is `insert` without `NLM_F_APPEND`, one
-    /// that deletes the rules of a chain without saying which is `flush`, and so is one that deletes tables without naming any. Attributes that
-    /// this version does not know are sent as they came. Which messages are acknowledged is not taken over; a generation that the batch is
-    /// bound to is.
+    /// Each message is an operation, in words of nft's and as the kernel takes it: one that makes a
+    /// rule is `insert` without `NLM_F_APPEND`, one that deletes the rules of a chain without
+    /// saying which is `flush`, and so is one that deletes tables without naming any. Attributes
+    /// that this version does not know are sent as they came. Which messages are acknowledged is
+    /// not taken over; a generation that the batch is bound to is.
     ///
-    /// Bytes are all it takes, whoever made them: rustables' `Batch::finalize`, nftnl's `FinalizedBatch`.
+    /// Bytes are all it takes, whoever made them: rustables' `Batch::finalize`, nftnl's
+    /// `FinalizedBatch`.
     ///
     /// ```
     /// use oxitables::{Batch, Family, Table, proto::Commit};
@@ -51,9 +55,10 @@ impl Batch {
     /// Kernel: `nfnetlink_rcv_batch`, since 3.13.
     ///
     /// # Errors
-    /// [`Error::Rejected`](crate::Error::Rejected), with every operation that does not decode, that the kernel would take for more than it says
-    /// (no family, a rule without its handle), or that there is no verb for here: rules named by their number in the batch, devices that are
-    /// taken from a chain or flowtable.
+    /// [`Error::Rejected`](crate::Error::Rejected), with every operation that does not decode, that
+    /// the kernel would take for more than it says (no family, a rule without its handle), or that
+    /// there is no verb for here: rules named by their number in the batch, devices that are taken
+    /// from a chain or flowtable.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let mut batch = Self::new();
         if let Err(why) = batch.read(bytes) {
@@ -109,7 +114,8 @@ impl Batch {
         }
         self.operation(verb(&change));
         self.message(nft, message.flags & DEED, family, |out| {
-            // All of this crate finds the name of the table in the first place, and ended by a zero byte.
+            // All of this crate finds the name of the table in the first place, and ended by a zero
+            // byte.
             if let Some(name) = change.table() {
                 out.attr(Change::TABLE, "table", |out| Text::<255>::put(&name, out));
             }

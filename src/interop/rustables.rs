@@ -1,13 +1,15 @@
 //! The [rustables](https://crates.io/crates/rustables) crate's batches and objects, submitted here.
 //!
-//! **Licence.** rustables is GPL-3.0-or-later: whoever gives a program with this feature to others has to do it under that licence. So the
-//! feature is off, no other one turns it on, and without it nothing of rustables is compiled or linked. To build, rustables needs libclang and
-//! the kernel's headers (Debian: libclang-dev, linux-libc-dev). A program that has rustables anyway can do without the feature:
-//! [`Batch::from_bytes`] takes what `rustables::Batch::finalize` gives.
+//! **Licence.** rustables is GPL-3.0-or-later: whoever gives a program with this feature to others
+//! has to do it under that licence. So the feature is off, no other one turns it on, and without it
+//! nothing of rustables is compiled or linked. To build, rustables needs libclang and the kernel's
+//! headers (Debian: libclang-dev, linux-libc-dev). A program that has rustables anyway can do
+//! without the feature: [`Batch::from_bytes`] takes what `rustables::Batch::finalize` gives.
 //!
-//! `rustables::Batch::send` asks for an acknowledgement of every message. Some 255 of them overrun the socket's receive buffer, and the
-//! caller is told `ENOBUFS` for a batch that the kernel has committed. Of other failures it tells the number, and not which message it was.
-//! Here the outcome is that of [`Client::apply`](crate::Client::apply):
+//! `rustables::Batch::send` asks for an acknowledgement of every message. Some 255 of them overrun
+//! the socket's receive buffer, and the caller is told `ENOBUFS` for a batch that the kernel has
+//! committed. Of other failures it tells the number, and not which message it was. Here the outcome
+//! is that of [`Client::apply`](crate::Client::apply):
 //!
 //! ```
 //! use oxitables::{Batch, Client, model::Ruleset};
@@ -36,8 +38,9 @@
 //! # oxitables::testing::in_namespace(submit);
 //! ```
 //!
-//! Their `Table`, `Chain`, `Rule`, `Set` and `SetElementList` can be added, created, deleted, destroyed, and so on, as can those of here. What
-//! does not decode is told when the batch is applied, like everything else that has no form on the wire.
+//! Their `Table`, `Chain`, `Rule`, `Set` and `SetElementList` can be added, created, deleted,
+//! destroyed, and so on, as can those of here. What does not decode is told when the batch is
+//! applied, like everything else that has no form on the wire.
 
 use crate::{
     Batch,
@@ -54,8 +57,9 @@ impl TryFrom<::rustables::Batch> for Batch {
     type Error = Error;
 
     /// # Errors
-    /// As [`Batch::from_bytes`]; a list of more than 4,095 IPv4 addresses is such an error, because rustables writes it with a length that
-    /// has overflowed. Add the [`SetElementList`] itself instead, which may have any length.
+    /// As [`Batch::from_bytes`]; a list of more than 4,095 IPv4 addresses is such an error, because
+    /// rustables writes it with a length that has overflowed. Add the [`SetElementList`] itself
+    /// instead, which may have any length.
     fn try_from(theirs: ::rustables::Batch) -> Result<Self> {
         Self::from_bytes(&theirs.finalize())
     }

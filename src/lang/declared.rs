@@ -29,7 +29,8 @@ pub(crate) fn of(set: &Set) -> Declared {
     Declared { key: types(key(set)), key_of, data: types(data(set)), data_of }
 }
 
-/// The expressions that a set was declared with. nft takes them only if they have the length of what they stand for.
+/// The expressions that a set was declared with. nft takes them only if they have the length of
+/// what they stand for.
 fn expressions(set: &Set) -> (Option<Expression>, Option<Expression>) {
     let of = |kind, len: u32| {
         let (expression, parts) = typeof_note::parse(set.userdata.as_ref()?.entry(kind)?)?;

@@ -172,9 +172,11 @@ impl Load {
 /// One field.
 #[derive(Debug)]
 pub(crate) struct Spec {
-    /// nft's word for what it is a field of: `tcp`, `meta`, `ct`, `frag`; of an option or chunk its name, such as `maxseg`.
+    /// nft's word for what it is a field of: `tcp`, `meta`, `ct`, `frag`; of an option or chunk its
+    /// name, such as `maxseg`.
     pub header: &'static str,
-    /// nft's word for the field: `dport`, `mark`, `ip saddr`; nothing if it is the existence of the header.
+    /// nft's word for the field: `dport`, `mark`, `ip saddr`; nothing if it is the existence of the
+    /// header.
     pub field: &'static str,
     /// Both, as nft lists them, where no parameter stands between.
     pub words: &'static str,
@@ -249,7 +251,8 @@ impl Spec {
         ty
     }
 
-    /// A plain number has no order of its own: it is the network's in packets and the machine's elsewhere.
+    /// A plain number has no order of its own: it is the network's in packets and the machine's
+    /// elsewhere.
     const fn order_of(field: &FieldType, load: &Load) -> ByteOrder {
         let integer = matches!(field.datatype, DataType::INTEGER);
         match load {
@@ -292,9 +295,11 @@ pub(crate) enum Param {
     Inside(Tunnel, u8),
     /// vlan: how many tags are outside of this one.
     Below(u8),
-    /// Any bits of the packet: header to count from, first bit, number of bits. The row is [`super::fields::RAW`].
+    /// Any bits of the packet: header to count from, first bit, number of bits. The row is
+    /// [`super::fields::RAW`].
     Raw(Header, u16, u16),
-    /// Any bits of a TCP option: its kind, first bit, number of bits. The row is [`super::fields::RAW_OPTION`].
+    /// Any bits of a TCP option: its kind, first bit, number of bits. The row is
+    /// [`super::fields::RAW_OPTION`].
     RawOption(u8, u16, u16),
     /// The existence of an option by number. The row is one of [`super::fields::numbered`].
     Kind(u8),
@@ -355,7 +360,8 @@ impl Field {
         }
     }
 
-    /// Whether it is set to a list of bits (`ct event set new,destroy`), where others are set to bits combined.
+    /// Whether it is set to a list of bits (`ct event set new,destroy`), where others are set to
+    /// bits combined.
     pub fn is_set_to_list(&self) -> bool {
         matches!(self.spec.load, Load::Ct(CtKey::Eventmask))
     }
@@ -409,7 +415,8 @@ impl Field {
         out
     }
 
-    /// nft's words as its newest version lists them: older ones read those of [`Field::words`] only.
+    /// nft's words as its newest version lists them: older ones read those of [`Field::words`]
+    /// only.
     pub fn listed(&self) -> String {
         match self.param {
             Param::Fib(flags) if flags.contains(FibFlags::PRESENT) => {

@@ -65,7 +65,8 @@ pub(crate) struct HeaderRow {
     /// nft's number for it in notes about sets; 0 for bytes that are no header.
     pub id: u32,
     pub below: Below,
-    /// Where its checksum is that a write has to fix, in bytes. UDP's is left to the pseudo header's fix: it may be absent.
+    /// Where its checksum is that a write has to fix, in bytes. UDP's is left to the pseudo
+    /// header's fix: it may be absent.
     pub checksum: Option<(ChecksumType, u32)>,
 }
 
@@ -144,8 +145,8 @@ impl Header {
         self.row().start + offset
     }
 
-    /// Whether it is written in pairs of bytes: for the Internet checksum, which raw bytes behind the transport header may
-    /// be covered by, and a VLAN tag is one pair.
+    /// Whether it is written in pairs of bytes: for the Internet checksum, which raw bytes behind
+    /// the transport header may be covered by, and a VLAN tag is one pair.
     pub fn in_pairs(self) -> bool {
         matches!(self, Self::Vlan | Self::RawInner) || matches!(self.checksum(), Some((ChecksumType::Inet, _)))
     }

@@ -1,8 +1,9 @@
 //! nft's language, and nothing else: what rules are made of, and the words for it.
 //!
-//! A rule is a list of [statements](tree::Statement), which are made of [expressions](tree::Expression). Fields and
-//! headers are rows of one registry each ([`fields`], [`header`]). The passes all speak of these: `compile` makes
-//! registers of a tree, `lift` a tree of registers, `print` and `json` text, and the typed builders make trees.
+//! A rule is a list of [statements](tree::Statement), which are made of
+//! [expressions](tree::Expression). Fields and headers are rows of one registry each ([`fields`],
+//! [`header`]). The passes all speak of these: `compile` makes registers of a tree, `lift` a tree
+//! of registers, `print` and `json` text, and the typed builders make trees.
 
 pub(crate) mod bits;
 pub(crate) mod declared;

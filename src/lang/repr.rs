@@ -49,7 +49,8 @@ impl Repr {
         Self { order, ..self }
     }
 
-    /// The bytes of a register, most significant first and where they belong; `None` if bits are lost by that.
+    /// The bytes of a register, most significant first and where they belong; `None` if bits are
+    /// lost by that.
     pub fn image(&self, register: &[u8]) -> Option<Value> {
         if self.order == ByteOrder::Text {
             return Value::new(register);
@@ -96,7 +97,8 @@ impl Repr {
         self.image(register).map(|image| self.of_image(image))
     }
 
-    /// A constant that stands beside an expression; it may be wider, if that is a number of the machine's.
+    /// A constant that stands beside an expression; it may be wider, if that is a number of the
+    /// machine's.
     pub fn operand(&self, register: &[u8]) -> Option<Expression> {
         if register.len() as u32 <= self.bytes() {
             return self.value(register);
@@ -133,7 +135,8 @@ impl Repr {
         if self.ty.len == 0 { FieldType { len: image.len() as u8, ..self.ty } } else { self.ty }
     }
 
-    /// The values that begin with the bytes, of which the register compares only those: a network, names.
+    /// The values that begin with the bytes, of which the register compares only those: a network,
+    /// names.
     pub fn beginning(&self, register: &[u8]) -> Option<Expression> {
         if self.order == ByteOrder::Text {
             // What ends with a zero is a whole name, as iptables writes it.

@@ -1,7 +1,8 @@
 //! Rules as nft has them in mind: statements made of expressions.
 //!
-//! This is what lifting makes of registers, what the listing and the JSON are written from, and what JSON is read into. It
-//! says no more than the registers do: no byte order, no implied matches, no registers.
+//! This is what lifting makes of registers, what the listing and the JSON are written from, and
+//! what JSON is read into. It says no more than the registers do: no byte order, no implied
+//! matches, no registers.
 
 use super::field::Field;
 use crate::{
@@ -18,7 +19,8 @@ use std::{
 pub(crate) enum Expression {
     /// A constant: the bytes most significant first, whatever order its type has in registers.
     Value(Constant),
-    /// A word or number of whose type nothing is known yet; only in what people wrote, never lifted.
+    /// A word or number of whose type nothing is known yet; only in what people wrote, never
+    /// lifted.
     #[cfg_attr(not(feature = "json"), expect(dead_code, reason = "JSON is what people write"))]
     Word(String),
     /// The values that agree with one in its first bits.
@@ -33,11 +35,13 @@ pub(crate) enum Expression {
     Field(Field),
     /// Numbers in turn, or at random.
     Numgen { random: bool, modulus: u32, offset: u32 },
-    /// A hash of an expression, or, if there is none, of the packet's flow, the same in both directions.
+    /// A hash of an expression, or, if there is none, of the packet's flow, the same in both
+    /// directions.
     Hash { of: Option<Box<Expression>>, modulus: u32, seed: Option<u32>, offset: u32 },
     /// Bit arithmetic.
     Binary { op: BinaryOp, left: Box<Expression>, right: Box<Expression> },
-    /// The value that a map has for a key: `of` is a [`Set`](Self::Set) with data or a [`Named`](Self::Named).
+    /// The value that a map has for a key: `of` is a [`Set`](Self::Set) with data or a
+    /// [`Named`](Self::Named).
     Map { key: Box<Expression>, of: Box<Expression> },
     /// The elements of a set, or of a map if they have data.
     Set(Vec<Item>),
@@ -124,12 +128,14 @@ impl From<IpAddr> for Expression {
 
 /// A constant of a known type.
 ///
-/// Several bits at once are an [`Or`](BinaryOp::Or) of constants of one bit each, the lowest first and nested to the left,
-/// where nft writes them by name (`syn | ack`); a constant of several bits is one that it writes as a number (`0x12`).
+/// Several bits at once are an [`Or`](BinaryOp::Or) of constants of one bit each, the lowest first
+/// and nested to the left, where nft writes them by name (`syn | ack`); a constant of several bits
+/// is one that it writes as a number (`0x12`).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Constant {
     pub ty: FieldType,
-    /// Most significant byte first; text as it is. Shorter than the type if it is the beginning of a name (`eth*`).
+    /// Most significant byte first; text as it is. Shorter than the type if it is the beginning of
+    /// a name (`eth*`).
     pub image: Value,
 }
 
@@ -167,7 +173,8 @@ impl From<Expression> for Item {
 /// How the two sides of a match are compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Op {
-    /// The natural comparison of the right side: equal to a value, in a range, in a set, any of some bits.
+    /// The natural comparison of the right side: equal to a value, in a range, in a set, any of
+    /// some bits.
     ///
     /// nft leaves it out in text. JSON says `==`, and `in` for bits.
     Implicit,
@@ -193,15 +200,17 @@ pub(crate) enum Statement {
     Match { op: Op, left: Expression, right: Expression },
     /// A verdict, or the one that a map has for a key.
     Verdict(Expression),
-    /// Sets a field: `meta mark set 1`, `tcp option maxseg size set 1360`, `ct helper`'s kin excepted.
+    /// Sets a field: `meta mark set 1`, `tcp option maxseg size set 1360`, `ct helper`'s kin
+    /// excepted.
     Assign { field: Field, value: Expression },
-    /// What one expression says alone and without registers: counter, limit, quota, last, connlimit, log, notrack,
-    /// synproxy, flow_offload, match, target; queue with fixed numbers.
+    /// What one expression says alone and without registers: counter, limit, quota, last,
+    /// connlimit, log, notrack, synproxy, flow_offload, match, target; queue with fixed numbers.
     Plain(Expr),
-    /// Refuses the packet. Of ICMP messages, `family` says which: [`IPV4`] or [`IPV6`], which the rule has
-    /// made sure of before; with a reset and in tables of either family it may be missing.
+    /// Refuses the packet. Of ICMP messages, `family` says which: [`IPV4`] or [`IPV6`], which the
+    /// rule has made sure of before; with a reset and in tables of either family it may be missing.
     Reject { family: Option<u32>, with: Reject },
-    /// Applies a named object, or the one that a map has for a key: `counter name "x"`, `ct helper set "ftp"`.
+    /// Applies a named object, or the one that a map has for a key: `counter name "x"`,
+    /// `ct helper set "ftp"`.
     Objref { kind: ObjectType, object: Expression },
     /// `snat`, `dnat`, `masquerade`, `redirect`.
     Nat(Nat),

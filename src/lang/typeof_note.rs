@@ -1,4 +1,5 @@
-//! nft's notes of the expressions that sets are declared with (`typeof ip saddr . tcp dport`), read and written.
+//! nft's notes of the expressions that sets are declared with (`typeof ip saddr . tcp dport`), read
+//! and written.
 //!
 //! They name fields by nft's own numbers: of headers, and of fields in the order of its tables.
 
@@ -39,7 +40,8 @@ const OLD_HEADERS: u32 = 17;
 const EXTENSIONS: &[(&str, u32)] =
     &[("hbh", 1), ("rt", 2), ("rt0", 3), ("rt2", 4), ("srh", 5), ("frag", 6), ("dst", 7), ("mh", 8)];
 
-/// Where nft's tables have another order, or fields that have no row here; all options of IPv4 share one.
+/// Where nft's tables have another order, or fields that have no row here; all options of IPv4
+/// share one.
 const ORDERS: &[(&str, &[&str])] = &[
     ("vlan", &["pcp", "dei", "cfi", "id", "type"]),
     ("rt0", &["reserved", "addr[1]", "addr[2]"]),
@@ -170,7 +172,8 @@ fn existence(op: ExthdrOp) -> u32 {
     }
 }
 
-/// nft's number of a field in its option: it begins with 0 in those of TCP, where that is the kind, and of SCTP.
+/// nft's number of a field in its option: it begins with 0 in those of TCP, where that is the kind,
+/// and of SCTP.
 fn option_place(op: ExthdrOp, field: &Field, at: usize) -> Option<u32> {
     match op {
         ExthdrOp::Ipv4Option => place("ip option", field, at),
@@ -196,7 +199,8 @@ pub(crate) fn note(expression: &Expression) -> Option<Vec<u8>> {
     nested(kind, &data)
 }
 
-/// Whether nft 1.0.6 and 1.1.7 have the same note: the newer has counted tunnels in before `fib`, and knows more headers.
+/// Whether nft 1.0.6 and 1.1.7 have the same note: the newer has counted tunnels in before `fib`,
+/// and knows more headers.
 pub(crate) fn is_alike(expression: &Expression) -> bool {
     let field = match expression {
         Expression::Field(field) => field,

@@ -34,7 +34,8 @@ impl Layers {
         self.pending[layer as usize].as_ref().map(|(_, told)| told)
     }
 
-    /// Whether there is a match of the transport protocol, of which nothing more is known; one in an IP header says more.
+    /// Whether there is a match of the transport protocol, of which nothing more is known; one in
+    /// an IP header says more.
     pub fn asks_for_transport(&self) -> bool {
         let mixed = matches!(self.family, Family::Bridge | Family::Netdev | Family::Inet);
         self.pending(Layer::Transport).is_some_and(|told| {

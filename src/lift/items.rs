@@ -60,7 +60,8 @@ pub(super) fn of(set: &model::Set, elements: &[Element]) -> Vec<Item> {
     typed.or_else(plain).unwrap_or_default()
 }
 
-/// The elements of a set in nft's order, as values of these types; `None` if some are no such values.
+/// The elements of a set in nft's order, as values of these types; `None` if some are no such
+/// values.
 fn items(set: &model::Set, elements: &[Element], parts: &[Repr], data: &[Repr]) -> Option<Vec<Item>> {
     let concat = set.desc.as_ref().and_then(|desc| desc.concat.as_ref()).is_some_and(|fields| fields.len() > 1);
     let (any, elements): (Vec<_>, Vec<_>) = elements.iter().partition(|element| element.is_catch_all());
@@ -174,7 +175,8 @@ fn beginning(part: &Repr, from: &[u8], len: u32) -> Option<Expression> {
     part.constant(from.get(..len).filter(|name| !name.is_empty() && !name.contains(&0))?)
 }
 
-/// The bits that all values from one to another have in common, if those are all values that have them.
+/// The bits that all values from one to another have in common, if those are all values that have
+/// them.
 fn common(from: &[u8], to: &[u8]) -> Option<u32> {
     let free = bits::combine(from, to, |a, b| a ^ b);
     let end = bits::end_of_ones(&free, 0);

@@ -1,8 +1,9 @@
 //! From the kernel's registers to statements, as nft reads them.
 //!
-//! A rule is run through once. What loads a register leaves a [node](node) there; what reads it makes a statement of it, with
-//! what is known by then of the packet's [headers](layers). Matches that only made sure of a header are [left out](depends). Expressions that
-//! are no statement of nft's stay what they are.
+//! A rule is run through once. What loads a register leaves a [node](node) there; what reads it
+//! makes a statement of it, with what is known by then of the packet's [headers](layers). Matches
+//! that only made sure of a header are [left out](depends). Expressions that are no statement of
+//! nft's stay what they are.
 
 mod act;
 mod depends;
@@ -25,7 +26,8 @@ use crate::{
     model,
 };
 
-/// What a rule says. Expressions that are no statement of nft's are kept as [`Statement::Registers`].
+/// What a rule says. Expressions that are no statement of nft's are kept as
+/// [`Statement::Registers`].
 pub(crate) fn rule(rule: &model::Rule, sets: &Sets<'_>) -> Vec<Statement> {
     run::Lifter::new(rule.family, &rule.table, sets).run(rule.exprs())
 }
@@ -35,7 +37,8 @@ pub(crate) fn items(set: &model::Set, elements: &[model::Element]) -> Vec<Item> 
     items::of(set, elements)
 }
 
-/// A stateful expression of a set or an element as a statement: counter, limit, quota, last, connlimit.
+/// A stateful expression of a set or an element as a statement: counter, limit, quota, last,
+/// connlimit.
 pub(crate) fn statement(expr: &Expr) -> Option<Statement> {
     match expr {
         Expr::Counter(_) | Expr::Limit(_) | Expr::Quota(_) | Expr::Last(_) | Expr::Connlimit(_) => {

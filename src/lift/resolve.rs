@@ -46,7 +46,8 @@ impl<'a> Lifter<'a> {
         }
     }
 
-    /// The first field that begins where bits of a packet do, as far as the rule has made sure of the header.
+    /// The first field that begins where bits of a packet do, as far as the rule has made sure of
+    /// the header.
     pub fn first_field(&mut self, packet: &Packet, fits: impl Fn(u32) -> bool) -> Option<(Field, Header)> {
         let Some((header, start)) = self.header_of(packet) else {
             // Every transport has ports there.
@@ -73,7 +74,8 @@ impl<'a> Lifter<'a> {
         self.bare(packet)
     }
 
-    /// The same, but for a match of GRE: nft leaves it where fields are compared with more than one value.
+    /// The same, but for a match of GRE: nft leaves it where fields are compared with more than one
+    /// value.
     pub fn bare(&mut self, packet: &Packet) -> Option<Known> {
         let field = self.field_at(packet);
         let field =
@@ -227,7 +229,8 @@ impl<'a> Lifter<'a> {
         Some(Known { expression, part })
     }
 
-    /// A field, or with `force` any bits, that a mask cuts out of a packet, and how far it is from the end.
+    /// A field, or with `force` any bits, that a mask cuts out of a packet, and how far it is from
+    /// the end.
     pub fn cut(&mut self, node: &Node<'a>, mask: &[u8], force: bool) -> Option<(Packet, u32)> {
         let Node::Packet(packet) = node else { return None };
         let mut masked = self.masked_fields(packet, mask);
@@ -279,7 +282,8 @@ impl<'a> Lifter<'a> {
         Some(Known { expression: Expression::Map { key, of: Box::new(right) }, part })
     }
 
-    /// The fields of the key of a set; `many` if one of many values is asked for, and no value of a map.
+    /// The fields of the key of a set; `many` if one of many values is asked for, and no value of a
+    /// map.
     pub fn keys(&mut self, node: Node<'a>, of: SetRef<'a>, many: bool) -> Option<Vec<Known>> {
         let declared = items::key_parts(of.set);
         // What has no type of its own gets it from the set.

@@ -1,4 +1,5 @@
-//! Running through a rule: what each expression leaves in registers, and the statements that come of it.
+//! Running through a rule: what each expression leaves in registers, and the statements that come
+//! of it.
 
 use super::{
     Sets,
@@ -368,8 +369,8 @@ fn writes(expr: &Expr) -> bool {
     }
 }
 
-/// The statements in order, and as registers what is none: what failed, with what it reads and what lies between, and
-/// what nothing has read.
+/// The statements in order, and as registers what is none: what failed, with what it reads and what
+/// lies between, and what nothing has read.
 fn finish(lines: Vec<Line>, failed: Vec<(usize, usize)>, exprs: &[Expr]) -> Vec<Statement> {
     let mut used = vec![false; exprs.len()];
     lines.iter().flat_map(|line| &line.made_by).for_each(|at| used[*at] = true);

@@ -18,7 +18,8 @@ attributes! {
     /// # assert!(limits.hook.is_none());
     /// ```
     ///
-    /// Hook, priority and type of a base chain cannot be changed; adding it again with others is refused. Its policy can.
+    /// Hook, priority and type of a base chain cannot be changed; adding it again with others is
+    /// refused. Its policy can.
     ///
     /// Kernel: `nf_tables_newchain`, since 3.13.
     pub struct Chain [
@@ -87,7 +88,8 @@ impl Codec<Name> for ChainName {
     }
 }
 
-/// Number of a hook; `None` for one that the family does not have, which is refused when it is sent.
+/// Number of a hook; `None` for one that the family does not have, which is refused when it is
+/// sent.
 pub type HookNumber = Option<u32>;
 
 /// Hook numbers.
@@ -175,9 +177,11 @@ impl Chain {
     /// Stands for the name that the kernel will give a chain; never sent.
     pub(crate) const NAMELESS: &str = "__chain%d";
 
-    /// A chain without a name of its own, for one rule of the same batch: nft's `jump { … }`. Since 5.9.
+    /// A chain without a name of its own, for one rule of the same batch: nft's `jump { … }`. Since
+    /// 5.9.
     ///
-    /// Its rules come before the rule that jumps to it, and it goes with that one. `id` tells it from others of the batch.
+    /// Its rules come before the rule that jumps to it, and it goes with that one. `id` tells it
+    /// from others of the batch.
     ///
     /// ```
     /// use oxitables::{Batch, Family, Hook, Priority, Table, data::*, expr::*, model::{self, Chain}};
@@ -280,7 +284,8 @@ impl Chain {
         }
     }
 
-    /// Whether it is one of the base chains that iptables-nft makes, by their names in capitals: the mark of its tables.
+    /// Whether it is one of the base chains that iptables-nft makes, by their names in capitals:
+    /// the mark of its tables.
     pub(crate) fn is_of_iptables(&self) -> bool {
         const NAMES: [&[u8]; 6] = [b"PREROUTING", b"INPUT", b"FORWARD", b"OUTPUT", b"POSTROUTING", b"BROUTING"];
         self.hook.is_some() && NAMES.contains(&self.name.as_bytes())

@@ -8,8 +8,9 @@ use std::time::Duration;
 attributes! {
     /// A set element as the kernel holds it.
     ///
-    /// In an interval set of one field, an interval is two elements: its start, and the first value after it with
-    /// [`ElementFlags::INTERVAL_END`]. The typed layer and [`Client::elements`](crate::Client::elements) join them.
+    /// In an interval set of one field, an interval is two elements: its start, and the first value
+    /// after it with [`ElementFlags::INTERVAL_END`]. The typed layer and
+    /// [`Client::elements`](crate::Client::elements) join them.
     ///
     /// Kernel: `nft_add_set_elem`, since 3.13.
     #[derive(Default)]

@@ -7,7 +7,8 @@ use crate::{
 };
 
 attributes! {
-    /// A commit: the last message of those that tell its changes, and the answer to the question for the generation.
+    /// A commit: the last message of those that tell its changes, and the answer to the question
+    /// for the generation.
     ///
     /// Kernel: `nf_tables_fill_gen_info`, since 3.18.
     pub struct GenerationInfo {
@@ -21,11 +22,13 @@ attributes! {
 }
 
 attributes! {
-    /// One step of a traced packet (`meta nftrace set 1`): a rule that matched, or the end of a base chain.
+    /// One step of a traced packet (`meta nftrace set 1`): a rule that matched, or the end of a
+    /// base chain.
     ///
     /// Packet and devices are told with the first step only.
     ///
-    /// Kernel: `nft_trace_notify` in `nf_tables_trace.c`, since 4.5; heard by the group `NFNLGRP_NFTRACE`.
+    /// Kernel: `nft_trace_notify` in `nf_tables_trace.c`, since 4.5; heard by the group
+    /// `NFNLGRP_NFTRACE`.
     pub struct Trace [
         /// Family of the table.
         family: Family
@@ -34,7 +37,8 @@ attributes! {
         opt nfproto: u32 = 15 "NFTA_TRACE_NFPROTO" as Be32,
         /// Kind of the step.
         req kind: TraceType = 4 "NFTA_TRACE_TYPE" as Be32,
-        /// Number of the packet: the same in all of its steps. The kernel has it in its own order; this is as nft prints it.
+        /// Number of the packet: the same in all of its steps. The kernel has it in its own order;
+        /// this is as nft prints it.
         opt id: u32 = 6 "NFTA_TRACE_ID" as Be32,
         /// Chain.
         opt chain: Name = 2 "NFTA_TRACE_CHAIN" as Text<255>,

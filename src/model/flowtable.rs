@@ -6,7 +6,8 @@ use crate::{
 };
 
 attributes! {
-    /// A flowtable: connections that rules put into it are forwarded from the device's ingress on, past all other rules.
+    /// A flowtable: connections that rules put into it are forwarded from the device's ingress on,
+    /// past all other rules.
     ///
     /// ```
     /// use oxitables::{Batch, Family, Priority, Table, model::Flowtable};

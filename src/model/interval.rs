@@ -17,8 +17,8 @@ pub(crate) struct Interval<'e> {
     pub closed: bool,
 }
 
-/// The intervals that elements are, in the order of their keys. A start ends what lies before it, ends that end nothing
-/// are left out, and so is the element without a key.
+/// The intervals that elements are, in the order of their keys. A start ends what lies before it,
+/// ends that end nothing are left out, and so is the element without a key.
 pub(crate) fn intervals<'e>(elements: impl IntoIterator<Item = &'e Element>) -> impl Iterator<Item = Interval<'e>> {
     let keyed = elements.into_iter().filter_map(|element| Some((element.key.as_ref()?, element)));
     let mut keyed: Vec<_> = keyed.collect();
@@ -36,7 +36,8 @@ pub(crate) fn intervals<'e>(elements: impl IntoIterator<Item = &'e Element>) -> 
 }
 
 impl Element {
-    /// The last key of an interval that starts here, if the element that is written after it ends it.
+    /// The last key of an interval that starts here, if the element that is written after it ends
+    /// it.
     pub(crate) fn last_before(&self, next: Option<&Self>) -> Option<Value> {
         self.key_end.or_else(|| next.filter(|next| next.is_interval_end())?.key?.before())
     }

@@ -1,14 +1,15 @@
 //! Tables, chains, rules, sets, elements, objects and flowtables as the kernel holds them.
 //!
-//! These are what listings return and what batches carry. The typed layer ([`Rule`](crate::Rule), [`Set`](crate::Set))
-//! is made of them and turns into them.
+//! These are what listings return and what batches carry. The typed layer ([`Rule`](crate::Rule),
+//! [`Set`](crate::Set)) is made of them and turns into them.
 
 /// Gives an object its comment: a text in its userdata, under this type.
 macro_rules! commented {
     ($object:ident, $kind:literal) => {
         impl $object {
-            /// Sets the comment, without quotes and control characters: see [`Userdata::MAX_COMMENT`](crate::data::Userdata::MAX_COMMENT)
-            /// for how long. Of tables and chains since 5.10.
+            /// Sets the comment, without quotes and control characters: see
+            /// [`Userdata::MAX_COMMENT`](crate::data::Userdata::MAX_COMMENT) for how long. Of
+            /// tables and chains since 5.10.
             pub fn with_comment(mut self, text: &str) -> Self {
                 self.userdata.get_or_insert_default().set_text($kind, text);
                 self
@@ -185,7 +186,8 @@ mod tests {
     };
     use proptest::prelude::*;
 
-    /// Objects of one kind: what is read was written, and whatever is written can be read or is refused.
+    /// Objects of one kind: what is read was written, and whatever is written can be read or is
+    /// refused.
     macro_rules! objects {
         ($($kind:ident: $object:ident $(($family:expr))?;)*) => { $(
             mod $kind {

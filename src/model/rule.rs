@@ -8,7 +8,8 @@ use crate::{
 attributes! {
     /// A rule as the kernel holds it: a list of expressions.
     ///
-    /// To write one, use the typed [`Rule`](crate::Rule); this is what it becomes, and what listings return.
+    /// To write one, use the typed [`Rule`](crate::Rule); this is what it becomes, and what
+    /// listings return.
     ///
     /// ```
     /// use oxitables::{Family, Table, data::*, expr::*, model};

@@ -1,7 +1,8 @@
 use super::{Chain, Element, Flowtable, Generation, Object, Rule, Set, Table};
 use crate::data::{Family, Name};
 
-/// Everything that the kernel holds, of one generation: what [`Client::ruleset`](crate::Client::ruleset) reads.
+/// Everything that the kernel holds, of one generation: what
+/// [`Client::ruleset`](crate::Client::ruleset) reads.
 ///
 /// In the kernel's order: tables as they were made, the rest table by table, rules chain by chain.
 #[derive(Clone, Debug, Eq, PartialEq)]

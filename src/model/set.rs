@@ -11,8 +11,8 @@ use std::time::Duration;
 attributes! {
     /// A set or a map as the kernel holds it.
     ///
-    /// To make one, use the typed [`Set`](crate::Set) and [`Map`](crate::Map); this is what they become, and what
-    /// listings return.
+    /// To make one, use the typed [`Set`](crate::Set) and [`Map`](crate::Map); this is what they
+    /// become, and what listings return.
     ///
     /// Kernel: `nf_tables_newset`, since 3.13.
     pub struct Set [
@@ -205,7 +205,8 @@ impl Set {
         self.flags.unwrap_or_default()
     }
 
-    /// Whether elements of this set are written as a start and an excluded end (`NFT_SET_ELEM_INTERVAL_END`).
+    /// Whether elements of this set are written as a start and an excluded end
+    /// (`NFT_SET_ELEM_INTERVAL_END`).
     pub fn is_interval(&self) -> bool {
         self.flags().contains(SetFlags::INTERVAL) && !self.flags().contains(SetFlags::CONCAT)
     }

@@ -38,7 +38,8 @@ flags! {
     pub struct TableFlags: u32 {
         /// Its base chains are not called.
         DORMANT = 1 "NFT_TABLE_F_DORMANT",
-        /// Only the socket that made it may change it, and it goes when that socket closes. Since 5.12.
+        /// Only the socket that made it may change it, and it goes when that socket closes. Since
+        /// 5.12.
         OWNER = 2 "NFT_TABLE_F_OWNER",
         /// It stays when its owner goes, for another owner to claim. Since 6.9.
         PERSIST = 4 "NFT_TABLE_F_PERSIST",

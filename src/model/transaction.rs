@@ -9,11 +9,13 @@ use std::fmt;
 
 /// What one commit changed, whoever made it.
 ///
-/// Kernel: `nf_tables_commit`, which tells the group `NFNLGRP_NFTABLES` of each change and then of the commit, since 3.18.
+/// Kernel: `nf_tables_commit`, which tells the group `NFNLGRP_NFTABLES` of each change and then of
+/// the commit, since 3.18.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Transaction {
-    /// The generation that it left: of one's own, that which [`Client::apply`](crate::Client::apply) reports.
+    /// The generation that it left: of one's own, that which
+    /// [`Client::apply`](crate::Client::apply) reports.
     pub generation: Generation,
     /// The netlink port that it came from: of one's own, [`Client::port`](crate::Client::port).
     pub port: u32,
@@ -29,11 +31,11 @@ pub struct Transaction {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// It is there now, as it is told. It may have been there before: a chain whose policy was changed, a set with a new
-    /// comment, an element with a new timeout.
+    /// It is there now, as it is told. It may have been there before: a chain whose policy was
+    /// changed, a set with a new comment, an element with a new timeout.
     Added(Item),
-    /// It is gone, with all that was in it: what was in it is told as well, but for elements. With a chain that only one rule
-    /// jumped to, nothing is told of its rules.
+    /// It is gone, with all that was in it: what was in it is told as well, but for elements. With
+    /// a chain that only one rule jumped to, nothing is told of its rules.
     ///
     /// A chain or flowtable that is told with devices lost only these.
     Deleted(Item),
@@ -47,7 +49,8 @@ pub enum Item {
     Table(Table),
     /// A chain.
     Chain(Box<Chain>),
-    /// A rule. Its [`position`](Rule::position) is told if it is neither the first nor the last of its chain.
+    /// A rule. Its [`position`](Rule::position) is told if it is neither the first nor the last of
+    /// its chain.
     Rule(Box<Rule>),
     /// A set or map.
     Set(Box<Set>),

@@ -229,7 +229,8 @@ impl<'a> Printer<'a> {
         std::mem::replace(&mut self.out, rest)
     }
 
-    /// The rules of a chain that only this rule jumps to, between braces; `false` if it is no such chain.
+    /// The rules of a chain that only this rule jumps to, between braces; `false` if it is no such
+    /// chain.
     pub fn inlined(&mut self, chain: &Name) -> bool {
         let (Some(family), Some(table)) = (self.family, self.table) else { return false };
         if self.depth >= DEPTH

@@ -98,7 +98,8 @@ impl<'a> Printer<'a> {
         self.print(name);
     }
 
-    /// A field: in the words of the newest nft, or before it is sent in those that all of them read.
+    /// A field: in the words of the newest nft, or before it is sent in those that all of them
+    /// read.
     pub fn field(&mut self, field: &Field) {
         self.push(&if self.unsent { field.words() } else { field.listed() });
     }
@@ -109,7 +110,8 @@ impl<'a> Printer<'a> {
     }
 }
 
-/// Text without what would end it: nft has no way to write a quote inside quotes, nor a line break anywhere.
+/// Text without what would end it: nft has no way to write a quote inside quotes, nor a line break
+/// anywhere.
 pub(crate) fn harmless(text: &str, quoted: bool) -> String {
     let one = |c: char| match c {
         '"' if quoted => '\'',

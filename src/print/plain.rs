@@ -143,7 +143,8 @@ impl Printer<'_> {
             return;
         }
         let code = reject.code.unwrap_or_default();
-        // The table says whose codes they are, or the rule does; then a plain `reject` would mean both families'.
+        // The table says whose codes they are, or the rule does; then a plain `reject` would mean
+        // both families'.
         let table = self.family.map(u8::from).map(u32::from).filter(|table| matches!(*table, IPV4 | IPV6));
         let (kind, word, usual) = match (reject.kind, table.or(family)) {
             (RejectType::TcpReset, _) => return self.push(" with tcp reset"),

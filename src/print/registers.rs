@@ -1,5 +1,5 @@
-//! Registers, for what has no statement: in brackets, which nft does not take, so that a listing that is loaded again fails
-//! there instead of losing a condition.
+//! Registers, for what has no statement: in brackets, which nft does not take, so that a listing
+//! that is loaded again fails there instead of losing a condition.
 //!
 //! The words are those of `nft --debug=netlink`.
 

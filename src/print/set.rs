@@ -20,8 +20,8 @@ pub(super) fn is_hidden(set: &Set) -> bool {
 /// How many elements of a type nft puts into a line.
 fn per_line(key: DataType) -> usize {
     match u32::from(key) {
-        // nf_proto, integer, arp_op, inet_proto, inet_service, tcp_flag, dccp_pkttype, mark, iface_index, classid, uid, gid,
-        // ct_dir
+        // nf_proto, integer, arp_op, inet_proto, inet_service, tcp_flag, dccp_pkttype, mark,
+        // iface_index, classid, uid, gid, ct_dir
         2 | 4 | 11..=13 | 15 | 16 | 19 | 20 | 23..=25 | 27 => 5,
         // ipv4_addr, ct_state, ct_status, pkt_type
         7 | 26 | 28 | 31 => 2,

@@ -102,7 +102,8 @@ impl Printer<'_> {
         }
     }
 
-    /// What a field is set to. nft lists protocols by name there, and takes the names for the start of something else.
+    /// What a field is set to. nft lists protocols by name there, and takes the names for the start
+    /// of something else.
     fn assigned(&mut self, value: &Expression) {
         let style = self.style;
         if self.unsent && matches!(value, Expression::Value(value) if value.ty.datatype == Protocol::FIELD.datatype) {

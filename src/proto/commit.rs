@@ -24,9 +24,10 @@ pub(crate) enum Acks {
 
 /// One batch on its way: sans-I/O.
 ///
-/// The kernel reports each message that failed and commits only if none did. Acknowledging every message would overrun
-/// the receive buffer after some 256 of them, so one ack is asked for: on the end of the batch, which is the proof that it
-/// was committed, or on kernels before 6.10 on the last message.
+/// The kernel reports each message that failed and commits only if none did. Acknowledging every
+/// message would overrun the receive buffer after some 256 of them, so one ack is asked for: on the
+/// end of the batch, which is the proof that it was committed, or on kernels before 6.10 on the
+/// last message.
 ///
 /// ```
 /// use oxitables::{Batch, Family, Table, proto::{Commit, Outcome}};
@@ -57,8 +58,9 @@ pub struct Commit<'a> {
     overrun: bool,
 }
 
-/// Sequence numbers of what goes around the messages of a batch. No two exchanges of a process share
-/// one, so an answer that an earlier exchange left behind is never taken for the proof of a later one.
+/// Sequence numbers of what goes around the messages of a batch. No two exchanges of a process
+/// share one, so an answer that an earlier exchange left behind is never taken for the proof of a
+/// later one.
 #[derive(Clone, Copy, Debug)]
 struct Markers {
     begin: u32,
@@ -136,7 +138,8 @@ impl<'a> Commit<'a> {
             header[8..12].copy_from_slice(&numbers.acked.to_ne_bytes());
             header
         });
-        // A kernel that acknowledges the end (6.10) also knows the message that asks for the generation (6.3).
+        // A kernel that acknowledges the end (6.10) also knows the message that asks for the
+        // generation (6.3).
         let echo = bound.tell && acks == Acks::End && !check;
         let (end_flags, end_seq) = if acks == Acks::End { (F_ACK, numbers.acked) } else { (0, numbers.end) };
         Self {
@@ -221,8 +224,8 @@ impl<'a> Commit<'a> {
         self.answered || !self.failures.is_empty()
     }
 
-    /// The generation that the commit made. Told since kernel 6.10, of batches that are bound to one; `None` also if the
-    /// batch changed nothing.
+    /// The generation that the commit made. Told since kernel 6.10, of batches that are bound to
+    /// one; `None` also if the batch changed nothing.
     pub fn generation(&self) -> Option<Generation> {
         self.generation
     }

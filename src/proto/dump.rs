@@ -46,9 +46,9 @@ pub(crate) fn refusal(what: String, errno: i32) -> Error {
 
 /// A listing on its way: sans-I/O.
 ///
-/// Feed it datagrams and take the messages out. The kernel walks its lists in pieces; a commit in between makes the rest
-/// another ruleset's. It says so on one message only, and not at all for elements, so the generation that every message
-/// carries is watched too.
+/// Feed it datagrams and take the messages out. The kernel walks its lists in pieces; a commit in
+/// between makes the rest another ruleset's. It says so on one message only, and not at all for
+/// elements, so the generation that every message carries is watched too.
 #[derive(Debug)]
 pub struct Dump {
     seq: u32,
@@ -77,7 +77,8 @@ impl Dump {
         Self { seq, generation: None, torn: false, lost: false }
     }
 
-    /// Takes a datagram; calls `each` with the kind, family and attributes of every message of the listing.
+    /// Takes a datagram; calls `each` with the kind, family and attributes of every message of the
+    /// listing.
     ///
     /// # Errors
     /// When a message does not fit its datagram.

@@ -1,8 +1,9 @@
 //! The protocol without its socket: what to send, and what the answers mean.
 //!
-//! [`Commit`] and [`Dump`] hold no file descriptor and no clock. A driver sends what they ask for, feeds them every datagram
-//! that arrives, tells them of overruns, and asks what came of it; the blocking [`Client`](crate::Client) is one. [`Monitor`],
-//! [`Tracer`] and [`Nflog`] do the same with what the kernel tells by itself.
+//! [`Commit`] and [`Dump`] hold no file descriptor and no clock. A driver sends what they ask for,
+//! feeds them every datagram that arrives, tells them of overruns, and asks what came of it; the
+//! blocking [`Client`](crate::Client) is one. [`Monitor`], [`Tracer`] and [`Nflog`] do the same
+//! with what the kernel tells by itself.
 
 mod commit;
 mod dump;

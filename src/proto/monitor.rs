@@ -8,9 +8,10 @@ const NEWGEN: u8 = 15;
 
 /// Makes whole commits of what the kernel tells the group `NFNLGRP_NFTABLES`: sans-I/O.
 ///
-/// The kernel tells of each change and then of the commit. Every commit raises the generation by one, so what is missing is noticed
-/// even if the socket does not say so. Where something got lost, what is left may be the half of a commit: from then on nothing
-/// is told until the driver has emptied the socket, asked for the generation and said [`resume`](Self::resume).
+/// The kernel tells of each change and then of the commit. Every commit raises the generation by
+/// one, so what is missing is noticed even if the socket does not say so. Where something got lost,
+/// what is left may be the half of a commit: from then on nothing is told until the driver has
+/// emptied the socket, asked for the generation and said [`resume`](Self::resume).
 ///
 /// ```
 /// use oxitables::{model::Generation, proto::{Monitor, News}};
@@ -41,12 +42,14 @@ pub enum News {
     Commit(Transaction),
     /// A change by a packet, without a commit: a quota that is used up.
     Packet(Event),
-    /// Messages got lost (`ENOBUFS`). Commits up to this generation may be missing; later ones will be told.
+    /// Messages got lost (`ENOBUFS`). Commits up to this generation may be missing; later ones will
+    /// be told.
     Gap(Generation),
 }
 
 impl Monitor {
-    /// Tells of commits after `generation`. Listen first, then ask for the generation: then none is missed.
+    /// Tells of commits after `generation`. Listen first, then ask for the generation: then none is
+    /// missed.
     pub fn new(generation: Generation) -> Self {
         Self { last: generation, lost: false, events: Vec::new(), news: VecDeque::new() }
     }
@@ -98,8 +101,8 @@ impl Monitor {
         self.lost
     }
 
-    /// Goes on after a loss with the commits after `generation`, which was asked for when the socket was empty: all of these are
-    /// whole. Tells of a gap.
+    /// Goes on after a loss with the commits after `generation`, which was asked for when the
+    /// socket was empty: all of these are whole. Tells of a gap.
     pub fn resume(&mut self, generation: Generation) {
         self.lost = false;
         self.last = generation;

@@ -44,14 +44,15 @@ impl LogGroup {
         self.group
     }
 
-    /// Asks for so many bytes of each packet, from its network header on; 0 for none. The rule may say less (`snaplen`).
+    /// Asks for so many bytes of each packet, from its network header on; 0 for none. The rule may
+    /// say less (`snaplen`).
     pub fn with_copy(mut self, bytes: u32) -> Self {
         self.copy = bytes;
         self
     }
 
-    /// Lets the kernel gather up to `packets` before it tells of them, but no longer than `wait`, in steps of 10 ms. A rule may say
-    /// another number of packets (`queue-threshold`).
+    /// Lets the kernel gather up to `packets` before it tells of them, but no longer than `wait`,
+    /// in steps of 10 ms. A rule may say another number of packets (`queue-threshold`).
     pub fn with_queue(mut self, packets: u32, wait: Duration) -> Self {
         (self.queue, self.wait) = (packets, wait);
         self
@@ -60,7 +61,8 @@ impl LogGroup {
 
 /// Reads a group's packets: sans-I/O.
 ///
-/// Send [`request`](Self::request) and feed what arrives. The kernel numbers the packets of a group, so what gets lost is counted.
+/// Send [`request`](Self::request) and feed what arrives. The kernel numbers the packets of a
+/// group, so what gets lost is counted.
 ///
 /// ```
 /// use oxitables::proto::{LogGroup, Logged, Nflog};
@@ -86,8 +88,8 @@ pub struct Nflog {
 pub enum Logged {
     /// A packet.
     Packet(Box<LogRecord>),
-    /// Packets got lost: so many, as the numbers of the kernel tell, or `None` where only the socket says so (`ENOBUFS`); how many it
-    /// were is then told before the next packet.
+    /// Packets got lost: so many, as the numbers of the kernel tell, or `None` where only the
+    /// socket says so (`ENOBUFS`); how many it were is then told before the next packet.
     Lost(Option<u32>),
 }
 
@@ -170,11 +172,13 @@ impl Nflog {
         let LogGroup { group, copy, queue, wait } = self.config;
         let mut out = Writer::new(Form::Request);
         let start = message::begin(&mut out, SUBSYSTEM << 8 | CONFIG, F_REQUEST | F_ACK, 1, 0, group);
-        // `NFULNL_CFG_CMD_BIND`; then `NFULNL_COPY_PACKET`, or `NFULNL_COPY_META` where nothing is to be copied.
+        // `NFULNL_CFG_CMD_BIND`; then `NFULNL_COPY_PACKET`, or `NFULNL_COPY_META` where nothing is
+        // to be copied.
         out.number(1, [1]);
         let [a, b, c, d] = copy.to_be_bytes();
         out.leaf(2, "mode", &[a, b, c, d, if copy == 0 { 1 } else { 2 }, 0]);
-        // Hundredths of a second. Without a wait there is nothing to wait for; zero would mean for ever.
+        // Hundredths of a second. Without a wait there is nothing to wait for; zero would mean for
+        // ever.
         let hundredths = u32::try_from(wait.as_millis().div_ceil(10)).unwrap_or(u32::MAX).max(1);
         out.number(4, hundredths.to_be_bytes());
         out.number(5, queue.max(1).to_be_bytes());
@@ -184,7 +188,8 @@ impl Nflog {
         out.into_parts().0
     }
 
-    /// Whether the kernel has bound the group, or the error number that it refused with; `None` if it has not answered yet.
+    /// Whether the kernel has bound the group, or the error number that it refused with; `None` if
+    /// it has not answered yet.
     pub fn bound(&self) -> Option<Result<(), i32>> {
         self.bound
     }
@@ -324,7 +329,8 @@ impl Flow {
         let address = |at: usize| Some(IpAddr::from(Ipv6Addr::from(*packet.get(at..)?.first_chunk::<16>()?)));
         let (saddr, daddr) = (address(8)?, address(24)?);
         let (mut protocol, mut rest) = (*packet.get(6)?, packet.get(40..));
-        // Extension headers: each names what follows it, and its own length. RFC 8200, 4; RFC 4302 for AH.
+        // Extension headers: each names what follows it, and its own length. RFC 8200, 4; RFC 4302
+        // for AH.
         while let Some(header @ [next, len, ..]) = rest {
             let len = usize::from(*len);
             let len = match protocol {

@@ -38,9 +38,11 @@ macro_rules! features {
 }
 
 features! {
-    /// Sets of intervals of concatenated fields ([`SetFlags::CONCAT`](crate::model::SetFlags::CONCAT)).
+    /// Sets of intervals of concatenated fields
+    /// ([`SetFlags::CONCAT`](crate::model::SetFlags::CONCAT)).
     ConcatIntervals = "intervals of concatenated fields" since "5.6",
-    /// Two stateful expressions for each element of a set ([`SetFlags::EXPR`](crate::model::SetFlags::EXPR)).
+    /// Two stateful expressions for each element of a set
+    /// ([`SetFlags::EXPR`](crate::model::SetFlags::EXPR)).
     ElementExprs = "several stateful expressions in an element" since "5.11",
     /// Tables with an owner ([`TableFlags::OWNER`](crate::model::TableFlags::OWNER)).
     Owner = "tables with an owner" since "5.12",
@@ -48,7 +50,8 @@ features! {
     CatchAll = "catch-all elements" since "5.13",
     /// Matching the version 2 control group of a socket (`socket cgroupv2`). Told by the release.
     ControlGroups = "matching control groups" since "5.13",
-    /// `fib … iif oif` in the hooks input and forward; in prerouting since 4.10. Told by the release.
+    /// `fib … iif oif` in the hooks input and forward; in prerouting since 4.10. Told by the
+    /// release.
     FibForward = "fib with an outgoing interface in input and forward" since "5.19",
     /// Another timeout for a set that is there; older kernels take it and ignore it. Told by the
     /// release.
@@ -68,13 +71,14 @@ features! {
     EndAck = "an ack for the end of a batch" since "6.10",
     /// Restarting the time of an element by adding it again.
     TimeoutUpdate = "restarting the time of elements in place" since "6.12",
-    /// Refusing `meta ipsec`, `sdif` and `sdifname` in family bridge, where they match nothing; older kernels take them, and so do
-    /// early stable releases of 6.18. Told by the release.
+    /// Refusing `meta ipsec`, `sdif` and `sdifname` in family bridge, where they match nothing;
+    /// older kernels take them, and so do early stable releases of 6.18. Told by the release.
     BridgeMeta = "refusing ipsec and sdif in family bridge" since "6.18",
 }
 
 impl Feature {
-    /// Whether it can be told from the release only: the kernels without it refuse nothing, or only in a chain that is there.
+    /// Whether it can be told from the release only: the kernels without it refuse nothing, or only
+    /// in a chain that is there.
     fn is_told_by_release(self) -> bool {
         use Feature::*;
         matches!(self, ControlGroups | FibForward | SetTimeout | ChainDevices | SetSize | BridgeMeta)
@@ -124,8 +128,9 @@ impl fmt::Display for Capabilities {
 
 /// Finds out what a kernel can do: sans-I/O.
 ///
-/// It is a batch in which each operation needs one [`Feature`], to be checked and not committed: those that the kernel refuses
-/// say what it lacks. Nothing changes by it, no event is sent, and no module is loaded but those of nf_tables itself.
+/// It is a batch in which each operation needs one [`Feature`], to be checked and not committed:
+/// those that the kernel refuses say what it lacks. Nothing changes by it, no event is sent, and no
+/// module is loaded but those of nf_tables itself.
 #[derive(Debug)]
 pub struct Probe {
     batch: Batch,
@@ -181,12 +186,14 @@ impl Probe {
         batch.add(owned("oxitables probes keepers", TableFlags::OWNER | TableFlags::PERSIST));
         needs(Feature::Persist);
 
-        // The kernels that restart times also refuse a remaining time beyond the whole; the others take it.
+        // The kernels that restart times also refuse a remaining time beyond the whole; the others
+        // take it.
         let key = Value::new(&[192, 0, 2, 1]);
         let (timeout, expiration) = (Some(Duration::from_secs(1)), Some(Duration::from_secs(2)));
         batch.add(timed.elements([Element { key, timeout, expiration, ..Element::default() }]));
         needs(Feature::TimeoutUpdate);
-        // The last one is acknowledged, whether it was liked or not; so it has to be one that all kernels take.
+        // The last one is acknowledged, whether it was liked or not; so it has to be one that all
+        // kernels take.
         batch.flush(&chain);
         Self { batch, features }
     }
@@ -196,12 +203,12 @@ impl Probe {
         Commit::check(&self.batch)
     }
 
-    /// What the answers say, of a kernel that calls itself `release` (as `uname -r` does), and that acknowledged the end of a
-    /// batch or did not.
+    /// What the answers say, of a kernel that calls itself `release` (as `uname -r` does), and that
+    /// acknowledged the end of a batch or did not.
     ///
     /// # Errors
-    /// [`Error::Rejected`] if the kernel did not look at it, for lack of privilege or of nf_tables; [`Error::Unknown`] if it did not
-    /// answer.
+    /// [`Error::Rejected`] if the kernel did not look at it, for lack of privilege or of nf_tables;
+    /// [`Error::Unknown`] if it did not answer.
     pub fn capabilities(&self, commit: &Commit<'_>, end_ack: bool, release: &str) -> Result<Capabilities, Error> {
         let refused: Vec<usize> = match commit.outcome() {
             Outcome::Committed => Vec::new(),
@@ -217,8 +224,9 @@ impl Probe {
             let refused = operation.is_some_and(|operation| refused.contains(&operation));
             match feature {
                 Feature::EndAck => !end_ack,
-                // The refusal may have been brought to older kernels without the rest, and to believe in a restart that does not
-                // happen would lose elements: both have to say so.
+                // The refusal may have been brought to older kernels without the rest, and to
+                // believe in a restart that does not happen would lose elements: both have to say
+                // so.
                 Feature::TimeoutUpdate => !(refused && feature.is_in(release)),
                 told if told.is_told_by_release() => !told.is_in(release),
                 _ => refused,

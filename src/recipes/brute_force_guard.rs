@@ -18,8 +18,8 @@ pub struct BruteForceGuard {
     prefix: (u8, u8),
 }
 
-/// Refuses the `hits`th new ssh connection of an address within a minute, and all that follow, until it has been quiet for a while.
-/// Sessions that are open live on.
+/// Refuses the `hits`th new ssh connection of an address within a minute, and all that follow,
+/// until it has been quiet for a while. Sessions that are open live on.
 ///
 /// ```
 /// use oxitables::{Client, Result, recipes::{Recipe, brute_force_guard}};
@@ -32,25 +32,29 @@ pub struct BruteForceGuard {
 /// # oxitables::testing::in_namespace(protect);
 /// ```
 ///
-/// What counts are the stamps of the address within the window, exactly, in a [`Recent`] list: a new connection is a stamp, and one that
-/// is refused a second one. So who goes on trying stays out, and is forgiven a minute after the last try at the latest.
+/// What counts are the stamps of the address within the window, exactly, in a [`Recent`] list: a
+/// new connection is a stamp, and one that is refused a second one. So who goes on trying stays
+/// out, and is forgiven a minute after the last try at the latest.
 ///
-/// It needs no listener and asks for no password: it counts requests (SYN) that begin a connection, on loopback too. Two things follow. A
-/// request sent again because nobody answered counts again; and who can send with somebody else's source address can have that address
-/// refused: name those that must never be in [`with_allowed`](BruteForceGuard::with_allowed).
+/// It needs no listener and asks for no password: it counts requests (SYN) that begin a connection,
+/// on loopback too. Two things follow. A request sent again because nobody answered counts again;
+/// and who can send with somebody else's source address can have that address refused: name those
+/// that must never be in [`with_allowed`](BruteForceGuard::with_allowed).
 ///
 /// # The article
 ///
-/// `recent` as it is usually used: `--set`, then `--update --seconds 60 --hitcount 4 -j DROP`. The same packets are refused, which tests
-/// compare trace by trace. Better here: both families; what is refused looks closed, so that nobody waits for an answer, or is silent as
-/// there ([`silent`](BruteForceGuard::silent)); more than 100 addresses are remembered, 65,535 of each family, and none of them is
-/// pushed out by others. Different: when the list is full, a new address is not counted, and let in, until
-/// others were quiet for a window.
+/// `recent` as it is usually used: `--set`, then `--update --seconds 60 --hitcount 4 -j DROP`. The
+/// same packets are refused, which tests compare trace by trace. Better here: both families; what
+/// is refused looks closed, so that nobody waits for an answer, or is silent as there
+/// ([`silent`](BruteForceGuard::silent)); more than 100 addresses are remembered, 65,535 of each
+/// family, and none of them is pushed out by others. Different: when the list is full, a new
+/// address is not counted, and let in, until others were quiet for a window.
 ///
 /// # Kernel
 ///
-/// Since 5.4, as [`Recent`]; conntrack (`nf_conntrack`) and `nft_reject_inet`. A rule has at most 128 expressions: `hits` may be 2 to 50.
-/// Anything else, a window of no time and no port at all are refused by [`Client::apply`].
+/// Since 5.4, as [`Recent`]; conntrack (`nf_conntrack`) and `nft_reject_inet`. A rule has at most
+/// 128 expressions: `hits` may be 2 to 50. Anything else, a window of no time and no port at all
+/// are refused by [`Client::apply`].
 pub fn brute_force_guard(hits: u32) -> BruteForceGuard {
     BruteForceGuard {
         hits,
@@ -83,19 +87,22 @@ impl BruteForceGuard {
         self
     }
 
-    /// With networks counted as one: those of so many bits, as in 24 and 64. An IPv6 attacker has at least 2⁶⁴ addresses.
+    /// With networks counted as one: those of so many bits, as in 24 and 64. An IPv6 attacker has
+    /// at least 2⁶⁴ addresses.
     pub fn with_prefix(mut self, ipv4: u8, ipv6: u8) -> Self {
         self.prefix = (ipv4, ipv6);
         self
     }
 
-    /// Tells nothing to who is refused, instead of resetting the connection. Requests are sent again then, and counted.
+    /// Tells nothing to who is refused, instead of resetting the connection. Requests are sent
+    /// again then, and counted.
     pub fn silent(mut self) -> Self {
         self.silent = true;
         self
     }
 
-    /// Counts a connection that is refused once (`--rcheck` instead of `--update`): who tries on gets in now and then.
+    /// Counts a connection that is refused once (`--rcheck` instead of `--update`): who tries on
+    /// gets in now and then.
     pub fn lenient(mut self) -> Self {
         self.lenient = true;
         self
@@ -117,7 +124,8 @@ impl BruteForceGuard {
         self.table().chain("input").with_hook(Hook::Input, Priority::FILTER)
     }
 
-    /// What is sent on to others: nothing is counted there unless it is [asked for](Self::with_forward).
+    /// What is sent on to others: nothing is counted there unless it is
+    /// [asked for](Self::with_forward).
     pub fn forward(&self) -> Chain {
         self.table().chain("forward").with_hook(Hook::Forward, Priority::FILTER)
     }

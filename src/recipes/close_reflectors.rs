@@ -15,8 +15,9 @@ pub struct CloseReflectors {
     udp: Vec<Port>,
 }
 
-/// Nothing goes from or to ports 22/tcp, 80/tcp and 1900/udp by the outside interface, in or out, and no broadcast leaves by it. What
-/// comes and goes inside is as it was, and all of it is counted.
+/// Nothing goes from or to ports 22/tcp, 80/tcp and 1900/udp by the outside interface, in or out,
+/// and no broadcast leaves by it. What comes and goes inside is as it was, and all of it is
+/// counted.
 ///
 /// ```
 /// use oxitables::{Client, expr::ObjectType, recipes::{Recipe, close_reflectors}};
@@ -32,8 +33,8 @@ pub struct CloseReflectors {
 /// # oxitables::testing::in_namespace(protect);
 /// ```
 ///
-/// On a host and on a router alike: the chains stand where a packet comes in and where it leaves, whoever it is for. Of a packet either port may be
-/// the closed one:
+/// On a host and on a router alike: the chains stand where a packet comes in and where it leaves,
+/// whoever it is for. Of a packet either port may be the closed one:
 ///
 /// * who sends to it from outside (with the address of a victim) reaches nobody, so nobody answers;
 /// * a captured machine inside sends nothing to such ports elsewhere;
@@ -41,24 +42,27 @@ pub struct CloseReflectors {
 ///
 /// The port is the one that is seen outside: what is published under another port is reached there.
 ///
-/// So who closes 80 does not read the web by http either, connections that exist end, and a resolver should not send from a
-/// port that is closed (`outgoing-port-avoid` of unbound).
+/// So who closes 80 does not read the web by http either, connections that exist end, and a
+/// resolver should not send from a port that is closed (`outgoing-port-avoid` of unbound).
 ///
 /// # Counters
 ///
-/// `outside_in`, `outside_out`: all packets of the outside interface. `inside_in`, `inside_out`: those of all others but loopback.
-/// `closed_in`, `closed_out`: what was dropped. Applied again, they count on.
+/// `outside_in`, `outside_out`: all packets of the outside interface. `inside_in`, `inside_out`:
+/// those of all others but loopback. `closed_in`, `closed_out`: what was dropped. Applied again,
+/// they count on.
 ///
 /// # The article
 ///
-/// Rules of iptables that drop these ports in INPUT and OUTPUT, and packets to broadcast addresses in OUTPUT. Better here: what is forwarded is
-/// covered; IPv6 is, with "all nodes" (`ff02::1`) for the broadcast it has not, except for ICMPv6 messages that are sent there by
-/// right; broadcast addresses are known from the routes (`fib`) and not written down. Fragments are of no use: the first has the ports, and without it
-/// nothing is put together.
+/// Rules of iptables that drop these ports in INPUT and OUTPUT, and packets to broadcast addresses
+/// in OUTPUT. Better here: what is forwarded is covered; IPv6 is, with "all nodes" (`ff02::1`) for
+/// the broadcast it has not, except for ICMPv6 messages that are sent there by right; broadcast
+/// addresses are known from the routes (`fib`) and not written down. Fragments are of no use: the
+/// first has the ports, and without it nothing is put together.
 ///
 /// # Kernel
 ///
-/// Since 4.10 (`nft_fib_inet`). DHCP clients for IPv4 broadcast below netfilter, by packet sockets, and go on working.
+/// Since 4.10 (`nft_fib_inet`). DHCP clients for IPv4 broadcast below netfilter, by packet sockets,
+/// and go on working.
 pub fn close_reflectors(outside: impl Into<IfName>) -> CloseReflectors {
     CloseReflectors { outside: outside.into(), tcp: [22, 80].map(Port::from).to_vec(), udp: vec![Port::from(1900)] }
 }

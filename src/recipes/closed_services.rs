@@ -4,7 +4,8 @@ use super::{Recipe, fill};
 use crate::{data::CtDirection, expr::Counter, model::Object, *};
 use std::ops::RangeInclusive;
 
-/// finger, portmapper, NetBIOS, snmp, what Windows does without NetBIOS, exec with login and shell, X.
+/// finger, portmapper, NetBIOS, snmp, what Windows does without NetBIOS, exec with login and shell,
+/// X.
 const TCP: [RangeInclusive<u16>; 7] = [79..=79, 111..=111, 137..=139, 161..=162, 445..=445, 512..=514, 6000..=6063];
 
 /// tftp, portmapper, NetBIOS, snmp, what Windows does without NetBIOS, biff with who and syslog.
@@ -18,8 +19,9 @@ pub struct ClosedServices {
     udp: Vec<Pattern<Port>>,
 }
 
-/// From outside nobody sees tftp, finger, the portmapper, NetBIOS, snmp, exec, login, shell and X, neither of this host nor of those behind it:
-/// their ports look as if nobody were there. Inside they are as they were.
+/// From outside nobody sees tftp, finger, the portmapper, NetBIOS, snmp, exec, login, shell and X,
+/// neither of this host nor of those behind it: their ports look as if nobody were there. Inside
+/// they are as they were.
 ///
 /// ```
 /// use oxitables::{Client, recipes::{Recipe, closed_services}};
@@ -36,19 +38,23 @@ pub struct ClosedServices {
 /// # oxitables::testing::in_namespace(protect);
 /// ```
 ///
-/// It is decided before anything is routed or translated, so it holds for the port that a packet comes with: what is published on purpose under another
-/// port is reached. Whoever asks from within, be it from one of these ports, gets the answers; where to they ask is not the concern of
-/// this. What is dropped is counted as `closed`. Who can forge addresses of inside from the outer link can forge a question, too, and then send
-/// the "answer": [`strict_source`](super::strict_source()) drops such.
+/// It is decided before anything is routed or translated, so it holds for the port that a packet
+/// comes with: what is published on purpose under another port is reached. Whoever asks from
+/// within, be it from one of these ports, gets the answers; where to they ask is not the concern of
+/// this. What is dropped is counted as `closed`. Who can forge addresses of inside from the outer
+/// link can forge a question, too, and then send the "answer":
+/// [`strict_source`](super::strict_source()) drops such.
 ///
-/// Applied again, it closes what it names and nothing else: changes of its sets are made again afterwards, as above.
+/// Applied again, it closes what it names and nothing else: changes of its sets are made again
+/// afterwards, as above.
 ///
 /// # The article
 ///
-/// A rule of ipchains or iptables for each port, on the outer interface, for the host itself. Better here: what is forwarded and IPv6 are covered; two
-/// sets say what is closed; and clients whose own port is among 6000 to 6063 are not cut off from the
-/// answers, because connections are known. A TCP segment of no known connection is not an answer. Added: `445`, by which Windows does since what it did by
-/// NetBIOS, and the UDP halves of 512 to 514.
+/// A rule of ipchains or iptables for each port, on the outer interface, for the host itself.
+/// Better here: what is forwarded and IPv6 are covered; two sets say what is closed; and clients
+/// whose own port is among 6000 to 6063 are not cut off from the answers, because connections are
+/// known. A TCP segment of no known connection is not an answer. Added: `445`, by which Windows
+/// does since what it did by NetBIOS, and the UDP halves of 512 to 514.
 ///
 /// # Kernel
 ///

@@ -11,8 +11,9 @@ pub struct ImapsBeforeSsh {
     window: Duration,
 }
 
-/// Lets an address open SSH to this router while its mail client holds an IMAPS connection through it to one of these mail servers, and
-/// for a minute after; to everybody else the port looks closed.
+/// Lets an address open SSH to this router while its mail client holds an IMAPS connection through
+/// it to one of these mail servers, and for a minute after; to everybody else the port looks
+/// closed.
 ///
 /// ```
 /// use oxitables::{Client, Result, recipes::{Recipe, imaps_before_ssh}};
@@ -30,27 +31,30 @@ pub struct ImapsBeforeSsh {
 /// # oxitables::testing::in_namespace(protect);
 /// ```
 ///
-/// Each packet to the mail server stamps the sender's address. A session that is open lives on however long it was idle, and stamps
-/// too; its end (FIN) makes the address forgotten, until the mail client sends the next packet.
+/// Each packet to the mail server stamps the sender's address. A session that is open lives on
+/// however long it was idle, and stamps too; its end (FIN) makes the address forgotten, until the
+/// mail client sends the next packet.
 ///
-/// All TCP to this host that is not let in is reset, on every port, and on loopback as well: other sessions of an address that is forgotten,
-/// and what answers connections that this host opens.
+/// All TCP to this host that is not let in is reset, on every port, and on loopback as well: other
+/// sessions of an address that is forgotten, and what answers connections that this host opens.
 ///
 /// # The article
 ///
-/// "IMAPS before SSH": iptables with its `recent` match, in the article's order: learn, forget, renew, let in, look closed. Better here:
-/// both families in one table; the rules and what they mean stay together in a typed list. A trace of packets has the same fate as
-/// with `xt_recent`, which tests compare. Different: a request for a connection teaches nothing, even repeated, so that forged addresses do
-/// not fill the list; and see [`Recent`].
+/// "IMAPS before SSH": iptables with its `recent` match, in the article's order: learn, forget,
+/// renew, let in, look closed. Better here: both families in one table; the rules and what they
+/// mean stay together in a typed list. A trace of packets has the same fate as with `xt_recent`,
+/// which tests compare. Different: a request for a connection teaches nothing, even repeated, so
+/// that forged addresses do not fill the list; and see [`Recent`].
 ///
-/// What looks closed, looks so to `nmap -sT` and `-sS`: the same state, reason and time to live as of a port without a listener, and the
-/// same to a FIN, to an ACK out of nowhere and to data in a SYN. Whoever compares headers finds that the kernel's own reset repeats the
-/// question's type of service and bears a flow label in IPv6, where that of a rule has zeros (6.18).
+/// What looks closed, looks so to `nmap -sT` and `-sS`: the same state, reason and time to live as
+/// of a port without a listener, and the same to a FIN, to an ACK out of nowhere and to data in a
+/// SYN. Whoever compares headers finds that the kernel's own reset repeats the question's type of
+/// service and bears a flow label in IPv6, where that of a rule has zeros (6.18).
 ///
 /// # Kernel
 ///
-/// Since 5.4, as [`Recent`]; conntrack (`nf_conntrack`) and `nft_reject_inet`. No mail server at all and a window of no time are refused by
-/// [`Client::apply`].
+/// Since 5.4, as [`Recent`]; conntrack (`nf_conntrack`) and `nft_reject_inet`. No mail server at
+/// all and a window of no time are refused by [`Client::apply`].
 pub fn imaps_before_ssh(mails: impl IntoIterator<Item = IpAddr>) -> ImapsBeforeSsh {
     ImapsBeforeSsh { mails: mails.into_iter().collect(), window: Duration::from_secs(60) }
 }
@@ -122,7 +126,8 @@ impl ImapsBeforeSsh {
         ]
     }
 
-    /// A batch that also takes away what the kernel has of an earlier run with another window; addresses that are known stay known.
+    /// A batch that also takes away what the kernel has of an earlier run with another window;
+    /// addresses that are known stay known.
     ///
     /// # Errors
     ///

@@ -18,8 +18,9 @@ pub struct MasqueradeGateway {
     clamp: bool,
 }
 
-/// The machines of the network at the inside interface reach out by the outside one, with its address; replies come back, and nobody outside
-/// reaches them but by ports that are published. Nothing else is forwarded.
+/// The machines of the network at the inside interface reach out by the outside one, with its
+/// address; replies come back, and nobody outside reaches them but by ports that are published.
+/// Nothing else is forwarded.
 ///
 /// ```
 /// use oxitables::{Client, recipes::{Recipe, masquerade_gateway}, sysctl};
@@ -34,30 +35,38 @@ pub struct MasqueradeGateway {
 /// # oxitables::testing::in_namespace(share);
 /// ```
 ///
-/// * A published port is reached at every address of the gateway from outside, and at the outer ones also from inside, where the server then sees the
-///   gateway as the client. At its inner address from inside, and from the gateway itself, the port is what it was. The server has to answer by way of
-///   the gateway.
-/// * Errors (ICMP) find their way back through the translation. What belongs to no connection is not forwarded: it would leave with
-///   its inner address.
-/// * A source that the routes know elsewhere is not forwarded: from outside no address of the inside, and from inside no other. With several uplinks
-///   chosen by mark, that check is in the way.
-/// * Inside, everything passes. It may come by here even if it is only bridged (`br_netfilter`; a server does not reach its own published port then).
-/// * IPv6 is translated like IPv4, because an inside of unique local addresses (RFC 4193) has no other way out; with addresses of its own it should
-///   not be, see [`with_routed_ipv6`](MasqueradeGateway::with_routed_ipv6).
+/// * A published port is reached at every address of the gateway from outside, and at the outer
+///   ones also from inside, where the server then sees the gateway as the client. At its inner
+///   address from inside, and from the gateway itself, the port is what it was. The server has to
+///   answer by way of the gateway.
+/// * Errors (ICMP) find their way back through the translation. What belongs to no connection is
+///   not forwarded: it would leave with its inner address.
+/// * A source that the routes know elsewhere is not forwarded: from outside no address of the
+///   inside, and from inside no other. With several uplinks chosen by mark, that check is in the
+///   way.
+/// * Inside, everything passes. It may come by here even if it is only bridged (`br_netfilter`; a
+///   server does not reach its own published port then).
+/// * IPv6 is translated like IPv4, because an inside of unique local addresses (RFC 4193) has no
+///   other way out; with addresses of its own it should not be, see
+///   [`with_routed_ipv6`](MasqueradeGateway::with_routed_ipv6).
 ///
-/// What the gateway itself takes in is not decided here, nor may another table drop what is forwarded, as [`vps_baseline`](super::vps_baseline) does.
+/// What the gateway itself takes in is not decided here, nor may another table drop what is
+/// forwarded, as [`vps_baseline`](super::vps_baseline) does.
 ///
 /// # The article
 ///
-/// Network address and port translation in the days of ipchains: `ipchains -A forward -j MASQ`, `ipmasqadm portfw`, and a module for each protocol
-/// that was difficult. Better here: replies and errors are known by their connections and need no rules; a published port is reached from inside by the
-/// outer address; the outer address may change, as it is named nowhere; IPv6. Different: the modules for protocols that speak of addresses (FTP in active mode) are
-/// helpers of conntrack now, which a rule gives to the connections that need one ([`helper_named`](crate::ct::helper_named)).
+/// Network address and port translation in the days of ipchains: `ipchains -A forward -j MASQ`,
+/// `ipmasqadm portfw`, and a module for each protocol that was difficult. Better here: replies and
+/// errors are known by their connections and need no rules; a published port is reached from inside
+/// by the outer address; the outer address may change, as it is named nowhere; IPv6. Different: the
+/// modules for protocols that speak of addresses (FTP in active mode) are helpers of conntrack now,
+/// which a rule gives to the connections that need one ([`helper_named`](crate::ct::helper_named)).
 ///
 /// # Kernel
 ///
-/// Since 5.2, when NAT came to the inet family (`nf_nat`, `nft_masq`, `nft_fib_inet`); from inside to a published port by the outer address since 5.7, when
-/// the incoming interface is known in postrouting.
+/// Since 5.2, when NAT came to the inet family (`nf_nat`, `nft_masq`, `nft_fib_inet`); from inside
+/// to a published port by the outer address since 5.7, when the incoming interface is known in
+/// postrouting.
 pub fn masquerade_gateway(inside: impl Into<IfName>, outside: impl Into<IfName>) -> MasqueradeGateway {
     MasqueradeGateway {
         inside: inside.into(),
@@ -69,8 +78,8 @@ pub fn masquerade_gateway(inside: impl Into<IfName>, outside: impl Into<IfName>)
 }
 
 impl MasqueradeGateway {
-    /// With a TCP port that is reached from outside at a server inside; with port 0 there, at the same port. For each family its own; of two
-    /// for one port the first counts.
+    /// With a TCP port that is reached from outside at a server inside; with port 0 there, at the
+    /// same port. For each family its own; of two for one port the first counts.
     pub fn with_published_tcp(mut self, port: impl Into<Port>, to: SocketAddr) -> Self {
         self.published.push((Protocol::TCP, port.into(), to));
         self
@@ -82,20 +91,22 @@ impl MasqueradeGateway {
         self
     }
 
-    /// With IPv6 as it is: addresses of the inside that are valid outside are not translated. Who comes in is decided in the same way.
+    /// With IPv6 as it is: addresses of the inside that are valid outside are not translated. Who
+    /// comes in is decided in the same way.
     pub fn with_routed_ipv6(mut self) -> Self {
         self.ipv6 = false;
         self
     }
 
-    /// With TCP segments that fit the way, for uplinks such as PPPoE behind which "packet too big" gets lost.
+    /// With TCP segments that fit the way, for uplinks such as PPPoE behind which "packet too big"
+    /// gets lost.
     pub fn with_mss_clamping(mut self) -> Self {
         self.clamp = true;
         self
     }
 
-    /// What has to be forwarded at all. An outside interface that gets its routes from router advertisements needs
-    /// [`accept_ra`](sysctl::ipv6::accept_ra) `Always` besides.
+    /// What has to be forwarded at all. An outside interface that gets its routes from router
+    /// advertisements needs [`accept_ra`](sysctl::ipv6::accept_ra) `Always` besides.
     pub fn sysctls(&self) -> Vec<Setting> {
         vec![sysctl::ipv4::ip_forward(true), sysctl::ipv6::forwarding(sysctl::Interface::All, true)]
     }
@@ -133,7 +144,8 @@ impl MasqueradeGateway {
             rules.push(opening.then(tcp::option::maxseg::size().set(rt::mtu())).into());
         }
         let new = || ct::state().any(CtState::NEW);
-        // No way back by the interface that it came by. (`missing` says the same, but nft 1.0.6 lists it as `missing/8`.)
+        // No way back by the interface that it came by. (`missing` says the same, but nft 1.0.6
+        // lists it as `missing/8`.)
         let elsewhere = Rule::new().when(fib::saddr().with_iif().oif().is(0));
         let from_inside = |to| Rule::new().when(meta::iifname().is(self.inside)).when(meta::oifname().is(to));
         rules.extend([

@@ -14,15 +14,20 @@
 //! # testing::in_namespace(protect);
 //! ```
 //!
-//! * They serve IPv4 and IPv6 at once, and `nft list ruleset` prints each as it is meant; [the guide] has the listings.
-//! * Applied again, a recipe puts its rules in the place of its old ones and keeps what its sets have learned. With
-//!   [`Ruleset::made_by`](crate::model::Ruleset::made_by) and [`Client::reconcile`](crate::Client::reconcile) it also removes what an
-//!   earlier version had, and keeps handles and counters.
-//! * Several of them work side by side: a packet has to pass all tables, so each can only forbid more.
+//! * They serve IPv4 and IPv6 at once, and `nft list ruleset` prints each as it is meant;
+//!   [the guide] has the listings.
+//! * Applied again, a recipe puts its rules in the place of its old ones and keeps what its sets
+//!   have learned. With [`Ruleset::made_by`](crate::model::Ruleset::made_by) and
+//!   [`Client::reconcile`](crate::Client::reconcile) it also removes what an earlier version had,
+//!   and keeps handles and counters.
+//! * Several of them work side by side: a packet has to pass all tables, so each can only forbid
+//!   more.
 //! * Interfaces are matched by name: one that does not exist yet is filtered as soon as it does.
-//! * They lock you out as any firewall does: over ssh, use [`Client::apply_confirmed`](crate::Client::apply_confirmed).
+//! * They lock you out as any firewall does: over ssh, use
+//!   [`Client::apply_confirmed`](crate::Client::apply_confirmed).
 //!
-//! Only the public interface of this crate is used here: what a recipe does, your program can do in another way.
+//! Only the public interface of this crate is used here: what a recipe does, your program can do in
+//! another way.
 //!
 //! [the guide]: https://github.com/oxitables/oxitables/blob/main/docs/guide/recipes.md
 
@@ -156,7 +161,8 @@ fn neighbours() -> Rule {
     rule.comment("neighbour discovery").accept()
 }
 
-/// For TCP segments that ask for a connection. (In two conditions, since versions of nft differ in how they print one with a mask.)
+/// For TCP segments that ask for a connection. (In two conditions, since versions of nft differ in
+/// how they print one with a mask.)
 fn syn(rule: Rule<Open>) -> Rule<Open> {
     rule.when(tcp::flags().any(TcpFlags::SYN)).when(tcp::flags().none(TcpFlags::FIN | TcpFlags::RST | TcpFlags::ACK))
 }

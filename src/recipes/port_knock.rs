@@ -15,8 +15,9 @@ pub struct PortKnock {
     silent: bool,
 }
 
-/// Keeps a TCP port of this host closed but for addresses that have just asked for connections to other ports, in this order: for half a
-/// minute they may open connections to it, which then live as long as they like.
+/// Keeps a TCP port of this host closed but for addresses that have just asked for connections to
+/// other ports, in this order: for half a minute they may open connections to it, which then live
+/// as long as they like.
 ///
 /// ```
 /// use oxitables::{Client, Result, recipes::{Recipe, port_knock}};
@@ -29,29 +30,38 @@ pub struct PortKnock {
 /// # oxitables::testing::in_namespace(protect);
 /// ```
 ///
-/// * Each knock has to follow within ten seconds, with no other between: a wrong one, a knock repeated, a request to any other closed
-///   port, and the address has to begin anew. Knocking it all again gives another half minute.
-/// * A scan opens nothing: what it touches between two knocks breaks the sequence, and where they follow one another as in 7000, 7001,
-///   7002, the next port that it touches closes the door again (so let no guarded port, and no service before one, be
-///   the next after the last knock). Ports that people use meanwhile have to be named for that
-///   reason ([`with_services`](PortKnock::with_services)); the guarded port is not one that breaks anything.
-/// * A knock is a TCP segment that asks for a connection (SYN). It looks closed like the guarded port, also where something listens; or
-///   silent, as fits the other ports of the host ([`silent`](PortKnock::silent)).
-/// * Loopback is not guarded. Sessions that conntrack does not know yet, because nothing asked for it before, are not let in either.
+/// * Each knock has to follow within ten seconds, with no other between: a wrong one, a knock
+///   repeated, a request to any other closed port, and the address has to begin anew. Knocking it
+///   all again gives another half minute.
+/// * A scan opens nothing: what it touches between two knocks breaks the sequence, and where they
+///   follow one another as in 7000, 7001, 7002, the next port that it touches closes the door again
+///   (so let no guarded port, and no service before one, be the next after the last knock). Ports
+///   that people use meanwhile have to be named for that reason
+///   ([`with_services`](PortKnock::with_services)); the guarded port is not one that breaks
+///   anything.
+/// * A knock is a TCP segment that asks for a connection (SYN). It looks closed like the guarded
+///   port, also where something listens; or silent, as fits the other ports of the host
+///   ([`silent`](PortKnock::silent)).
+/// * Loopback is not guarded. Sessions that conntrack does not know yet, because nothing asked for
+///   it before, are not let in either.
 ///
 /// # The article
 ///
-/// Port knocking is mentioned in "IMAPS before SSH". Better than a daemon that reads along (knockd): the kernel keeps the stages, for IPv4
-/// and IPv6, nothing parses packets in user space, and no rule is added for each guest.
+/// Port knocking is mentioned in "IMAPS before SSH". Better than a daemon that reads along
+/// (knockd): the kernel keeps the stages, for IPv4 and IPv6, nothing parses packets in user space,
+/// and no rule is added for each guest.
 ///
-/// What it is not: a password. Who can read the packets can repeat them from an address of theirs. Who can send with somebody else's
-/// source address can knock for them, which opens nothing to the sender, and can break their sequence. Knocks from many forged
-/// addresses fill the sets (65,535 addresses of each family): then nobody else gets in until they expire. Keep a second lock behind it.
+/// What it is not: a password. Who can read the packets can repeat them from an address of theirs.
+/// Who can send with somebody else's source address can knock for them, which opens nothing to the
+/// sender, and can break their sequence. Knocks from many forged addresses fill the sets (65,535
+/// addresses of each family): then nobody else gets in until they expire. Keep a second lock behind
+/// it.
 ///
 /// # Kernel
 ///
-/// Since 5.4 (`dynset` with delete); conntrack (`nf_conntrack`) and `nft_reject_inet`. No knock at all, one on a guarded port or on a
-/// service, and times of nothing are refused by [`Client::apply`].
+/// Since 5.4 (`dynset` with delete); conntrack (`nf_conntrack`) and `nft_reject_inet`. No knock at
+/// all, one on a guarded port or on a service, and times of nothing are refused by
+/// [`Client::apply`].
 pub fn port_knock<P: Into<Port>>(port: impl Into<Port>, knocks: impl IntoIterator<Item = P>) -> PortKnock {
     PortKnock {
         ports: vec![port.into()],
@@ -88,7 +98,8 @@ impl PortKnock {
         self
     }
 
-    /// Tells nothing to who knocks or is refused, instead of a reset. Who waits for an answer knocks a second time after a second.
+    /// Tells nothing to who knocks or is refused, instead of a reset. Who waits for an answer
+    /// knocks a second time after a second.
     pub fn silent(mut self) -> Self {
         self.silent = true;
         self

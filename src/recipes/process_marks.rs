@@ -20,8 +20,8 @@ pub struct ProcessMarks {
     loopback: bool,
 }
 
-/// The processes of a web server, and all that is started from them, reach its database by TCP and nothing else: the rest of what they
-/// send is dropped and counted. Others are not touched.
+/// The processes of a web server, and all that is started from them, reach its database by TCP and
+/// nothing else: the rest of what they send is dropped and counted. Others are not touched.
 ///
 /// ```
 /// use oxitables::{Client, data::Uid, recipes::{Recipe, process_marks}};
@@ -39,26 +39,34 @@ pub struct ProcessMarks {
 /// # oxitables::testing::in_namespace(tame);
 /// ```
 ///
-/// The mark is set in a chain of type route: your own rules and policy routes may use it, too. Not theirs to reach without being told:
-/// * **Clients.** What they ask is answered from [`with_ports`](ProcessMarks::with_ports); of a shell that listens elsewhere they hear nothing,
-///   of one in a control group nothing but the handshake, which the kernel makes.
-/// * **DNS.** A name is a way to tell secrets to anybody: name the database by address, or [`with_resolvers`](ProcessMarks::with_resolvers).
-/// * **Loopback** and the host's own addresses: a proxy or a mail server there would be a way out. [`with_loopback`](ProcessMarks::with_loopback).
-/// * Connections from before: each packet is judged, whatever its connection; that of a client is known when the client sends again.
+/// The mark is set in a chain of type route: your own rules and policy routes may use it, too. Not
+/// theirs to reach without being told:
+/// * **Clients.** What they ask is answered from [`with_ports`](ProcessMarks::with_ports); of a
+///   shell that listens elsewhere they hear nothing, of one in a control group nothing but the
+///   handshake, which the kernel makes.
+/// * **DNS.** A name is a way to tell secrets to anybody: name the database by address, or
+///   [`with_resolvers`](ProcessMarks::with_resolvers).
+/// * **Loopback** and the host's own addresses: a proxy or a mail server there would be a way out.
+///   [`with_loopback`](ProcessMarks::with_loopback).
+/// * Connections from before: each packet is judged, whatever its connection; that of a client is
+///   known when the client sends again.
 ///
-/// A control group that is removed and made anew, as that of a service when it restarts, is **another one, and free**: name the slice that
-/// it is in, or apply this again whenever it starts (`ExecStartPre=`).
+/// A control group that is removed and made anew, as that of a service when it restarts, is
+/// **another one, and free**: name the slice that it is in, or apply this again whenever it starts
+/// (`ExecStartPre=`).
 ///
 /// # The article
 ///
-/// LIDS' NETMARK marked the packets of a protected program, and rules let packets with the web server's mark go to mysql only. Better here:
-/// no patched kernel, a program is named by control group, user or group, a shell that is spawned is in them as well, other bits of the
-/// mark stay, both families. Different: the mark hangs on the socket's maker and not on the program's file.
+/// LIDS' NETMARK marked the packets of a protected program, and rules let packets with the web
+/// server's mark go to mysql only. Better here: no patched kernel, a program is named by control
+/// group, user or group, a shell that is spawned is in them as well, other bits of the mark stay,
+/// both families. Different: the mark hangs on the socket's maker and not on the program's file.
 ///
 /// # Kernel
 ///
-/// Since 5.2 (chains of type route in inet tables), control groups since 5.13; conntrack. Programs with CAP_NET_RAW send past netfilter
-/// (packet sockets), those with CAP_NET_ADMIN change its rules: a web server needs neither.
+/// Since 5.2 (chains of type route in inet tables), control groups since 5.13; conntrack. Programs
+/// with CAP_NET_RAW send past netfilter (packet sockets), those with CAP_NET_ADMIN change its
+/// rules: a web server needs neither.
 pub fn process_marks(web: impl Into<Sender>, databases: impl IntoIterator<Item = SocketAddr>) -> ProcessMarks {
     ProcessMarks {
         bits: ProcessMarks::BITS,
@@ -80,7 +88,8 @@ impl ProcessMarks {
         self
     }
 
-    /// With these bits, all set, as the mark; [`MarkRegistry`](crate::data::MarkRegistry) knows which are free.
+    /// With these bits, all set, as the mark; [`MarkRegistry`](crate::data::MarkRegistry) knows
+    /// which are free.
     ///
     /// # Errors
     /// [`MarkError::Nothing`] for no bits, which every packet has.
@@ -120,7 +129,8 @@ impl ProcessMarks {
         self.table().chain("output").with_hook(Hook::Output, Priority::FILTER)
     }
 
-    /// What marked packets may; a rule that is [inserted](Batch::insert) is asked before the others.
+    /// What marked packets may; a rule that is [inserted](Batch::insert) is asked before the
+    /// others.
     pub fn marked(&self) -> Chain {
         self.table().chain("marked")
     }

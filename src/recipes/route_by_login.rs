@@ -18,7 +18,8 @@ pub struct Login {
 }
 
 impl Login {
-    /// A way out that has a routing table of its own: any number but 0, which is none, and 253 to 255, which are the kernel's.
+    /// A way out that has a routing table of its own: any number but 0, which is none, and 253 to
+    /// 255, which are the kernel's.
     pub fn by_table(table: u32) -> Self {
         Self { senders: Vec::new(), table, gateways: Vec::new() }
     }
@@ -72,8 +73,9 @@ pub struct RouteByLogin {
     masquerade: bool,
 }
 
-/// Users who came by ssh and local users leave by different routers: what their programs begin is marked in packet and connection, and
-/// routed by the mark. The first of the logins that has a sender counts; who is in none leaves as before.
+/// Users who came by ssh and local users leave by different routers: what their programs begin is
+/// marked in packet and connection, and routed by the mark. The first of the logins that has a
+/// sender counts; who is in none leaves as before.
 ///
 /// Two halves, routes first: guards that hold them, and the table.
 ///
@@ -102,28 +104,37 @@ pub struct RouteByLogin {
 /// # Who came by ssh?
 ///
 /// A packet's sender is known by user, group or control group.
-/// * Users who have no other way in, by name; or a group of theirs. The group of a socket is the one that its program runs as: the login group.
-/// * Without logind, whatever an ssh session starts is in sshd's own control group, `system.slice/ssh.service`.
-/// * With logind, each session has its own, `user.slice/user-1000.slice/session-5.scope` (`loginctl` says which are `Remote`). Apply again at
-///   each login (`pam_exec`), with the sessions that there are: rules are replaced, connections keep their way.
+/// * Users who have no other way in, by name; or a group of theirs. The group of a socket is the
+///   one that its program runs as: the login group.
+/// * Without logind, whatever an ssh session starts is in sshd's own control group,
+///   `system.slice/ssh.service`.
+/// * With logind, each session has its own, `user.slice/user-1000.slice/session-5.scope`
+///   (`loginctl` says which are `Remote`). Apply again at each login (`pam_exec`), with the
+///   sessions that there are: rules are replaced, connections keep their way.
 ///
 /// # What goes which way
 ///
-/// * Only connections that begin here, and later: an ssh session itself is answered the way it came, also one from before. (Exchanges of datagrams
-///   have no beginning: those from before may change sides, unless connections were tracked already.)
-/// * A connection stays with its router: the mark is saved in it, for what is sent when its socket is gone, and for answers, which a reverse
-///   path filter then lets in: `rp_filter` 2, or 1 with `net.ipv4.conf.IF.src_valid_mark`.
-/// * The mark is the number of the login, from 1: new ones belong at the end, lest connections change sides.
-/// * The address of a program is chosen before the mark: what leaves is masqueraded, unless [told otherwise](RouteByLogin::without_masquerade).
+/// * Only connections that begin here, and later: an ssh session itself is answered the way it
+///   came, also one from before. (Exchanges of datagrams have no beginning: those from before may
+///   change sides, unless connections were tracked already.)
+/// * A connection stays with its router: the mark is saved in it, for what is sent when its socket
+///   is gone, and for answers, which a reverse path filter then lets in: `rp_filter` 2, or 1 with
+///   `net.ipv4.conf.IF.src_valid_mark`.
+/// * The mark is the number of the login, from 1: new ones belong at the end, lest connections
+///   change sides.
+/// * The address of a program is chosen before the mark: what leaves is masqueraded, unless
+///   [told otherwise](RouteByLogin::without_masquerade).
 /// * Networks that the main table has a route for, besides the default one, are reached by that.
-/// * Without its router nothing leaves by another one: datagrams are "unreachable", TCP has no answer. The kernel forgets the router when its
-///   interface goes down: add the routes again when it is up.
+/// * Without its router nothing leaves by another one: datagrams are "unreachable", TCP has no
+///   answer. The kernel forgets the router when its interface goes down: add the routes again when
+///   it is up.
 /// * Before a packet is marked it has to have some route: keep a default route in the main table.
 ///
 /// # The article
 ///
-/// LIDS' NETMARK promised it: packets marked by program, routed by mark. Better here: other bits of the marks stay, both families, connections
-/// do not change sides, and routes go with the program that made them. Different: the marks hang on user, group or control group.
+/// LIDS' NETMARK promised it: packets marked by program, routed by mark. Better here: other bits of
+/// the marks stay, both families, connections do not change sides, and routes go with the program
+/// that made them. Different: the marks hang on user, group or control group.
 ///
 /// # Kernel
 ///
@@ -131,8 +142,10 @@ pub struct RouteByLogin {
 ///
 /// # Errors
 ///
-/// [`Error::Marks`] for more than seven logins, unless there are [more bits](RouteByLogin::with_mark); [`Error::Request`], EINVAL, for a table that is
-/// none or the kernel's (a way out that ends in "unreachable" there would be everybody's), and for a login without a sender or without a router.
+/// [`Error::Marks`] for more than seven logins, unless there are
+/// [more bits](RouteByLogin::with_mark); [`Error::Request`], EINVAL, for a table that is none or
+/// the kernel's (a way out that ends in "unreachable" there would be everybody's), and for a login
+/// without a sender or without a router.
 pub fn route_by_login(logins: impl IntoIterator<Item = Login>) -> Result<RouteByLogin> {
     let logins: Vec<Login> = logins.into_iter().collect();
     for Login { table, senders, gateways } in &logins {
@@ -159,7 +172,8 @@ impl RouteByLogin {
         Ok(self)
     }
 
-    /// With these bits of packet and connection marks; [`MarkRegistry`](crate::data::MarkRegistry) knows which are free.
+    /// With these bits of packet and connection marks; [`MarkRegistry`](crate::data::MarkRegistry)
+    /// knows which are free.
     ///
     /// # Errors
     /// [`MarkError::Range`] if they hold no number for each login.
@@ -169,13 +183,15 @@ impl RouteByLogin {
         self.with_logins(logins)
     }
 
-    /// With source addresses as programs have chosen them: where answers to any of them come back by whichever router.
+    /// With source addresses as programs have chosen them: where answers to any of them come back
+    /// by whichever router.
     pub fn without_masquerade(mut self) -> Self {
         self.masquerade = false;
         self
     }
 
-    /// Routes and policy rules, for [`Routing::add`](crate::route::Routing::add); of feature `route`.
+    /// Routes and policy rules, for [`Routing::add`](crate::route::Routing::add); of feature
+    /// `route`.
     #[cfg(feature = "route")]
     pub fn routes(&self) -> Vec<Entry> {
         self.logins.iter().flat_map(|(mark, login)| login.entries(*mark)).collect()

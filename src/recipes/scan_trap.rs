@@ -19,8 +19,9 @@ pub struct ScanTrap {
     sessions: bool,
 }
 
-/// Lists an address that touches four different closed ports of this host within a minute, and refuses it everywhere for ten minutes:
-/// also on ports that are open, and to hosts behind. `open` are the TCP ports where there is something to be found.
+/// Lists an address that touches four different closed ports of this host within a minute, and
+/// refuses it everywhere for ten minutes: also on ports that are open, and to hosts behind. `open`
+/// are the TCP ports where there is something to be found.
 ///
 /// ```
 /// use oxitables::{Client, Result, recipes::{Recipe, scan_trap}};
@@ -38,35 +39,42 @@ pub struct ScanTrap {
 /// # oxitables::testing::in_namespace(protect);
 /// ```
 ///
-/// * Different ports count, exactly and in any order; TCP and UDP of one number are two. The same port again (a request that is sent again)
-///   counts once within the time.
-/// * A touch is a datagram, or a TCP segment without ACK and RST: a SYN, and what only scanners send (FIN, NULL, XMAS). Segments with ACK
-///   or RST come late from connections that were, and count for nothing; neither does what is sent to all (broadcast, multicast).
-/// * The touch that is one too many has no answer any more. The time then runs; what the address sends meanwhile does not prolong it.
-/// * Connections that are established live on, unless [`cutting_sessions`](ScanTrap::cutting_sessions); so do neighbour discovery and
-///   loopback.
+/// * Different ports count, exactly and in any order; TCP and UDP of one number are two. The same
+///   port again (a request that is sent again) counts once within the time.
+/// * A touch is a datagram, or a TCP segment without ACK and RST: a SYN, and what only scanners
+///   send (FIN, NULL, XMAS). Segments with ACK or RST come late from connections that were, and
+///   count for nothing; neither does what is sent to all (broadcast, multicast).
+/// * The touch that is one too many has no answer any more. The time then runs; what the address
+///   sends meanwhile does not prolong it.
+/// * Connections that are established live on, unless
+///   [`cutting_sessions`](ScanTrap::cutting_sessions); so do neighbour discovery and loopback.
 ///
-/// A source address can be forged, and with it anybody can have somebody else listed. Name in [`with_allowed`](ScanTrap::with_allowed) whom you cannot
-/// do without: gateway, resolvers (a late answer looks like a touch too), where you come from. That sessions live on, and that the time is
+/// A source address can be forged, and with it anybody can have somebody else listed. Name in
+/// [`with_allowed`](ScanTrap::with_allowed) whom you cannot do without: gateway, resolvers (a late
+/// answer looks like a touch too), where you come from. That sessions live on, and that the time is
 /// short, are the rest of the remedy.
 ///
 /// # Records
 ///
-/// With [`with_log`](ScanTrap::with_log) every attempt goes to an NFLOG group, open port or not: new connections ("scan_trap tcp "), first datagrams
-/// ("scan_trap udp "), echo requests ("scan_trap icmp "); then who is listed ("scan_trap listed ") and what is refused
-/// ("scan_trap refused "). A [`client::NflogReader`] has prefix, addresses and ports of each.
+/// With [`with_log`](ScanTrap::with_log) every attempt goes to an NFLOG group, open port or not:
+/// new connections ("scan_trap tcp "), first datagrams ("scan_trap udp "), echo requests
+/// ("scan_trap icmp "); then who is listed ("scan_trap listed ") and what is refused ("scan_trap
+/// refused "). A [`client::NflogReader`] has prefix, addresses and ports of each.
 ///
 /// # The article
 ///
-/// "Port scan detection" and "connection logging" by daemons that read all packets (scanlogd, iplog) or add firewall rules (portsentry). Better here:
-/// the kernel counts, so the next packet is refused already; addresses are forgiven by themselves; both families. Different: nothing is
-/// blocked for ever, and a list that is full (65,535 addresses of each family) takes no new one until others are forgiven. An IPv6
-/// network is as many addresses as it likes to be: each is a scanner of its own.
+/// "Port scan detection" and "connection logging" by daemons that read all packets (scanlogd,
+/// iplog) or add firewall rules (portsentry). Better here: the kernel counts, so the next packet is
+/// refused already; addresses are forgiven by themselves; both families. Different: nothing is
+/// blocked for ever, and a list that is full (65,535 addresses of each family) takes no new one
+/// until others are forgiven. An IPv6 network is as many addresses as it likes to be: each is a
+/// scanner of its own.
 ///
 /// # Kernel
 ///
-/// Since 5.4, as [`Recent`]; conntrack (`nf_conntrack`), and `nfnetlink_log` for records. `hits` may be 1 to 50; anything else, no trap
-/// at all and times of nothing are refused by [`Client::apply`].
+/// Since 5.4, as [`Recent`]; conntrack (`nf_conntrack`), and `nfnetlink_log` for records. `hits`
+/// may be 1 to 50; anything else, no trap at all and times of nothing are refused by
+/// [`Client::apply`].
 pub fn scan_trap<P: Into<Port>>(open: impl IntoIterator<Item = P>) -> ScanTrap {
     ScanTrap {
         tcp: open.into_iter().map(Into::into).collect(),
@@ -144,7 +152,8 @@ impl ScanTrap {
         self.table().chain("prerouting").with_hook(Hook::Prerouting, Priority::FILTER)
     }
 
-    /// Where attempts are recorded and closed ports found. Before other filters, which may drop what is a touch here.
+    /// Where attempts are recorded and closed ports found. Before other filters, which may drop
+    /// what is a touch here.
     pub fn input(&self) -> Chain {
         self.table().chain("input").with_hook(Hook::Input, Priority::FILTER + -1)
     }

@@ -14,12 +14,14 @@ use crate::{
 /// # Ok::<(), oxitables::Error>(())
 /// ```
 ///
-/// A control group holds all that a program starts, whatever user it becomes. User and group are those that the program had when it made the
-/// socket: a program that may become another user (`sudo`, a setuid `ping`) leaves by that. And what was made elsewhere is of there: a
-/// socket that is inherited, passed on, accepted from a listener of another group, or older than the program's move into the group. What
-/// the kernel sends by itself has no program: resets, the first answer to who connects (SYN-ACK; of control groups), neighbour discovery,
-/// ICMP errors; and of users and groups neither what is left of a connection when its socket was closed. What runs in another network
-/// namespace, a container, sends through the rules of that one.
+/// A control group holds all that a program starts, whatever user it becomes. User and group are
+/// those that the program had when it made the socket: a program that may become another user
+/// (`sudo`, a setuid `ping`) leaves by that. And what was made elsewhere is of there: a socket that
+/// is inherited, passed on, accepted from a listener of another group, or older than the program's
+/// move into the group. What the kernel sends by itself has no program: resets, the first answer to
+/// who connects (SYN-ACK; of control groups), neighbour discovery, ICMP errors; and of users and
+/// groups neither what is left of a connection when its socket was closed. What runs in another
+/// network namespace, a container, sends through the rules of that one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Sender {

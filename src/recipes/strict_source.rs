@@ -10,15 +10,16 @@ use crate::{
 };
 use std::net::Ipv4Addr;
 
-/// Packets that come from where they say, by a way that the routers choose, as [`strict_source`] wants them.
+/// Packets that come from where they say, by a way that the routers choose, as [`strict_source`]
+/// wants them.
 #[derive(Clone, Debug)]
 pub struct StrictSource {
     /// Interfaces at which any way back is enough; without any, all are meant.
     loose: Option<Vec<IfName>>,
 }
 
-/// Drops packets whose source is not where they come from, in both families; packets that say which way they want to go; and redirects, which say
-/// which way others should.
+/// Drops packets whose source is not where they come from, in both families; packets that say which
+/// way they want to go; and redirects, which say which way others should.
 ///
 /// ```
 /// use oxitables::{Client, recipes::{Recipe, strict_source}, sysctl};
@@ -33,31 +34,39 @@ pub struct StrictSource {
 /// # oxitables::testing::in_namespace(protect);
 /// ```
 ///
-/// * **Strict**: the route to the source leads by the interface that the packet came by. **Loose**: there is a route; for interfaces whose answers may
-///   leave by another one (several uplinks, routes by mark). Neither takes what comes from this host's own addresses, from a broadcast address, or from where
-///   the routes say `blackhole` or `unreachable`.
-/// * What has no address yet may ask for one: `0.0.0.0` and `::`, to everybody on the link. So may what asks whose an address is. Loopback is left alone.
-/// * **Source routes**: IPv4 with the options LSRR or SSRR, IPv6 with a routing header of whatever type. In nf_tables a source route of which a part has
-///   been gone already is no option (`__ip_options_compile`), nor is anything beside it; so no other options pass than router alert and record route, as
-///   long as these can be read (RFC 7126 advises the like).
-///   Of fragments only the first is asked for a routing header, unless connections are tracked, which puts them together before (RFC 7112).
-/// * **Redirects** are dropped, whoever sends them: those that come in, and those that this host would send.
+/// * **Strict**: the route to the source leads by the interface that the packet came by. **Loose**:
+///   there is a route; for interfaces whose answers may leave by another one (several uplinks,
+///   routes by mark). Neither takes what comes from this host's own addresses, from a broadcast
+///   address, or from where the routes say `blackhole` or `unreachable`.
+/// * What has no address yet may ask for one: `0.0.0.0` and `::`, to everybody on the link. So may
+///   what asks whose an address is. Loopback is left alone.
+/// * **Source routes**: IPv4 with the options LSRR or SSRR, IPv6 with a routing header of whatever
+///   type. In nf_tables a source route of which a part has been gone already is no option
+///   (`__ip_options_compile`), nor is anything beside it; so no other options pass than router
+///   alert and record route, as long as these can be read (RFC 7126 advises the like). Of fragments
+///   only the first is asked for a routing header, unless connections are tracked, which puts them
+///   together before (RFC 7112).
+/// * **Redirects** are dropped, whoever sends them: those that come in, and those that this host
+///   would send.
 ///
-/// Of several next hops of an IPv6 route, Linux 6.18 asks only one, so that what comes by the others is dropped: such interfaces have to be loose.
+/// Of several next hops of an IPv6 route, Linux 6.18 asks only one, so that what comes by the
+/// others is dropped: such interfaces have to be loose.
 ///
-/// What was dropped is counted: `spoofed`, `source_routed`, `redirects`. A packet is looked at before its connection is known, so a flood
-/// makes no connections.
+/// What was dropped is counted: `spoofed`, `source_routed`, `redirects`. A packet is looked at
+/// before its connection is known, so a flood makes no connections.
 ///
 /// # The article
 ///
-/// `rp_filter` 1 and 2, `ip6tables -m rpfilter`, `accept_source_route`, `accept_redirects`, `send_redirects`. Better here: IPv6 has no `rp_filter`, and with
-/// this it is the same for both; it holds for interfaces that come later; what is dropped is counted. Different: `rp_filter` itself is not set, as
-/// the table takes its place; where it is on, it goes on checking.
+/// `rp_filter` 1 and 2, `ip6tables -m rpfilter`, `accept_source_route`, `accept_redirects`,
+/// `send_redirects`. Better here: IPv6 has no `rp_filter`, and with this it is the same for both;
+/// it holds for interfaces that come later; what is dropped is counted. Different: `rp_filter`
+/// itself is not set, as the table takes its place; where it is on, it goes on checking.
 ///
 /// # Kernel
 ///
-/// Since 5.13 (`nft_fib_inet`; before, `fib` knows no way back to `::`, so that nobody could look for an address). The kernel has not followed routing headers of type 0 since 2.6.21 by itself, but forwards and delivers
-/// packets that have one.
+/// Since 5.13 (`nft_fib_inet`; before, `fib` knows no way back to `::`, so that nobody could look
+/// for an address). The kernel has not followed routing headers of type 0 since 2.6.21 by itself,
+/// but forwards and delivers packets that have one.
 pub fn strict_source() -> StrictSource {
     StrictSource { loose: Some(Vec::new()) }
 }
@@ -77,8 +86,8 @@ impl StrictSource {
         self
     }
 
-    /// What the kernel does by itself: it does not believe redirects, not even of known gateways, sends none, and follows no source routes, by any
-    /// interface, now or later.
+    /// What the kernel does by itself: it does not believe redirects, not even of known gateways,
+    /// sends none, and follows no source routes, by any interface, now or later.
     pub fn sysctls(&self) -> Vec<Setting> {
         use sysctl::{ipv4, ipv6};
         vec![

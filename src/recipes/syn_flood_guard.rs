@@ -26,8 +26,9 @@ const MSS: u16 = 88;
 /// RFC 7323, 2.3.
 const WSCALE: u8 = 14;
 
-/// Lets each address open so many connections to these TCP ports and no more: 20 a second, and 40 at once. What is too much is dropped
-/// before connection tracking sees it. On demand, requests are answered with cookies in the name of the server
+/// Lets each address open so many connections to these TCP ports and no more: 20 a second, and 40
+/// at once. What is too much is dropped before connection tracking sees it. On demand, requests are
+/// answered with cookies in the name of the server
 /// ([`with_synproxy`](SynFloodGuard::with_synproxy)).
 ///
 /// ```
@@ -52,13 +53,15 @@ const WSCALE: u8 = 14;
 ///
 /// # The article
 ///
-/// From the age when syncookies were new: `echo 1 >tcp_syncookies`, and one limit for all requests together, which served the
-/// flood first and everybody else never. Better here: each address has a limit of its own, and the proxy guards hosts behind too.
+/// From the age when syncookies were new: `echo 1 >tcp_syncookies`, and one limit for all requests
+/// together, which served the flood first and everybody else never. Better here: each address has a
+/// limit of its own, and the proxy guards hosts behind too.
 ///
 /// # Kernel
 ///
-/// Since 4.3 (`dynset`, `fib` 4.10); with synproxy 5.3 (`nft_synproxy`, `CONFIG_SYN_COOKIES`) and conntrack. No port or server at all, and a rate or a
-/// burst of zero or more than a million, are refused by [`Client::apply`]; so are a segment and a scale that no server has.
+/// Since 4.3 (`dynset`, `fib` 4.10); with synproxy 5.3 (`nft_synproxy`, `CONFIG_SYN_COOKIES`) and
+/// conntrack. No port or server at all, and a rate or a burst of zero or more than a million, are
+/// refused by [`Client::apply`]; so are a segment and a scale that no server has.
 pub fn syn_flood_guard<P: Into<Port>>(ports: impl IntoIterator<Item = P>) -> SynFloodGuard {
     SynFloodGuard {
         ports: ports.into_iter().map(Into::into).collect(),
@@ -71,8 +74,9 @@ pub fn syn_flood_guard<P: Into<Port>>(ports: impl IntoIterator<Item = P>) -> Syn
 }
 
 impl SynFloodGuard {
-    /// With other numbers of requests than 20 a second, and 40 at once. An address that is known keeps the numbers it had until it was
-    /// quiet for a minute, or its entry is [deleted](crate::Batch::delete).
+    /// With other numbers of requests than 20 a second, and 40 at once. An address that is known
+    /// keeps the numbers it had until it was quiet for a minute, or its entry is
+    /// [deleted](crate::Batch::delete).
     pub fn with_rate(mut self, per_second: u64, burst: u32) -> Self {
         (self.rate, self.burst) = (per_second, burst);
         self
@@ -84,18 +88,22 @@ impl SynFloodGuard {
         self
     }
 
-    /// With requests answered in the name of the server, which hears only of those that are answered back. Largest segment and window scale
-    /// are what the client is told, and ought to be the server's.
+    /// With requests answered in the name of the server, which hears only of those that are
+    /// answered back. Largest segment and window scale are what the client is told, and ought to be
+    /// the server's.
     ///
-    /// * Every such port seems to be open: where nothing listens, the connection is reset after it was made.
-    /// * Window scale, selective acknowledgement and time stamps survive if the client sends time stamps.
-    /// * Connections that are not known to conntrack when it begins are cut; and those that it made, when the table is removed and no other
-    ///   asks for connection tracking.
-    /// * Other filters come first, and have to let the client's packets pass: a request that is untracked, and an answer that is new
-    ///   (invalid if `nf_conntrack_tcp_loose` is 0). What the proxy then tells a server of this host comes by loopback, from the
-    ///   client's address.
-    /// * Of IPv6 requests the kernel (`nft_synproxy_do_eval`, 6.18) checks the sum as if they were IPv4, and drops them, unless the
-    ///   network card vouches for it: see whether yours does (`ethtool -k`: rx-checksumming) before you rely on it.
+    /// * Every such port seems to be open: where nothing listens, the connection is reset after it
+    ///   was made.
+    /// * Window scale, selective acknowledgement and time stamps survive if the client sends time
+    ///   stamps.
+    /// * Connections that are not known to conntrack when it begins are cut; and those that it
+    ///   made, when the table is removed and no other asks for connection tracking.
+    /// * Other filters come first, and have to let the client's packets pass: a request that is
+    ///   untracked, and an answer that is new (invalid if `nf_conntrack_tcp_loose` is 0). What the
+    ///   proxy then tells a server of this host comes by loopback, from the client's address.
+    /// * Of IPv6 requests the kernel (`nft_synproxy_do_eval`, 6.18) checks the sum as if they were
+    ///   IPv4, and drops them, unless the network card vouches for it: see whether yours does
+    ///   (`ethtool -k`: rx-checksumming) before you rely on it.
     pub fn with_synproxy(mut self, mss: u16, wscale: u8) -> Self {
         self.proxy = Some((mss, wscale));
         self
@@ -117,7 +125,8 @@ impl SynFloodGuard {
         self.table().chain("prerouting").with_hook(Hook::Prerouting, Priority::RAW)
     }
 
-    /// Where requests to this host are answered, with synproxy. After other filters: what they refuse is not answered.
+    /// Where requests to this host are answered, with synproxy. After other filters: what they
+    /// refuse is not answered.
     pub fn input(&self) -> Chain {
         self.table().chain("input").with_hook(Hook::Input, Priority::FILTER + 1)
     }
@@ -153,7 +162,8 @@ impl SynFloodGuard {
         if self.proxy.is_some() {
             rules.push(syn(self.guarded()).then(notrack()).into());
         }
-        // Where nothing asks for connection tracking, fragments are not put together yet, and the flags may be in the next one.
+        // Where nothing asks for connection tracking, fragments are not put together yet, and the
+        // flags may be in the next one.
         rules.push(self.guarded().when(tcp::doff().is(5..=15)).accept());
         rules.push(self.guarded().comment("a header in pieces").drop());
         rules

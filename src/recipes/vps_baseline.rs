@@ -14,8 +14,9 @@ pub struct VpsBaseline {
     dhcpv6: bool,
 }
 
-/// What every small server on the internet needs first: loopback, what belongs to connections that exist, and new ssh connections by
-/// one interface. Everything else is dropped, and nothing is forwarded.
+/// What every small server on the internet needs first: loopback, what belongs to connections that
+/// exist, and new ssh connections by one interface. Everything else is dropped, and nothing is
+/// forwarded.
 ///
 /// ```
 /// use oxitables::{Client, recipes::{Recipe, vps_baseline}};
@@ -30,15 +31,18 @@ pub struct VpsBaseline {
 ///
 /// # The article
 ///
-/// "The minimal firewall for a VPS": iptables with a policy of DROP, and rules for `lo`, `ESTABLISHED,RELATED` and port 22. Better
-/// here: one table for both families and one batch, so that there is no moment with half of it; IPv6 keeps working, because neighbour
-/// discovery (from the own link only, hop limit 255: RFC 4861, 7.1) and multicast listener queries pass always; errors such as "packet too
-/// big" pass as related. Different: there is no chain for output, which let everything out there too.
+/// "The minimal firewall for a VPS": iptables with a policy of DROP, and rules for `lo`,
+/// `ESTABLISHED,RELATED` and port 22. Better here: one table for both families and one batch, so
+/// that there is no moment with half of it; IPv6 keeps working, because neighbour discovery (from
+/// the own link only, hop limit 255: RFC 4861, 7.1) and multicast listener queries pass always;
+/// errors such as "packet too big" pass as related. Different: there is no chain for output, which
+/// let everything out there too.
 ///
 /// # Kernel
 ///
-/// Since 3.14; conntrack (`nf_conntrack`). Where nothing was tracked before, a connection of this host is known from the first packet that it
-/// sends after that; until then, what comes in on it is dropped.
+/// Since 3.14; conntrack (`nf_conntrack`). Where nothing was tracked before, a connection of this
+/// host is known from the first packet that it sends after that; until then, what comes in on it is
+/// dropped.
 pub fn vps_baseline(interface: impl Into<IfName>) -> VpsBaseline {
     VpsBaseline { interface: interface.into(), ssh: Port::from(22), from: None, ping: false, dhcpv6: false }
 }
@@ -50,7 +54,8 @@ impl VpsBaseline {
         self
     }
 
-    /// With ssh for these networks only; what they name of one family says nothing of the other, from which nobody comes in then.
+    /// With ssh for these networks only; what they name of one family says nothing of the other,
+    /// from which nobody comes in then.
     pub fn with_ssh_from(mut self, networks: impl IntoIterator<Item = IpNetwork>) -> Self {
         self.from.get_or_insert_default().extend(networks);
         self
@@ -62,7 +67,8 @@ impl VpsBaseline {
         self
     }
 
-    /// With addresses leased by DHCPv6, whose answers conntrack does not relate to their question. (DHCP for IPv4 needs no rule.)
+    /// With addresses leased by DHCPv6, whose answers conntrack does not relate to their question.
+    /// (DHCP for IPv4 needs no rule.)
     pub fn with_dhcpv6(mut self) -> Self {
         self.dhcpv6 = true;
         self

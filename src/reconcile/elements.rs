@@ -14,7 +14,8 @@ use std::{borrow::Cow, cmp::Ordering, collections::HashSet, time::Duration};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry<'r> {
     pub(super) element: &'r Element,
-    /// The first key behind the interval, or the last one of it in concatenations; `None` if it is a single key, or has no end.
+    /// The first key behind the interval, or the last one of it in concatenations; `None` if it is
+    /// a single key, or has no end.
     end: Option<&'r Value>,
     /// The end is an element of its own.
     closed: bool,
@@ -39,8 +40,8 @@ impl<'r> Entry<'r> {
         self.element.is_catch_all() || self.end.is_some_and(|end| **end <= *other.key())
     }
 
-    /// What gives an element another life where it is, with its counters; `None` if it is to be another in more than that.
-    /// Since 6.12.
+    /// What gives an element another life where it is, with its counters; `None` if it is to be
+    /// another in more than that. Since 6.12.
     pub(super) fn restarted(&self, held: &Self, set: &Set) -> Option<Element> {
         let (was, is) = (normal(held.element, set), normal(self.element, set));
         let same = Element { timeout: None, ..was } == Element { timeout: None, ..is };
@@ -82,7 +83,8 @@ impl<'r> Entry<'r> {
         (self.element, self.end_element().filter(|_| self.closed))
     }
 
-    /// What is there to be made in a set that may get another life for its elements in the same batch: each says its own.
+    /// What is there to be made in a set that may get another life for its elements in the same
+    /// batch: each says its own.
     pub(super) fn explicit(&self, set: &Set) -> (Cow<'r, Element>, Option<Element>) {
         let mut element = Cow::Borrowed(self.element);
         if let (None, Some(life)) = (element.timeout, lifetime(&element, set)) {
@@ -120,7 +122,8 @@ pub(super) fn entries(set: &FilledSet) -> Vec<Entry<'_>> {
         .collect()
 }
 
-/// The same as they are said, for a set that is new: the kernel keeps that order where it can. Intervals stay sorted.
+/// The same as they are said, for a set that is new: the kernel keeps that order where it can.
+/// Intervals stay sorted.
 pub(super) fn entries_as_said(set: &FilledSet) -> Vec<Entry<'_>> {
     let mut entries = entries(set);
     if !set.set.is_interval() {
@@ -142,7 +145,8 @@ pub(super) struct Changes<'r> {
     pub(super) due: Option<Duration>,
 }
 
-/// Whether elements of a set come and go by themselves: then those that the desired state does not name are none of its business.
+/// Whether elements of a set come and go by themselves: then those that the desired state does not
+/// name are none of its business.
 pub(super) fn is_moving(set: &Set) -> bool {
     set.flags().intersects(SetFlags::EVAL | SetFlags::TIMEOUT)
 }

@@ -49,8 +49,8 @@ pub(crate) struct Elements {
 }
 
 impl Plan {
-    /// What it does, and the sets and chains that the rules which it makes speak of. Those of what it removes are in
-    /// `before`.
+    /// What it does, and the sets and chains that the rules which it makes speak of. Those of what
+    /// it removes are in `before`.
     pub(crate) fn lines(&self) -> (Vec<Line>, Ruleset) {
         let mut after = Ruleset { chains: Vec::new(), rules: Vec::new(), ..self.before.clone() };
         let mut lines = Vec::new();

@@ -1,8 +1,10 @@
 //! Desired state: what has to be done to get from what is there to what should be.
 //!
 //! A desired state is a [`Ruleset`]: one that was read earlier, what a batch makes of nothing
-//! ([`Ruleset::made_by`](crate::model::Ruleset::made_by)), or what serde reads from libnftables JSON (feature `json`). [`diff`] compares it with what the kernel has and makes a [`Plan`];
-//! [`Client::plan`](crate::Client::plan) and [`Client::reconcile`](crate::Client::reconcile) do it with a kernel.
+//! ([`Ruleset::made_by`](crate::model::Ruleset::made_by)), or what serde reads from libnftables
+//! JSON (feature `json`). [`diff`] compares it with what the kernel has and makes a [`Plan`];
+//! [`Client::plan`](crate::Client::plan) and [`Client::reconcile`](crate::Client::reconcile) do it
+//! with a kernel.
 //!
 //! ```
 //! use oxitables::*;
@@ -33,10 +35,11 @@
 //!
 //! # What a plan does
 //!
-//! * Tables that the desired state does not name are never touched. Chains, sets, objects and flowtables of a table that it names go
-//!   unless it names them.
-//! * Rules stay in place, with handles and counters, as far as their order allows; a rule that takes the place of another
-//!   keeps its handle. Anonymous sets and chains are compared by what is in them.
+//! * Tables that the desired state does not name are never touched. Chains, sets, objects and
+//!   flowtables of a table that it names go unless it names them.
+//! * Rules stay in place, with handles and counters, as far as their order allows; a rule that
+//!   takes the place of another keeps its handle. Anonymous sets and chains are compared by what is
+//!   in them.
 //! * Rules are the same if they do the same to every packet, whichever registers they are written
 //!   with: versions of nft write a range as one comparison or as two, fields in one load or in
 //!   several, tests in another order. What nft leaves out when it lists a rule makes no difference
@@ -46,44 +49,52 @@
 //!   hook and one priority: the kernel runs the one first that was made last. What stays is not
 //!   made anew for the sake of that order, so give such chains priorities of their own if it
 //!   matters which is first.
-//! * Of sets the elements that differ are written. Where elements come and go by themselves (`dynamic`, `timeout`), those that
-//!   the desired state does not name are not its business, and stay: what was learned is kept, and to take such an element out is
-//!   for a batch of your own. Only those that name a chain or an object that goes, go with it: [`Plan::destroys`] tells.
+//! * Of sets the elements that differ are written. Where elements come and go by themselves
+//!   (`dynamic`, `timeout`), those that the desired state does not name are not its business, and
+//!   stay: what was learned is kept, and to take such an element out is for a batch of your own.
+//!   Only those that name a chain or an object that goes, go with it: [`Plan::destroys`] tells.
 //! * A set that a rule of its table changes is dynamic, whether it says so or not (nft makes it so,
 //!   and its JSON before 1.1 does not tell). One that is dynamic and need not be stays as it is,
 //!   and loses what is not desired of it.
 //! * A chain for devices that names none keeps those that it has: nft's JSON before 1.1 does not
 //!   tell them.
-//! * A larger size counts from the next batch on. A set whose new elements do not fit into the old one is made again; one where
-//!   elements come by themselves keeps them, gets room, and the new ones with the next plan, which is [due](Plan::due) at once.
-//! * A timeout is state: a desired element that has less than half of its life left is given all of it again
-//!   ([`Plan::due`] says when that will be). One that has more is left alone. Since 6.12 the element keeps its counters by
-//!   that; before, and in plans of [`diff`], it is made anew, which [`Plan::destroys`] says.
-//! * Sizes of sets change in place since 6.5, timeouts since 6.12; older kernels would ignore them, or
-//!   give elements of the same batch the old timeout.
-//!   There [`Client::plan`](crate::Client::plan) makes the set again, while [`diff`] knows no
-//!   kernel, and [`Client::apply`](crate::Client::apply) refuses what would be ignored (timeouts before 6.1).
-//! * Policies, devices that are added, sizes and timeouts of sets, quotas and whether a table sleeps change in place. What cannot (hook,
-//!   priority and type of a chain, devices that go, key and flags of a set, elements of a constant one, most objects) is
-//!   removed and made again in the same batch, and so are the rules and elements that name it: [`Plan::replaced`] says what, and
-//!   [`Plan::destroys`] what is lost with it. A table that falls asleep or awakes while base chains of it change or go is
-//!   made anew as a whole, and so is one that has an owner: the kernel has no other way.
-//! * Who owns a table is not compared: `owner` and `persist` count when it is made. A table that somebody else owns can be planned; to apply
-//!   that is refused ([`Error::is_permission`](crate::Error::is_permission)), with the name of the owner.
-//! * Comments of tables, chains, sets and objects are given when these are made. The kernel cannot change them, and nothing is
-//!   removed for their sake.
-//! * An expression that this version has no type for is compared byte for byte: if the kernel reports it otherwise than it was sent, its
-//!   rule is replaced each time.
+//! * A larger size counts from the next batch on. A set whose new elements do not fit into the old
+//!   one is made again; one where elements come by themselves keeps them, gets room, and the new
+//!   ones with the next plan, which is [due](Plan::due) at once.
+//! * A timeout is state: a desired element that has less than half of its life left is given all of
+//!   it again ([`Plan::due`] says when that will be). One that has more is left alone. Since 6.12
+//!   the element keeps its counters by that; before, and in plans of [`diff`], it is made anew,
+//!   which [`Plan::destroys`] says.
+//! * Sizes of sets change in place since 6.5, timeouts since 6.12; older kernels would ignore them,
+//!   or give elements of the same batch the old timeout. There
+//!   [`Client::plan`](crate::Client::plan) makes the set again, while [`diff`] knows no kernel, and
+//!   [`Client::apply`](crate::Client::apply) refuses what would be ignored (timeouts before 6.1).
+//! * Policies, devices that are added, sizes and timeouts of sets, quotas and whether a table
+//!   sleeps change in place. What cannot (hook, priority and type of a chain, devices that go, key
+//!   and flags of a set, elements of a constant one, most objects) is removed and made again in the
+//!   same batch, and so are the rules and elements that name it: [`Plan::replaced`] says what, and
+//!   [`Plan::destroys`] what is lost with it. A table that falls asleep or awakes while base chains
+//!   of it change or go is made anew as a whole, and so is one that has an owner: the kernel has no
+//!   other way.
+//! * Who owns a table is not compared: `owner` and `persist` count when it is made. A table that
+//!   somebody else owns can be planned; to apply that is refused
+//!   ([`Error::is_permission`](crate::Error::is_permission)), with the name of the owner.
+//! * Comments of tables, chains, sets and objects are given when these are made. The kernel cannot
+//!   change them, and nothing is removed for their sake.
+//! * An expression that this version has no type for is compared byte for byte: if the kernel
+//!   reports it otherwise than it was sent, its rule is replaced each time.
 //! * Values of counters and quotas are where these are made, and are left alone where they run.
 //!
 //! # Drift
 //!
-//! [`Client::keep`](crate::Client::keep) is the loop around it: it hears of every commit, tells who changed what, heals it, and asserts
-//! timeouts again when they are due. [`Watch`](crate::client::Watch) is for loops of one's own.
+//! [`Client::keep`](crate::Client::keep) is the loop around it: it hears of every commit, tells who
+//! changed what, heals it, and asserts timeouts again when they are due.
+//! [`Watch`](crate::client::Watch) is for loops of one's own.
 //!
 //! # What it costs
 //!
-//! Time grows as n log n with the rules, and a plan holds what it changes, not what stays. It is put into words when it is printed.
+//! Time grows as n log n with the rules, and a plan holds what it changes, not what stays. It is
+//! put into words when it is printed.
 
 mod elements;
 mod expr;
@@ -116,7 +127,8 @@ use view::View;
 
 /// What has to be done to get from `present`, what the kernel has, to `desired`.
 ///
-/// A pure function, and a plan for any kernel. Of `present` only the tables count that `desired` names; the plan is bound to its generation.
+/// A pure function, and a plan for any kernel. Of `present` only the tables count that `desired`
+/// names; the plan is bound to its generation.
 ///
 /// ```
 /// use oxitables::{Batch, Family, Policy, Hook, Priority, Table, model::Ruleset, reconcile::diff};

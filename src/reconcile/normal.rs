@@ -1,7 +1,7 @@
 //! Normal form: what two descriptions of the same thing have in common.
 //!
-//! The kernel gives numbers and names to what has none, fills in defaults, counts, rounds times to its ticks and shows elements
-//! in an order of its own. Here that is taken away again.
+//! The kernel gives numbers and names to what has none, fills in defaults, counts, rounds times to
+//! its ticks and shows elements in an order of its own. Here that is taken away again.
 
 use super::{
     elements::entries,
@@ -21,10 +21,11 @@ use std::time::Duration;
 
 /// The normal form of a ruleset: equal for two that do the same.
 ///
-/// Without what only the kernel knows (handles, numbers of users, generation), what packets change (values of counters, what is
-/// used of quotas, remaining life), what cannot be changed once it is there and means nothing to packets (comments of tables,
-/// chains, sets and objects), and without names that the kernel made up. Sorted by name, rules by chain; an interval is
-/// a start and an end.
+/// Without what only the kernel knows (handles, numbers of users, generation), what packets change
+/// (values of counters, what is used of quotas, remaining life), what cannot be changed once it is
+/// there and means nothing to packets (comments of tables, chains, sets and objects), and without
+/// names that the kernel made up. Sorted by name, rules by chain; an interval is a start and an
+/// end.
 ///
 /// What the kernel reports of a ruleset has the normal form of what was sent to it. Rules are
 /// compared by their registers here; that other registers may mean the same only
@@ -107,7 +108,8 @@ pub(super) fn some<T: Copy + Default + PartialEq>(value: Option<T>) -> Option<T>
     value.filter(|value| *value != T::default())
 }
 
-/// A time as it is in every kernel's ticks: these are 10, 4, 3⅓ or 1 ms, and all have the multiples of 20 ms in common.
+/// A time as it is in every kernel's ticks: these are 10, 4, 3⅓ or 1 ms, and all have the multiples
+/// of 20 ms in common.
 pub(super) fn time(time: Duration) -> Duration {
     let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     // Nothing would mean for ever.

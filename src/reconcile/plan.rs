@@ -16,10 +16,12 @@ use crate::{
 };
 use std::{collections::HashSet, fmt, ops::Deref, time::Duration};
 
-/// What turns what is there into what is desired: a [`Batch`] that is bound to the generation it was made on.
+/// What turns what is there into what is desired: a [`Batch`] that is bound to the generation it
+/// was made on.
 ///
-/// From [`Client::plan`](crate::Client::plan) or [`diff`](super::diff); for [`Client::apply`](crate::Client::apply) and
-/// [`Client::check`](crate::Client::check) it is the batch that it derefs to. It prints like a diff, in nft's syntax:
+/// From [`Client::plan`](crate::Client::plan) or [`diff`](super::diff); for
+/// [`Client::apply`](crate::Client::apply) and [`Client::check`](crate::Client::check) it is the
+/// batch that it derefs to. It prints like a diff, in nft's syntax:
 ///
 /// ```text
 /// - rule inet host input handle 7 ip saddr @blocked drop
@@ -41,7 +43,8 @@ pub struct Plan {
     pub(super) kernel: super::Kernel,
 }
 
-/// Something that the kernel cannot change in place: a [`Plan`] removes it and makes it again, with what names it.
+/// Something that the kernel cannot change in place: a [`Plan`] removes it and makes it again, with
+/// what names it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Replaced {
@@ -57,7 +60,8 @@ impl fmt::Display for Replaced {
     }
 }
 
-/// State that a [`Plan`] would destroy: what the kernel counted or learned, and no desired state brings back.
+/// State that a [`Plan`] would destroy: what the kernel counted or learned, and no desired state
+/// brings back.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Destroyed {
@@ -138,7 +142,8 @@ impl Plan {
         Self { batch, gone: Vec::new(), before, destroyed: Vec::new(), replaced: Vec::new(), due: None, kernel }
     }
 
-    /// The state that would be lost. Empty for most plans: rules that stay keep their counters, sets what they learned.
+    /// The state that would be lost. Empty for most plans: rules that stay keep their counters,
+    /// sets what they learned.
     pub fn destroys(&self) -> &[Destroyed] {
         &self.destroyed
     }
@@ -148,11 +153,12 @@ impl Plan {
         &self.replaced
     }
 
-    /// After how long the next plan will not be empty, if this one is applied now and nobody changes anything: when the first of
-    /// the elements that are desired with a timeout has less than half of it left. `None` if there is no such element.
+    /// After how long the next plan will not be empty, if this one is applied now and nobody
+    /// changes anything: when the first of the elements that are desired with a timeout has less
+    /// than half of it left. `None` if there is no such element.
     ///
-    /// Who reconciles that often keeps them alive. Zero if this plan only makes room in a set that learns, for elements that the next plan
-    /// adds: a larger size counts from the next batch on.
+    /// Who reconciles that often keeps them alive. Zero if this plan only makes room in a set that
+    /// learns, for elements that the next plan adds: a larger size counts from the next batch on.
     pub fn due(&self) -> Option<Duration> {
         self.due
     }

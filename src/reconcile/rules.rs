@@ -20,7 +20,8 @@ use std::{
 
 /// What a rule does, in 128 bits; `None` of one that has to go in any case.
 ///
-/// Under keys that nobody outside of this process knows, so that two rules with the same print are a matter of 2^128.
+/// Under keys that nobody outside of this process knows, so that two rules with the same print are
+/// a matter of 2^128.
 pub(super) type Print = Option<(u64, u64)>;
 
 /// Takes prints.
@@ -128,9 +129,9 @@ const TRIED: usize = 8;
 
 /// The longest common subsequence, as pairs of indices in order.
 ///
-/// What both begin and end with is found at once. Between, each new rule is tried with the old ones that are the same, and the
-/// longest chain of such pairs is found with piles: n log n. Of rules that repeat more than [`TRIED`] times it may be
-/// shorter than the longest.
+/// What both begin and end with is found at once. Between, each new rule is tried with the old ones
+/// that are the same, and the longest chain of such pairs is found with piles: n log n. Of rules
+/// that repeat more than [`TRIED`] times it may be shorter than the longest.
 pub(super) fn common(old: &[Print], new: &[Print]) -> Vec<(usize, usize)> {
     let (head, tail) = ends(old, new);
     let mut pairs: Vec<(usize, usize)> = (0..head).map(|i| (i, i)).collect();
@@ -150,7 +151,8 @@ fn middle(old: &[Print], new: &[Print], from: Range<usize>, to: Range<usize>) ->
     let mut places: Vec<usize> = from.filter(|i| old[*i].is_some()).collect();
     places.sort_by_key(|i| (old[*i], *i));
     let mut numbers: HashMap<Print, usize> = HashMap::new();
-    // Pairs, each with the one before it in the longest chain that ends with it; and the last of the best chain of each length.
+    // Pairs, each with the one before it in the longest chain that ends with it; and the last of
+    // the best chain of each length.
     let mut links: Vec<(usize, usize, Option<usize>)> = Vec::new();
     let mut piles: Vec<usize> = Vec::new();
     for j in to.filter(|j| new[*j].is_some()) {
@@ -197,7 +199,8 @@ pub(super) enum Spot {
     Of(u64),
 }
 
-/// The kernel walks the chain for each rule that is named by its handle: of more than this none is replaced one by one.
+/// The kernel walks the chain for each rule that is named by its handle: of more than this none is
+/// replaced one by one.
 const WALKED: usize = 100;
 
 impl<'r> Edits<'r> {

@@ -34,7 +34,8 @@ enum Fate {
 
 use Fate::{InPlace, Replaced, Stays};
 
-/// What becomes of something of which some parts cannot be changed: each with whether it is the same.
+/// What becomes of something of which some parts cannot be changed: each with whether it is the
+/// same.
 fn fate(same: bool, fixed: &[(&'static str, bool)]) -> Fate {
     match fixed.iter().find(|(_, same)| !same) {
         _ if same => Stays,
@@ -83,8 +84,8 @@ fn set_fate(old: &Set, new: &Set, kernel: Kernel) -> Fate {
     fate(a == b, &fixed)
 }
 
-/// What a kernel keeps of a set that is added again: its "size", its "timeout", or what it is, such as its "key". Who says no size
-/// asks for none.
+/// What a kernel keeps of a set that is added again: its "size", its "timeout", or what it is, such
+/// as its "key". Who says no size asks for none.
 pub(crate) fn kept(old: &Set, new: &Set, kernel: Kernel) -> Option<&'static str> {
     let (a, b) = (normal::set(old), normal::set(new));
     if !kernel.sizes && b.size().is_some() && a.size() != b.size() {
@@ -105,8 +106,8 @@ fn life(set: &Set) -> (Option<Duration>, Option<Duration>) {
     (set.timeout, set.gc_interval)
 }
 
-/// The same, with what is in it: elements that are fixed once a rule uses them come with a new set, and so do those for which the
-/// old one has no room.
+/// The same, with what is in it: elements that are fixed once a rule uses them come with a new set,
+/// and so do those for which the old one has no room.
 fn filled_fate(old: &FilledSet, new: &FilledSet, kernel: Kernel) -> Fate {
     match set_fate(&old.set, &new.set, kernel) {
         Stays | InPlace if new.set.flags().contains(SetFlags::CONSTANT) && !changes(old, new, &|_| true).is_empty() => {
@@ -119,14 +120,15 @@ fn filled_fate(old: &FilledSet, new: &FilledSet, kernel: Kernel) -> Fate {
     }
 }
 
-/// How many elements fit into a set that is to have room for more: the new size counts from the next batch on.
+/// How many elements fit into a set that is to have room for more: the new size counts from the
+/// next batch on.
 fn grows(old: &FilledSet, new: &FilledSet) -> Option<usize> {
     let (held, wanted) = (old.set.size()?, new.set.size()?);
     (held < wanted).then_some(held as usize)
 }
 
-/// What becomes of the elements of a set that stays. A full one that learns keeps what it learned: it gets room first, and new
-/// elements with the next plan.
+/// What becomes of the elements of a set that stays. A full one that learns keeps what it learned:
+/// it gets room first, and new elements with the next plan.
 fn kept_changes<'r>(old: &'r FilledSet, new: &'r FilledSet, stays: &dyn Fn(&Reference<'_>) -> bool) -> Changes<'r> {
     let mut changes = changes(old, new, stays);
     if let Some(room) = grows(old, new).filter(|_| is_moving(&old.set)) {
@@ -221,8 +223,8 @@ pub(super) fn reconcile<'r>(old: &View<'r>, new: &View<'r>, plan: &mut Plan) {
         sets.kept.iter().map(|(old, new)| (&new.set, kept_changes(old, new, &stays))).collect();
 
     let start = plan.batch.len();
-    // The kernel takes no change of its flags together with one of its base chains, and none after it; new ones may come
-    // before. Nor may an owner change them, since 6.9.
+    // The kernel takes no change of its flags together with one of its base chains, and none after
+    // it; new ones may come before. Nor may an owner change them, since 6.9.
     let changes_flags = old.table.zip(new.table).filter(|(a, b)| normal::table(a) != normal::table(b));
     let updated = chains.made.iter().filter(|(verb, _)| *verb == Verb::Update).map(|(_, chain)| *chain);
     let changes_base = chains.gone.iter().copied().chain(updated).any(|chain| chain.hook.is_some());
@@ -274,7 +276,8 @@ pub(super) fn reconcile<'r>(old: &View<'r>, new: &View<'r>, plan: &mut Plan) {
     put_all(batch, &flowtables.made);
     put_all(batch, &objects.made);
     for (verb, chain) in &chains.made {
-        // Not all that is reported of a base chain is taken back; and what is not said leaves the policy as it is.
+        // Not all that is reported of a base chain is taken back; and what is not said leaves the
+        // policy as it is.
         let Chain { flags, policy, .. } = normal::chain(chain);
         let counters = chain.counters.clone().filter(|_| *verb == Verb::Add);
         // One that says no devices keeps those that it has; kernels before 6.4 want to hear them.

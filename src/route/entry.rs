@@ -92,8 +92,9 @@ pub(super) fn is_hit(sent: &Message, there: &Message) -> bool {
     matches!((sent, there), (Message::NewRule(sent), Message::NewRule(there)) if rule::is_hit(sent, there))
 }
 
-/// Puts the rules that say most at the front, and the routes behind all rules: so each removes itself, and no rule leads to an emptied
-/// table. The kernel takes the first rule that has what is said.
+/// Puts the rules that say most at the front, and the routes behind all rules: so each removes
+/// itself, and no rule leads to an emptied table. The kernel takes the first rule that has what is
+/// said.
 pub(super) fn specific_first<T>(all: &mut [(T, Message)]) {
     all.sort_by_key(|(_, message)| match message {
         Message::NewRule(rule) => std::cmp::Reverse(rule::weight(rule)),

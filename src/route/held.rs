@@ -4,10 +4,12 @@ use super::{Routing, entry};
 use crate::error::Result;
 use netlink_packet_route::RouteNetlinkMessage;
 
-/// The rules and routes that an [`add`](Routing::add) has made: dropping it removes them: rules before routes, else the latest first.
+/// The rules and routes that an [`add`](Routing::add) has made: dropping it removes them: rules
+/// before routes, else the latest first.
 ///
-/// What was there before stays. A process that is killed leaves everything: the kernel has no owners of routes. What they left is
-/// there already for the next one's `add`, which does not hold it: begin with [`Routing::remove`] if it is to go in the end.
+/// What was there before stays. A process that is killed leaves everything: the kernel has no
+/// owners of routes. What they left is there already for the next one's `add`, which does not hold
+/// it: begin with [`Routing::remove`] if it is to go in the end.
 #[derive(Debug)]
 #[must_use = "what it holds is removed when it is dropped; `keep` leaves it"]
 pub struct Held {

@@ -90,7 +90,8 @@ impl Routing {
         Ok(all.map_err(|refusal| refused("list interfaces".into(), refusal))?.into_iter().filter_map(read).collect())
     }
 
-    /// The addresses of an interface, of both families, each with the prefix of its network: `ip addr`.
+    /// The addresses of an interface, of both families, each with the prefix of its network:
+    /// `ip addr`.
     ///
     /// ```
     /// # oxitables::testing::in_namespace(|| {
@@ -100,7 +101,8 @@ impl Routing {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Missing`](crate::Error::Missing) if there is no such interface; [`Error::Io`](crate::Error::Io) if they kept changing.
+    /// [`Error::Missing`](crate::Error::Missing) if there is no such interface;
+    /// [`Error::Io`](crate::Error::Io) if they kept changing.
     pub fn addresses(&self, name: &str) -> Result<Vec<IpNetwork>> {
         self.addresses_of(&self.link(name)?)
     }

@@ -1,4 +1,5 @@
-//! What marks are for: policy rules that choose a routing table by mark, and the routes in it. And links and addresses.
+//! What marks are for: policy rules that choose a routing table by mark, and the routes in it. And
+//! links and addresses.
 //!
 //! ```
 //! use oxitables::{data::MarkBits, route::{PolicyRule, Route, Routing}};
@@ -25,15 +26,20 @@
 //! # });
 //! ```
 //!
-//! `rule`, `route`, `link` and `addr` are ip(8)'s words: `ip rule add fwmark 0x200/0xf00 lookup 102 pref 10000`.
+//! `rule`, `route`, `link` and `addr` are ip(8)'s words:
+//! `ip rule add fwmark 0x200/0xf00 lookup 102 pref 10000`.
 //!
-//! * A packet's mark counts where the route is chosen: set it in prerouting, in an output chain of type
-//!   [route](crate::ChainType::Route), or on the socket ([`mark_socket`](crate::client::mark_socket)).
-//! * Answers come in without it: [save](crate::data::MarkBits::save) it in the connection and restore it.
-//! * A strict reverse path filter (`rp_filter` 1) drops answers that come by another interface than unmarked packets would leave by;
-//!   the sysctl `net.ipv4.conf.IF.src_valid_mark` makes it look at the mark.
+//! * A packet's mark counts where the route is chosen: set it in prerouting, in an output chain of
+//!   type [route](crate::ChainType::Route), or on the socket
+//!   ([`mark_socket`](crate::client::mark_socket)).
+//! * Answers come in without it: [save](crate::data::MarkBits::save) it in the connection and
+//!   restore it.
+//! * A strict reverse path filter (`rp_filter` 1) drops answers that come by another interface than
+//!   unmarked packets would leave by; the sysctl `net.ipv4.conf.IF.src_valid_mark` makes it look at
+//!   the mark.
 //!
-//! Linux 2.6.19 and later have rules by mark and mask in both families (`CONFIG_IP_MULTIPLE_TABLES`, `CONFIG_IPV6_MULTIPLE_TABLES`).
+//! Linux 2.6.19 and later have rules by mark and mask in both families
+//! (`CONFIG_IP_MULTIPLE_TABLES`, `CONFIG_IPV6_MULTIPLE_TABLES`).
 
 mod entry;
 mod held;
@@ -76,16 +82,21 @@ impl Routing {
         Ok(Self(Arc::new(Mutex::new(socket))))
     }
 
-    /// Adds rules and routes in their order, all or none of them; what is there already stays as it is.
+    /// Adds rules and routes in their order, all or none of them; what is there already stays as it
+    /// is.
     ///
-    /// Unlike a batch of nftables this is not one transaction: others see one after the other. So name a table's routes before the
-    /// rules that lead to it. When one is refused, those before it that were new are removed again.
+    /// Unlike a batch of nftables this is not one transaction: others see one after the other. So
+    /// name a table's routes before the rules that lead to it. When one is refused, those before it
+    /// that were new are removed again.
     ///
     /// # Errors
-    /// * [`Error::Missing`]: a route leaves by an interface that does not exist (yet). Rules may name such.
-    /// * [`Error::Request`]: EEXIST another route to the same network is in the table, with the same metric; ENETUNREACH or EHOSTUNREACH
-    ///   the gateway is in no network of this host; ENETDOWN the interface is down; EPERM `CAP_NET_ADMIN` is missing; EAFNOSUPPORT or
-    ///   EOPNOTSUPP the kernel has no policy rules, or IPv6 is off; EINVAL table 0, or a gateway of another family.
+    /// * [`Error::Missing`]: a route leaves by an interface that does not exist (yet). Rules may
+    ///   name such.
+    /// * [`Error::Request`]: EEXIST another route to the same network is in the table, with the
+    ///   same metric; ENETUNREACH or EHOSTUNREACH the gateway is in no network of this host;
+    ///   ENETDOWN the interface is down; EPERM `CAP_NET_ADMIN` is missing; EAFNOSUPPORT or
+    ///   EOPNOTSUPP the kernel has no policy rules, or IPv6 is off; EINVAL table 0, or a gateway of
+    ///   another family.
     pub fn add(&self, entries: impl IntoIterator<Item = Entry>) -> Result<Held> {
         let mut held = Held::new(self.clone());
         for entry in entries {
@@ -99,7 +110,8 @@ impl Routing {
         Ok(held)
     }
 
-    /// Removes rules and routes, whoever added them, and says how many were there; a rule for both families counts twice.
+    /// Removes rules and routes, whoever added them, and says how many were there; a rule for both
+    /// families counts twice.
     ///
     /// # Errors
     /// [`Error::Request`]: EPERM; EEXIST another rule would go instead, because the kernel takes the first one that has what is said,
@@ -143,7 +155,8 @@ impl Routing {
 
     /// A refusal of what is there already is none.
     ///
-    /// The kernel may have another reason than EEXIST: it looks at a gateway first, with the rules that are there.
+    /// The kernel may have another reason than EEXIST: it looks at a gateway first, with the rules
+    /// that are there.
     fn forgive(&self, entry: &Entry, message: &RouteNetlinkMessage, refusal: Refusal) -> Result<()> {
         let there = self.rivals(message).unwrap_or_default();
         if there.iter().any(|there| entry::is_same(message, there)) {
@@ -171,7 +184,8 @@ impl Routing {
     /// Removes one; false if it was not there.
     fn take(&self, what: &str, message: RouteNetlinkMessage) -> Result<bool> {
         if let RouteNetlinkMessage::NewRule(_) = message {
-            // The kernel takes the first rule that has what is said (`rule_find`), whatever else it has.
+            // The kernel takes the first rule that has what is said (`rule_find`), whatever else it
+            // has.
             let all = self.kin(&message)?;
             if !all.iter().any(|there| entry::is_same(&message, there)) {
                 return Ok(false);

@@ -42,7 +42,8 @@ pub struct Route {
 }
 
 impl Route {
-    /// A way to a network. Say [`via`](Self::via) whom, [`dev`](Self::dev) by which interface, or both.
+    /// A way to a network. Say [`via`](Self::via) whom, [`dev`](Self::dev) by which interface, or
+    /// both.
     ///
     /// `192.0.2.7/24` is refused when the route is added: the network is `192.0.2.0/24`.
     pub fn new(to: IpNetwork) -> Self {
@@ -58,8 +59,8 @@ impl Route {
         Self::new(anywhere.into()).prefix(0).via(gateway)
     }
 
-    /// No way to a network: who sends there is told so, and no rule behind is asked. With a high [metric](Self::metric) it is what
-    /// remains when the interface of another route goes.
+    /// No way to a network: who sends there is told so, and no rule behind is asked. With a high
+    /// [metric](Self::metric) it is what remains when the interface of another route goes.
     pub fn unreachable(to: IpNetwork) -> Self {
         Self { reachable: false, ..Self::new(to) }
     }
@@ -75,7 +76,8 @@ impl Route {
         self
     }
 
-    /// By an interface; a link-local gateway needs it said. It has to be there and up, and when it goes the kernel removes the route.
+    /// By an interface; a link-local gateway needs it said. It has to be there and up, and when it
+    /// goes the kernel removes the route.
     pub fn dev(mut self, name: impl Into<String>) -> Self {
         self.dev = Some(name.into());
         self
@@ -174,7 +176,8 @@ pub(super) fn is_rival(sent: &RouteMessage, there: &RouteMessage) -> bool {
     place(sent) == place(there)
 }
 
-/// Whether it is the one that was sent: the kernel may add what was not said, such as the interface.
+/// Whether it is the one that was sent: the kernel may add what was not said, such as the
+/// interface.
 pub(super) fn is_same(sent: &RouteMessage, there: &RouteMessage) -> bool {
     let said = |attribute: &RouteAttribute| match attribute {
         // Compared by `place`.

@@ -8,7 +8,8 @@ use netlink_packet_route::{
 };
 use std::fmt;
 
-/// A rule that has packets with a mark routed by a table of their own, in both families unless told otherwise: `ip rule`.
+/// A rule that has packets with a mark routed by a table of their own, in both families unless told
+/// otherwise: `ip rule`.
 ///
 /// ```
 /// use oxitables::{Mark, route::PolicyRule};
@@ -16,8 +17,9 @@ use std::fmt;
 /// assert_eq!(rule.to_string(), "rule fwmark 0x200/0xf00 lookup 102 pref 10000");
 /// ```
 ///
-/// Where the table has no route for a packet, the rules behind it are asked, in the end the main table: a table with an
-/// [unreachable](super::Route::unreachable) default route keeps packets from leaving by the wrong door.
+/// Where the table has no route for a packet, the rules behind it are asked, in the end the main
+/// table: a table with an [unreachable](super::Route::unreachable) default route keeps packets from
+/// leaving by the wrong door.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PolicyRule {
     table: u32,
@@ -29,10 +31,12 @@ pub struct PolicyRule {
 }
 
 impl PolicyRule {
-    /// Where a rule stands that does not say: before the main table (32766), behind the local one (0).
+    /// Where a rule stands that does not say: before the main table (32766), behind the local one
+    /// (0).
     pub const PRIORITY: u32 = 10_000;
 
-    /// A rule that has packets routed by a table: 1 to 2^32 - 1; 253 to 255 are the kernel's own `default`, `main` and `local`.
+    /// A rule that has packets routed by a table: 1 to 2^32 - 1; 253 to 255 are the kernel's own
+    /// `default`, `main` and `local`.
     pub fn new(table: u32) -> Self {
         let families = &[AddressFamily::Inet, AddressFamily::Inet6];
         Self { table, priority: Self::PRIORITY, mark: None, iif: None, suppress: None, families }
@@ -44,13 +48,15 @@ impl PolicyRule {
         self
     }
 
-    /// Only packets that come in by an interface; `lo` stands for what this host sends. The interface need not be there yet.
+    /// Only packets that come in by an interface; `lo` stands for what this host sends. The
+    /// interface need not be there yet.
     pub fn iif(mut self, name: impl Into<String>) -> Self {
         self.iif = Some(name.into());
         self
     }
 
-    /// Only routes to networks with more bits than this; 0 leaves out the default route, and the rules behind are asked. Since 3.12.
+    /// Only routes to networks with more bits than this; 0 leaves out the default route, and the
+    /// rules behind are asked. Since 3.12.
     ///
     /// ```
     /// use oxitables::route::PolicyRule;

@@ -113,8 +113,8 @@ impl Update {
         self
     }
 
-    /// Gives the element a counter, a limit or a quota of its own; up to two. A limit or quota that is exceeded ends
-    /// the rule.
+    /// Gives the element a counter, a limit or a quota of its own; up to two. A limit or quota that
+    /// is exceeded ends the rule.
     pub fn with(mut self, stateful: impl Stateful) -> Self {
         self.with.push(stateful.into_expr());
         self

@@ -35,8 +35,8 @@ pub struct ToQueue {
     flags: QueueFlags,
 }
 
-/// The queue with a number, or one of several: of a range the kernel takes one by the connection, of a generator or a hash
-/// the one that it says.
+/// The queue with a number, or one of several: of a range the kernel takes one by the connection,
+/// of a generator or a hash the one that it says.
 pub fn queue(to: impl Into<ToQueue>) -> ToQueue {
     to.into()
 }
@@ -93,7 +93,8 @@ impl ToQueue {
     }
 }
 
-/// Where a copy or a packet goes: an address, a field with one, an interface, or what a map has for the packet.
+/// Where a copy or a packet goes: an address, a field with one, an interface, or what a map has for
+/// the packet.
 #[derive(Clone, Debug)]
 pub struct Hop {
     operand: Operand,
@@ -184,7 +185,8 @@ pub struct Duplicate {
     device: Option<IfIndex>,
 }
 
-/// Sends a copy of the packet: in tables of family ip and ip6 to an address, in those of family netdev out of an interface.
+/// Sends a copy of the packet: in tables of family ip and ip6 to an address, in those of family
+/// netdev out of an interface.
 pub fn dup(to: impl Into<Hop>) -> Duplicate {
     Duplicate { to: to.into(), device: None }
 }
@@ -262,8 +264,9 @@ impl Forward {
     }
 }
 
-/// Hands the packet to a local socket that takes packets for any address (`IP_TRANSPARENT`), without translating it. The
-/// rule has to match the transport protocol before; it ends if there is no such socket. For chains of prerouting.
+/// Hands the packet to a local socket that takes packets for any address (`IP_TRANSPARENT`),
+/// without translating it. The rule has to match the transport protocol before; it ends if there is
+/// no such socket. For chains of prerouting.
 ///
 /// ```
 /// use oxitables::{Mark, Rule, meta, tcp, tproxy};
@@ -274,7 +277,8 @@ pub fn tproxy(to: impl Into<To>) -> Action {
     Action::new(to.into().proxy())
 }
 
-/// Answers connection requests in the name of a server behind this host, and lets only clients through that answer back.
+/// Answers connection requests in the name of a server behind this host, and lets only clients
+/// through that answer back.
 ///
 /// ```
 /// use oxitables::{Action, expr::SynproxyFlags, synproxy};
@@ -287,7 +291,8 @@ pub fn synproxy(mss: u16, wscale: u8) -> Synproxy {
     Synproxy::new(mss, wscale)
 }
 
-/// Lets the packets of the connection bypass the rules, by the flowtable `name` of the table. Since 4.16.
+/// Lets the packets of the connection bypass the rules, by the flowtable `name` of the table. Since
+/// 4.16.
 ///
 /// ```
 /// assert_eq!(oxitables::flow_add("fast").to_string(), "flow add @fast");

@@ -40,8 +40,8 @@ pub fn numgen(modulus: u32) -> Generator {
     Generator(Selector::new(Field::with(&fields::numgen::inc, Param::Modulo(modulus, 0))))
 }
 
-/// A hash of addresses, ports and protocol that is the same both ways of a connection, below `modulus`. Since 4.12. See
-/// [`Generator`].
+/// A hash of addresses, ports and protocol that is the same both ways of a connection, below
+/// `modulus`. Since 4.12. See [`Generator`].
 pub fn symhash(modulus: u32) -> Generator {
     Generator(Selector::new(Field::with(&fields::symhash_rows::symhash, Param::Modulo(modulus, 0))))
 }

@@ -16,7 +16,8 @@ pub struct ChainRule<'a> {
 }
 
 impl model::Chain {
-    /// A rule of this chain, for a batch. One that speaks of addresses of either family becomes two.
+    /// A rule of this chain, for a batch. One that speaks of addresses of either family becomes
+    /// two.
     ///
     /// ```
     /// use oxitables::{Batch, Family, Rule, Table, tcp};

@@ -10,9 +10,10 @@ use crate::{
 };
 
 impl MarkBits {
-    /// Rules that save these bits of the packet's mark in its connection, and leave the connection's others alone: what iptables calls
-    /// `CONNMARK --save-mark` under a mask. Each begins as `start`, which must not ask for the mark of the connection: that is another
-    /// one after the first bit.
+    /// Rules that save these bits of the packet's mark in its connection, and leave the
+    /// connection's others alone: what iptables calls `CONNMARK --save-mark` under a mask. Each
+    /// begins as `start`, which must not ask for the mark of the connection: that is another one
+    /// after the first bit.
     ///
     /// ```
     /// use oxitables::{Rule, ct, data::{CtState, MarkBits}};
@@ -26,19 +27,21 @@ impl MarkBits {
     /// ]);
     /// ```
     ///
-    /// Two for each bit; so few bits are better than many. One statement would do (`ct mark set ct mark & 0xfffffcff | meta mark & 0x00000300`),
-    /// but only since 6.13, and older versions of nft abort when they list it (1.0.6 does).
+    /// Two for each bit; so few bits are better than many. One statement would do
+    /// (`ct mark set ct mark & 0xfffffcff | meta mark & 0x00000300`), but only since 6.13, and
+    /// older versions of nft abort when they list it (1.0.6 does).
     ///
     /// All bits at once need none of this: `ct::mark().set(meta::mark())`.
     pub fn save(self, start: Rule<Open>) -> Vec<Rule<Open>> {
         self.copy(start, meta::mark(), ct::mark())
     }
 
-    /// Rules that restore these bits of the packet's mark from its connection, and leave the packet's others alone. Each begins as
-    /// `start`, which must not ask for the mark of the packet: that is another one after the first bit.
+    /// Rules that restore these bits of the packet's mark from its connection, and leave the
+    /// packet's others alone. Each begins as `start`, which must not ask for the mark of the
+    /// packet: that is another one after the first bit.
     ///
-    /// Best early in prerouting, and in a [route](crate::ChainType::Route) chain of output, where a changed mark has the packet routed
-    /// again.
+    /// Best early in prerouting, and in a [route](crate::ChainType::Route) chain of output, where a
+    /// changed mark has the packet routed again.
     ///
     /// ```
     /// use oxitables::{Rule, data::MarkBits};
@@ -51,8 +54,8 @@ impl MarkBits {
         self.copy(start, ct::mark(), meta::mark())
     }
 
-    /// Rules that take these bits of the packet's mark from the local socket that it belongs to (`SO_MARK`): for packets that come in.
-    /// What a socket sends has its mark from the start.
+    /// Rules that take these bits of the packet's mark from the local socket that it belongs to
+    /// (`SO_MARK`): for packets that come in. What a socket sends has its mark from the start.
     ///
     /// Since 4.19.
     ///

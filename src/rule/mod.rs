@@ -1,8 +1,8 @@
 //! Rules as people write them: fields, conditions, actions, verdicts, typed sets.
 //!
-//! All of it is *lowered* onto the registers of the kernel's machine when it is put into a batch: implied protocol
-//! matches, byte order, masks and the choice of registers are this layer's business, and come out as nft would make
-//! them.
+//! All of it is *lowered* onto the registers of the kernel's machine when it is put into a batch:
+//! implied protocol matches, byte order, masks and the choice of registers are this layer's
+//! business, and come out as nft would make them.
 
 mod action;
 mod assign;
@@ -88,9 +88,9 @@ pub enum Ended {}
 /// );
 /// ```
 ///
-/// What matches is said with [`when`](Rule::when), what is done with [`then`](Rule::then), in the order in which the
-/// kernel goes through them: what stands behind a condition is done for the packets that meet it. A verdict ends the
-/// rule, and the type with it:
+/// What matches is said with [`when`](Rule::when), what is done with [`then`](Rule::then), in the
+/// order in which the kernel goes through them: what stands behind a condition is done for the
+/// packets that meet it. A verdict ends the rule, and the type with it:
 ///
 /// ```compile_fail
 /// # use oxitables::{Rule, tcp};
@@ -251,7 +251,8 @@ impl<S> Rule<S> {
         self.statements.iter().any(|s| s.pieces.is_dual())
     }
 
-    /// The families for each of which a rule is made; one that is no family for a rule that speaks of neither.
+    /// The families for each of which a rule is made; one that is no family for a rule that speaks
+    /// of neither.
     fn versions(&self, family: Family) -> Result<&'static [Option<IpVersion>], Malformed> {
         if !self.is_dual() {
             return Ok(&[None]);
@@ -313,15 +314,16 @@ impl<S> Rule<S> {
         Ok(detour)
     }
 
-    /// How it goes into chains of its own: for good if they do what it ended with, else to come back.
+    /// How it goes into chains of its own: for good if they do what it ended with, else to come
+    /// back.
     fn way(&self, chain: &Name) -> Verdict {
         if self.ending().is_some() { Verdict::goto(chain) } else { Verdict::jump(chain) }
     }
 
     /// Compiles the statements one by one; `each` sees them with how that went.
     ///
-    /// One of two rules has to say of which IP version it is before anything is done for a packet, and where a statement
-    /// is left out that is true of the whole version.
+    /// One of two rules has to say of which IP version it is before anything is done for a packet,
+    /// and where a statement is left out that is true of the whole version.
     fn walk(
         &self,
         family: Family,
@@ -411,7 +413,8 @@ fn go(verdict: Verdict) -> Expr {
     Immediate::new(Register::VERDICT, verdict).into()
 }
 
-/// The chains of a detour, the last of which is the one to begin with; the first ends with a verdict, or comes back.
+/// The chains of a detour, the last of which is the one to begin with; the first ends with a
+/// verdict, or comes back.
 fn own_chains(
     family: Family,
     _version: IpVersion,

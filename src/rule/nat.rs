@@ -34,7 +34,8 @@ use std::{
 /// assert_eq!(rule.to_string(), "snat ip to 192.0.2.1-192.0.2.9 persistent");
 /// ```
 ///
-/// An address makes it a translation of that family; with one of each family ([`To::or`]) the rule becomes two.
+/// An address makes it a translation of that family; with one of each family ([`To::or`]) the rule
+/// becomes two.
 #[derive(Clone, Debug, Default)]
 pub struct To {
     v4: Option<(Ipv4Addr, Ipv4Addr)>,

@@ -14,7 +14,8 @@ use crate::{
     set::{SetRef, key::Key, pattern::Pattern},
 };
 
-/// The object that a map has for a packet; from [`Keyed::objects`](crate::Keyed::objects) and [`Keyed::objects_of`](crate::Keyed::objects_of).
+/// The object that a map has for a packet; from [`Keyed::objects`](crate::Keyed::objects) and
+/// [`Keyed::objects_of`](crate::Keyed::objects_of).
 ///
 /// ```
 /// use oxitables::{counter_from, ip, Keyed};
@@ -87,7 +88,8 @@ uses! {
     synproxy_named
     /// Answers as the synproxy object says that a map has for the packet. Since 5.4.
     synproxy_from -> Action(Action) = Synproxy;
-    /// Gives the connection the conntrack helper object `name` of the table; before it is confirmed. Since 4.12.
+    /// Gives the connection the conntrack helper object `name` of the table; before it is
+    /// confirmed. Since 4.12.
     helper_named
     /// Gives the connection the helper object that a map has for the packet.
     helper_from -> Action(Action) = CtHelper;

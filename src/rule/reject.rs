@@ -19,7 +19,8 @@ use crate::{
 pub enum RejectWith {
     /// That nothing listens on the port, in the words of the packet's family: nft's plain `reject`.
     PortUnreachable,
-    /// A TCP reset, as if nothing listened; TCP packets only, which the rule then matches first of all.
+    /// A TCP reset, as if nothing listened; TCP packets only, which the rule then matches first of
+    /// all.
     TcpReset,
     /// An ICMP message; IPv4 packets only, which the rule then matches first of all.
     Icmp(IcmpCode),

@@ -30,7 +30,8 @@ impl<T: Typed> Selector<T> {
         Match::compare(&self.part, op, &pattern.raw)
     }
 
-    /// The field is this value, or in this range, or under this prefix, or has these bits under their mask.
+    /// The field is this value, or in this range, or under this prefix, or has these bits under
+    /// their mask.
     pub fn is(self, pattern: impl Into<Pattern<T>>) -> Match {
         self.compare(Op::Eq, pattern.into())
     }
@@ -72,7 +73,8 @@ impl<T: Ordered> Selector<T> {
 }
 
 impl Selector<IpAddr> {
-    /// Only the first bits of the address, so many of an IPv4 and so many of an IPv6 address: its network.
+    /// Only the first bits of the address, so many of an IPv4 and so many of an IPv6 address: its
+    /// network.
     ///
     /// ```
     /// use oxitables::{Family, Rule, SetRef, addr};
@@ -241,7 +243,8 @@ pub trait Keyed: Copy + sealed::Sealed {
         Objects::of(&self.key(), pairs.into_iter().map(|(p, name)| (p.into(), name.into())))
     }
 
-    /// Adds it to a map, with a value: a constant or another field. An element that is there already keeps its value.
+    /// Adds it to a map, with a value: a constant or another field. An element that is there
+    /// already keeps its value.
     ///
     /// ```
     /// use oxitables::{Family, Keyed, MapRef, Mark, ct, ip};
@@ -366,7 +369,8 @@ tuples! {
     (A 0, B 1, C 2, D 3, E 4)
 }
 
-/// The value that a map has for a field, as the source of an assignment, a translation or a verdict.
+/// The value that a map has for a field, as the source of an assignment, a translation or a
+/// verdict.
 #[derive(Clone, Debug)]
 pub struct Mapped<V> {
     pub(crate) value: Operand,

@@ -1,6 +1,7 @@
 //! Where rules begin: the fields of packets and of what the kernel knows of them, in nft's words.
 //!
-//! The fields are rows of the registry; here stand beside them the functions that make more than a field.
+//! The fields are rows of the registry; here stand beside them the functions that make more than a
+//! field.
 
 use super::condition::Match;
 use crate::{data::Cgroup, lang::fields};
@@ -36,7 +37,8 @@ pub mod meta {
     };
 }
 
-/// The local socket that a packet belongs to; for chains of prerouting, input and output. Without one the rule ends.
+/// The local socket that a packet belongs to; for chains of prerouting, input and output. Without
+/// one the rule ends.
 pub mod socket {
     use super::{Cgroup, Match};
 

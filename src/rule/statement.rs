@@ -105,7 +105,8 @@ pub(crate) enum Role {
 
 /// Chains of its own that a statement has a rule go through, last of all.
 pub(crate) trait Detour: std::fmt::Debug + Send + Sync {
-    /// The chains, each of which leads to the one before it, and the first to what the rule ends with: `label` in words.
+    /// The chains, each of which leads to the one before it, and the first to what the rule ends
+    /// with: `label` in words.
     fn chains(&self, version: IpVersion, label: &str) -> Vec<DetourChain>;
 }
 
@@ -121,7 +122,8 @@ pub(crate) struct DetourChain {
 pub(crate) struct Typed {
     pub pieces: ByVersion<Piece<Statement>>,
     pub role: Role,
-    /// Whether it does or uses up something, so that packets of the other IP version must not get to it.
+    /// Whether it does or uses up something, so that packets of the other IP version must not get
+    /// to it.
     pub acts: bool,
     pub detour: Option<Arc<dyn Detour>>,
 }

@@ -83,8 +83,8 @@ mod sealed {
 }
 
 impl<K: SetKey + Typed> SetRef<K> {
-    /// Elements that have nothing but a key: the quick way for a great many of them. They go from the iterator straight
-    /// into the batch.
+    /// Elements that have nothing but a key: the quick way for a great many of them. They go from
+    /// the iterator straight into the batch.
     ///
     /// ```
     /// use oxitables::{Batch, Family, SetRef};
@@ -103,8 +103,9 @@ impl<K: SetKey + Typed> SetRef<K> {
 
     /// The same of ranges or prefixes, for a set of intervals.
     ///
-    /// Ranges that overlap are refused, with both named, unless they are [merged](Keys::merged). In ascending order they need no
-    /// memory but that of the batch, and the kernel takes them a quarter faster.
+    /// Ranges that overlap are refused, with both named, unless they are [merged](Keys::merged). In
+    /// ascending order they need no memory but that of the batch, and the kernel takes them a
+    /// quarter faster.
     ///
     /// ```
     /// use oxitables::{Batch, Family, SetRef};
@@ -133,8 +134,8 @@ impl<K, I> Keys<'_, K, I> {
         self
     }
 
-    /// Makes one of those that overlap or follow one another. All of them live equally long, so nothing is lost by it; what
-    /// the set has already is not merged with.
+    /// Makes one of those that overlap or follow one another. All of them live equally long, so
+    /// nothing is lost by it; what the set has already is not merged with.
     pub fn merged(mut self) -> Self {
         self.merged = true;
         self
@@ -208,7 +209,8 @@ impl<K: SetKey + Typed, I: IntoIterator<Item: Bounds<K>> + Clone> Delete for Key
 impl<K: SetKey + Typed, I: IntoIterator<Item: Bounds<K>> + Clone> Item for Keys<'_, K, I> {
     #[allow(private_interfaces)]
     fn put(&self, verb: Verb, place: Place, batch: &mut Batch) {
-        // What is rare is left to the general way: names, which may stand for all that begin with them, and what is refused.
+        // What is rare is left to the general way: names, which may stand for all that begin with
+        // them, and what is refused.
         if K::FIELD.order == ByteOrder::Text || self.timeout == Some(Duration::ZERO) {
             let element = |item: I::Item| {
                 let (first, last) = sealed::Bounds::bounds(item);
@@ -295,10 +297,12 @@ impl<K: SetKey + Typed, I: IntoIterator<Item: Bounds<K>> + Clone> Keys<'_, K, I>
 }
 
 impl Batch {
-    /// Turns what a set holds from `old` into `new`, for who knows what it holds: deletes what is in `old` only and adds what is in
-    /// `new` only. Where little is in both, the set is flushed and filled, which is cheaper; `old` need not be exact then.
+    /// Turns what a set holds from `old` into `new`, for who knows what it holds: deletes what is
+    /// in `old` only and adds what is in `new` only. Where little is in both, the set is flushed
+    /// and filled, which is cheaper; `old` need not be exact then.
     ///
-    /// To find out what it holds, and for elements that have more than a key, there are [plans](crate::reconcile).
+    /// To find out what it holds, and for elements that have more than a key, there are
+    /// [plans](crate::reconcile).
     ///
     /// ```
     /// use oxitables::{Batch, Family, SetRef};
@@ -321,7 +325,8 @@ impl Batch {
         for key in new {
             if gone.remove(&key) { kept.push(key) } else { fresh.push(key) }
         }
-        // A delete costs the kernel about what an add does, flushing about half of that for each element.
+        // A delete costs the kernel about what an add does, flushing about half of that for each
+        // element.
         if held > 0 && 2 * gone.len() > held + 2 * kept.len() {
             for name in set.names() {
                 set.assume(&name, Verb::Delete, self);
@@ -371,13 +376,15 @@ impl<K: SetKey, I: IntoIterator<Item: Borrow<Element<K>>> + Clone> sized::Counte
 }
 
 impl<K: SetKey> Set<K> {
-    /// This set together with its elements, and sized by their number: the kernel loads a million of them in a third of the time
-    /// that a set of unknown size takes, and lists them in half.
+    /// This set together with its elements, and sized by their number: the kernel loads a million
+    /// of them in a third of the time that a set of unknown size takes, and lists them in half.
     ///
-    /// The set then takes no more than these, until a batch has added it again with another [size](Set::with_size). That counts from
-    /// the next batch on: the same with a longer list is refused, since the set is full, and a shorter list makes the set smaller,
-    /// even below what it holds. A size that was set already stays: so leave room with it in a set that may change. Sets of intervals,
-    /// sets whose elements expire and sets that rules change gain nothing by a size, and get none.
+    /// The set then takes no more than these, until a batch has added it again with another
+    /// [size](Set::with_size). That counts from the next batch on: the same with a longer list is
+    /// refused, since the set is full, and a shorter list makes the set smaller, even below what it
+    /// holds. A size that was set already stays: so leave room with it in a set that may change.
+    /// Sets of intervals, sets whose elements expire and sets that rules change gain nothing by a
+    /// size, and get none.
     ///
     /// ```
     /// use oxitables::{Batch, Family, Set, Table};

@@ -8,7 +8,8 @@ use crate::{
 };
 use std::ops::Range;
 
-/// Watches intervals go by: while they ascend, nothing has to be kept to know that they are disjoint.
+/// Watches intervals go by: while they ascend, nothing has to be kept to know that they are
+/// disjoint.
 pub(super) struct Disjoint {
     watched: bool,
     /// The end of the last one; `None` at the start.
@@ -38,8 +39,8 @@ impl Disjoint {
         }
     }
 
-    /// Whether they are known to be disjoint. Concatenated ones, too: where the end of one and the start of the next first differ,
-    /// that field parts them.
+    /// Whether they are known to be disjoint. Concatenated ones, too: where the end of one and the
+    /// start of the next first differ, that field parts them.
     pub(super) fn holds(&self) -> bool {
         self.ascending
     }
@@ -114,7 +115,8 @@ impl Spans {
     /// Each that overlaps one before it, with that one; twice the same is none.
     pub(super) fn overlaps(&self, widths: &[usize], ty: DataType) -> Vec<(usize, Malformed)> {
         let fields = fields(widths);
-        // The field that parts them best: an interval is compared with those that it shares that field with.
+        // The field that parts them best: an interval is compared with those that it shares that
+        // field with.
         let distinct = |field: &&Range<usize>| {
             let order = self.sorted(field);
             order.windows(2).filter(|w| self.lo(w[0])[(*field).clone()] != self.lo(w[1])[(*field).clone()]).count()

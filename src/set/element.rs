@@ -42,7 +42,8 @@ pub struct Element<K> {
     kind: PhantomData<K>,
 }
 
-/// An element as the kernel takes it: in a set of intervals of one field, its start and the first value after it.
+/// An element as the kernel takes it: in a set of intervals of one field, its start and the first
+/// value after it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LoweredElement {
     pub set: Name,
@@ -287,8 +288,9 @@ fn bounds(field: &FieldType, len: usize, part: &FieldPattern<'_>, set: &Name) ->
 }
 
 impl<K: SetKey> SetRef<K> {
-    /// The elements out of a listing of the set, in the order of their keys: what the kernel holds as starts and ends
-    /// is put together again. Elements that are none of this type are left out, and so are ends without a start.
+    /// The elements out of a listing of the set, in the order of their keys: what the kernel holds
+    /// as starts and ends is put together again. Elements that are none of this type are left out,
+    /// and so are ends without a start.
     pub fn read(&self, elements: &[model::Element]) -> Vec<Element<K>> {
         let mut all: Vec<Element<K>> =
             elements.iter().filter(|e| e.is_catch_all()).map(|e| Element::undressed(self, e)).collect();
@@ -302,10 +304,11 @@ impl<K: SetKey> SetRef<K> {
         all
     }
 
-    /// Makes one of those intervals that overlap or follow one another and are alike in all else: timeout, value, comment.
+    /// Makes one of those intervals that overlap or follow one another and are alike in all else:
+    /// timeout, value, comment.
     ///
-    /// What overlaps and is not alike stays as it is; a batch refuses it and names both. Elements of concatenated fields are left
-    /// alone, except for those that are there twice.
+    /// What overlaps and is not alike stays as it is; a batch refuses it and names both. Elements
+    /// of concatenated fields are left alone, except for those that are there twice.
     ///
     /// ```
     /// use oxitables::{Family, SetRef};

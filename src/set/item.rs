@@ -52,7 +52,8 @@ impl<K: SetKey> SetRef<K> {
     /// What the set of this name is taken for, as far as it matters to a verb.
     pub(crate) fn kind_for(&self, name: &Name, verb: Verb) -> SetKind {
         let deletes = matches!(verb, Verb::Delete | Verb::Destroy);
-        // A single key that is added to intervals of concatenated fields is one; deleted, it would take the interval along.
+        // A single key that is added to intervals of concatenated fields is one; deleted, it would
+        // take the interval along.
         let interval = (K::FIELDS.len() == 1 || deletes).then_some(self.interval);
         SetKind { key_type: self.type_of(name), value_type: self.value_type, interval }
     }
@@ -129,8 +130,9 @@ impl<K: SetKey, I: IntoIterator<Item: Borrow<Element<K>>> + Clone> Elements<'_, 
 impl Batch {
     /// Puts an element into a set for `timeout` from now on, whether or not it is there already.
     ///
-    /// [`add`](Batch::add) leaves the running time of an element alone, and on kernels before 6.12 nothing else restarts it:
-    /// so the element is removed and made again, in one transaction. What it counted starts at zero.
+    /// [`add`](Batch::add) leaves the running time of an element alone, and on kernels before 6.12
+    /// nothing else restarts it: so the element is removed and made again, in one transaction. What
+    /// it counted starts at zero.
     ///
     /// ```
     /// use oxitables::{Batch, Family, SetRef};

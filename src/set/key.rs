@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// The most fields of a concatenation here.
 pub(crate) const MAX_FIELDS: usize = 5;
 
-/// A typed value or a tuple of up to five: what one or several fields of a packet are compared with.
+/// A typed value or a tuple of up to five: what one or several fields of a packet are compared
+/// with.
 ///
 /// Implemented by this crate only.
 pub trait Key: Copy + std::fmt::Debug + sealed::Sealed + 'static {
@@ -18,8 +19,8 @@ pub trait Key: Copy + std::fmt::Debug + sealed::Sealed + 'static {
     /// The key made of these values of its fields, most significant byte first.
     fn from_images(images: &[&[u8]]) -> Option<Self>;
 
-    /// The key out of a set element; `interval` says whether the set is one of intervals, whose numbers are all in
-    /// network order. `None` if the bytes are no such key.
+    /// The key out of a set element; `interval` says whether the set is one of intervals, whose
+    /// numbers are all in network order. `None` if the bytes are no such key.
     ///
     /// ```
     /// use oxitables::{Mark, Key, data::{Port, Value}};
@@ -38,7 +39,8 @@ pub trait Key: Copy + std::fmt::Debug + sealed::Sealed + 'static {
     }
 }
 
-/// A [`Key`] that a named set may have: each of its fields has a type that nft can print. Plain integers have none.
+/// A [`Key`] that a named set may have: each of its fields has a type that nft can print. Plain
+/// integers have none.
 pub trait SetKey: Key {}
 
 /// Bytes of a field in one family; `v4` counts for addresses of either only.

@@ -22,14 +22,15 @@ pub(crate) enum Shape {
     Range,
     /// The values that agree in so many first bits; the bounds are those of the range.
     Prefix(u8),
-    /// A prefix with an address in it instead of its network, as `192.0.2.7/24`: whether the network
-    /// or the address is meant, nobody can tell. The lower bound is the address.
+    /// A prefix with an address in it instead of its network, as `192.0.2.7/24`: whether the
+    /// network or the address is meant, nobody can tell. The lower bound is the address.
     HostBits(u8),
     /// The values whose bits under the mask (the upper value) are those of the lower.
     Masked,
 }
 
-/// A [`Pattern`] without its type: bytes most significant first, fields without padding between them.
+/// A [`Pattern`] without its type: bytes most significant first, fields without padding between
+/// them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct RawPattern {
     lo: Value,
@@ -168,10 +169,11 @@ impl FieldPattern<'_> {
 
 /// What a field, or a tuple of fields, is compared with: a value, a range, a prefix, masked bits.
 ///
-/// A prefix has to be that of its network: `192.0.2.7/24` is refused when the batch is applied, with an
-/// error that names the network `192.0.2.0/24` and the address.
+/// A prefix has to be that of its network: `192.0.2.7/24` is refused when the batch is applied,
+/// with an error that names the network `192.0.2.0/24` and the address.
 ///
-/// It is made by itself out of these wherever it is asked for; write `Pattern::from` only to mix them in one list.
+/// It is made by itself out of these wherever it is asked for; write `Pattern::from` only to mix
+/// them in one list.
 ///
 /// ```
 /// use oxitables::{Pattern, tcp};
@@ -230,7 +232,8 @@ impl<K: Key> Pattern<K> {
         fields.reduce(RawPattern::join).map(Self::from_raw)
     }
 
-    /// The lowest value, and the highest: the same if it is one value. `None` for masked bits, which have neither.
+    /// The lowest value, and the highest: the same if it is one value. `None` for masked bits,
+    /// which have neither.
     pub fn bounds(&self) -> Option<(K, K)> {
         let mut lo = Vec::new();
         let mut hi = Vec::new();

@@ -120,8 +120,9 @@ impl ByteQuota {
     }
 }
 
-/// Matches while a connection is one of the first so many that are being counted; with [`ConnCount::over`], for those
-/// beyond. Counted are the tracked connections that came to this rule, or to the element of a set that it belongs to.
+/// Matches while a connection is one of the first so many that are being counted; with
+/// [`ConnCount::over`], for those beyond. Counted are the tracked connections that came to this
+/// rule, or to the element of a set that it belongs to.
 ///
 /// ```
 /// use oxitables::{Action, Family, Match, SetRef, ct, ip};

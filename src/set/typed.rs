@@ -22,7 +22,8 @@ use std::{fmt, marker::PhantomData, net::IpAddr, ops::Deref, time::Duration};
 /// let blocked = SetRef::<Ipv4Addr>::new(Family::Inet, "agent", "blocked");
 /// ```
 ///
-/// With addresses of either family among its fields it is a pair of sets, `blocked4` and `blocked6`.
+/// With addresses of either family among its fields it is a pair of sets, `blocked4` and
+/// `blocked6`.
 pub struct SetRef<K> {
     pub(crate) family: Family,
     pub(crate) table: Name,
@@ -36,11 +37,11 @@ pub struct SetRef<K> {
 impl<K: SetKey> SetRef<K> {
     /// The set `name` of a table.
     ///
-    /// In a set of intervals, a single address that is added as if it were a set of single values stands
-    /// for all addresses from there on. The kernel does not notice such a mistake. So
-    /// [`Client::apply`](crate::Client::apply) asks the kernel what the set is before it changes its
-    /// elements or adds a typed rule that uses it, and refuses the batch if the set is something else
-    /// than is said here. The answer is remembered until the ruleset changes.
+    /// In a set of intervals, a single address that is added as if it were a set of single values
+    /// stands for all addresses from there on. The kernel does not notice such a mistake. So
+    /// [`Client::apply`](crate::Client::apply) asks the kernel what the set is before it changes
+    /// its elements or adds a typed rule that uses it, and refuses the batch if the set is
+    /// something else than is said here. The answer is remembered until the ruleset changes.
     pub fn new(family: Family, table: impl Into<Name>, name: impl Into<Name>) -> Self {
         Self { family, table: table.into(), name: name.into(), interval: false, value_type: None, kind: PhantomData }
     }
@@ -238,7 +239,8 @@ impl Options {
 
 macro_rules! builders {
     ($($at:ident).+) => {
-        /// Makes it hold intervals: ranges and prefixes beside single values. Rules cannot change such a set.
+        /// Makes it hold intervals: ranges and prefixes beside single values. Rules cannot change
+        /// such a set.
         pub fn interval(mut self) -> Self {
             self.options.flags |= SetFlags::INTERVAL;
             self.$($at).+.interval = true;

@@ -6,8 +6,9 @@ use nix::errno::Errno;
 
 /// Why a sandbox, or a part of one, could not be made.
 ///
-/// The message names what was attempted, the kernel's answer and, where one is known, the remedy; `Debug` shows
-/// the same text, because it is what `unwrap` and a `main` or test that returns the error print.
+/// The message names what was attempted, the kernel's answer and, where one is known, the remedy;
+/// `Debug` shows the same text, because it is what `unwrap` and a `main` or test that returns the
+/// error print.
 ///
 /// ```
 /// use oxitables::testing::{self, SandboxError};
@@ -22,8 +23,8 @@ use nix::errno::Errno;
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SandboxError {
-    /// The process has more than one thread and no privileges: the kernel lets only a single-threaded process enter a
-    /// user namespace.
+    /// The process has more than one thread and no privileges: the kernel lets only a
+    /// single-threaded process enter a user namespace.
     #[error(
         "this process already has several threads, and the kernel lets only a single-threaded one enter a user \
          namespace: call testing::enter_user_namespace() first thing in main, wrap the body of a #[test] in \

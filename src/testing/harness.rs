@@ -16,17 +16,18 @@ const REQUIRE: &str = "OXITABLES_REQUIRE_KERNEL";
 
 /// Runs a test in a sandbox, as whichever user, or skips it [loudly](skip).
 ///
-/// Works under `cargo test`, where the kernel would let no unprivileged test make a sandbox because the harness has several
-/// threads: there the test is run again, alone, in a process of its own which has entered a user namespace. So call this
-/// first thing in the test, before anything that costs time or starts threads. A test that is run again prints its output
-/// through the first one, and fails with it.
+/// Works under `cargo test`, where the kernel would let no unprivileged test make a sandbox because
+/// the harness has several threads: there the test is run again, alone, in a process of its own
+/// which has entered a user namespace. So call this first thing in the test, before anything that
+/// costs time or starts threads. A test that is run again prints its output through the first one,
+/// and fails with it.
 ///
 /// The body may return whatever `main` may: nothing, or a `Result` whose error fails the test.
 ///
 /// # Panics
 ///
-/// As the body does; when it returns an error; and, with `OXITABLES_REQUIRE_KERNEL=1` in the environment, when no sandbox can
-/// be made here.
+/// As the body does; when it returns an error; and, with `OXITABLES_REQUIRE_KERNEL=1` in the
+/// environment, when no sandbox can be made here.
 ///
 /// ```
 /// use oxitables::testing;
@@ -64,8 +65,8 @@ pub fn isolated<T: Termination>(body: impl FnOnce(&Sandbox) -> T) {
     }
 }
 
-/// Runs a test inside one fresh network namespace, with its loopback interface up: [`isolated`] for a test that needs a
-/// kernel and no network.
+/// Runs a test inside one fresh network namespace, with its loopback interface up: [`isolated`] for
+/// a test that needs a kernel and no network.
 ///
 /// # Panics
 ///
@@ -86,14 +87,16 @@ pub fn in_namespace<T: Termination>(body: impl FnOnce() -> T + Send) {
     });
 }
 
-/// Says that a test is skipped and why, in a line that no test harness swallows; the caller then returns.
+/// Says that a test is skipped and why, in a line that no test harness swallows; the caller then
+/// returns.
 ///
-/// The line reads `SKIPPED <test> (<file>:<line>): <why>` and goes straight to standard error. `why` should say what to do
-/// about it.
+/// The line reads `SKIPPED <test> (<file>:<line>): <why>` and goes straight to standard error.
+/// `why` should say what to do about it.
 ///
 /// # Panics
 ///
-/// With `OXITABLES_REQUIRE_KERNEL=1` in the environment: there a test that cannot run has failed. Set it in CI.
+/// With `OXITABLES_REQUIRE_KERNEL=1` in the environment: there a test that cannot run has failed.
+/// Set it in CI.
 ///
 /// ```
 /// # if std::env::var_os("OXITABLES_REQUIRE_KERNEL").is_none() {
@@ -112,8 +115,8 @@ pub fn skip(why: &str) {
     skip_anyway(why);
 }
 
-/// As [`skip`], and no failure with `OXITABLES_REQUIRE_KERNEL=1` either: for what a kernel of this age cannot do, which nobody
-/// can set up.
+/// As [`skip`], and no failure with `OXITABLES_REQUIRE_KERNEL=1` either: for what a kernel of this
+/// age cannot do, which nobody can set up.
 ///
 /// ```
 /// # let kernel_is_old = true;
@@ -124,7 +127,8 @@ pub fn skip(why: &str) {
 /// ```
 #[track_caller]
 pub fn skip_anyway(why: &str) {
-    // In one piece, lest the lines of parallel tests mingle; and not eprintln!, which the harness captures.
+    // In one piece, lest the lines of parallel tests mingle; and not eprintln!, which the harness
+    // captures.
     let _ = io::stderr().write_all(format!("{SKIPPED}{}\n", skipped(why)).as_bytes());
 }
 
@@ -141,7 +145,8 @@ pub(super) const SKIPPED: &str = "SKIPPED ";
 
 /// Finds an outside program, or skips the test [loudly](skip) and returns `None`.
 ///
-/// Searches `PATH`, and the places for the administrator's programs, which the `PATH` of an ordinary user may lack.
+/// Searches `PATH`, and the places for the administrator's programs, which the `PATH` of an
+/// ordinary user may lack.
 ///
 /// # Panics
 ///

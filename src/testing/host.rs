@@ -19,10 +19,12 @@ use super::{
     rtnetlink::{Refusal, Rtnetlink},
 };
 
-/// What a new host does differently from the machine it runs on, so that a test behaves the same everywhere.
+/// What a new host does differently from the machine it runs on, so that a test behaves the same
+/// everywhere.
 ///
-/// The kernel copies the machine's IPv4 settings into a new namespace: on a router or a container host it would forward,
-/// and filter by reverse path. The IPv6 ones keep a lab quiet, and link-local addresses usable at once.
+/// The kernel copies the machine's IPv4 settings into a new namespace: on a router or a container
+/// host it would forward, and filter by reverse path. The IPv6 ones keep a lab quiet, and
+/// link-local addresses usable at once.
 const SETTINGS: [(&str, &str); 8] = [
     ("net/ipv4/ip_forward", "0"),
     ("net/ipv4/conf/all/rp_filter", "0"),
@@ -34,12 +36,15 @@ const SETTINGS: [(&str, &str); 8] = [
     ("net/ipv4/ping_group_range", "0 0"),
 ];
 
-/// One host of a [`Sandbox`](super::Sandbox): a network namespace of its own, with its loopback interface up.
+/// One host of a [`Sandbox`](super::Sandbox): a network namespace of its own, with its loopback
+/// interface up.
 ///
-/// It lasts as long as this value and whatever lives in it: sockets made there, threads of [`spawn`](Host::spawn). Its
-/// interfaces, and the other ends of its [links](super::Sandbox::link), go with it. [`as_fd`](AsFd::as_fd) is the namespace.
+/// It lasts as long as this value and whatever lives in it: sockets made there, threads of
+/// [`spawn`](Host::spawn). Its interfaces, and the other ends of its [links](super::Sandbox::link),
+/// go with it. [`as_fd`](AsFd::as_fd) is the namespace.
 ///
-/// Programs follow the thread that starts them: `host.run(|| Command::new("nft").arg("list").arg("ruleset").output())`.
+/// Programs follow the thread that starts them:
+/// `host.run(|| Command::new("nft").arg("list").arg("ruleset").output())`.
 pub struct Host {
     name: String,
     namespace: File,
@@ -50,7 +55,8 @@ pub struct Host {
 
 impl Host {
     pub(super) fn new(name: &str) -> Result<Self, SandboxError> {
-        // Only the thread that calls it moves into the new namespace, so a thread that ends here makes it.
+        // Only the thread that calls it moves into the new namespace, so a thread that ends here
+        // makes it.
         let made = within_thread(name, || {
             unshare(CloneFlags::CLONE_NEWNET)?;
             Ok::<_, io::Error>((File::open("/proc/thread-self/ns/net")?, Rtnetlink::open()?))
@@ -59,7 +65,8 @@ impl Host {
             made.map_err(|error| SandboxError::forbidden(format!("make a network namespace for {name}"), error))?;
         let host = Self { name: name.to_owned(), namespace, route: Mutex::new(route), voids: Mutex::default() };
         for (setting, value) in SETTINGS {
-            // Not every kernel has IPv6, not every container a writable /proc/sys, and most labs do without.
+            // Not every kernel has IPv6, not every container a writable /proc/sys, and most labs do
+            // without.
             if let Err(error) = host.sysctl(setting, value) {
                 log::debug!("{error}");
             }
@@ -82,11 +89,13 @@ impl Host {
 
     /// Runs a closure inside the host and returns its value.
     ///
-    /// The closure runs on a thread of its own, which has entered the namespace; the calling thread waits and stays where
-    /// it is. Sockets made in the closure belong to the host for good and work from any thread afterwards, programs started
-    /// in it run there. A panic in the closure goes on in the caller.
+    /// The closure runs on a thread of its own, which has entered the namespace; the calling thread
+    /// waits and stays where it is. Sockets made in the closure belong to the host for good and
+    /// work from any thread afterwards, programs started in it run there. A panic in the closure
+    /// goes on in the caller.
     ///
-    /// `/sys` still shows the interfaces of the namespace it was mounted from; `/proc/thread-self/net` those of the host.
+    /// `/sys` still shows the interfaces of the namespace it was mounted from;
+    /// `/proc/thread-self/net` those of the host.
     ///
     /// # Panics
     ///
@@ -114,7 +123,8 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// [`System`](SandboxError::System) when the system cannot start one more thread or open one more file.
+    /// [`System`](SandboxError::System) when the system cannot start one more thread or open one
+    /// more file.
     ///
     /// ```
     /// use std::net::{TcpListener, TcpStream};
@@ -147,7 +157,8 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// [`Network`](SandboxError::Network): ENODEV no such interface, EEXIST it has this address already.
+    /// [`Network`](SandboxError::Network): ENODEV no such interface, EEXIST it has this address
+    /// already.
     ///
     /// ```
     /// # oxitables::testing::isolated(|lab| -> Result<(), Box<dyn std::error::Error>> {
@@ -174,8 +185,9 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// [`Network`](SandboxError::Network): ENETUNREACH or EHOSTUNREACH when the gateway is in no network of this host,
-    /// EEXIST when there is such a route, EINVAL when the two are of different families.
+    /// [`Network`](SandboxError::Network): ENETUNREACH or EHOSTUNREACH when the gateway is in no
+    /// network of this host, EEXIST when there is such a route, EINVAL when the two are of
+    /// different families.
     ///
     /// ```
     /// # oxitables::testing::isolated(|lab| -> Result<(), Box<dyn std::error::Error>> {
@@ -236,8 +248,9 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// [`System`](SandboxError::System): ENOENT no such parameter, EINVAL the kernel does not take this value, EROFS
-    /// `/proc/sys` is read-only. Parameters outside `net/` are refused, because they belong to the whole machine.
+    /// [`System`](SandboxError::System): ENOENT no such parameter, EINVAL the kernel does not take
+    /// this value, EROFS `/proc/sys` is read-only. Parameters outside `net/` are refused, because
+    /// they belong to the whole machine.
     ///
     /// ```
     /// # oxitables::testing::isolated(|lab| {

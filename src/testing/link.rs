@@ -32,12 +32,13 @@ impl Host {
         self.ask(|| format!("find {interface} on {}", self.name()), |route| Ok(route.link(interface)?.header.index))
     }
 
-    /// Adds an interface, up, that swallows whatever is sent through it: for rules that need an interface to exist, and for
-    /// networks in which nobody answers.
+    /// Adds an interface, up, that swallows whatever is sent through it: for rules that need an
+    /// interface to exist, and for networks in which nobody answers.
     ///
     /// # Errors
     ///
-    /// [`Network`](SandboxError::Network): EEXIST there is an interface of this name, ERANGE or EINVAL the name is none.
+    /// [`Network`](SandboxError::Network): EEXIST there is an interface of this name, ERANGE or
+    /// EINVAL the name is none.
     ///
     /// ```
     /// # oxitables::testing::isolated(|lab| {
@@ -47,7 +48,8 @@ impl Host {
     /// # });
     /// ```
     pub fn dummy(&self, name: &str) -> Result<(), SandboxError> {
-        // Not the dummy driver, which many a small kernel lacks, but a wire to a place where nobody is.
+        // Not the dummy driver, which many a small kernel lacks, but a wire to a place where nobody
+        // is.
         let void = Host::new("void")?;
         let attempted = || format!("add the dummy {name} on {}", self.name());
         self.veth(name, &void, "void", attempted)?;
@@ -64,8 +66,8 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// [`Network`](SandboxError::Network): EEXIST there is an interface of this name, ENODEV no such port, EBUSY the port
-    /// is in another bridge, EOPNOTSUPP the kernel has no bridges.
+    /// [`Network`](SandboxError::Network): EEXIST there is an interface of this name, ENODEV no
+    /// such port, EBUSY the port is in another bridge, EOPNOTSUPP the kernel has no bridges.
     ///
     /// ```
     /// # oxitables::testing::isolated(|lab| -> Result<(), Box<dyn std::error::Error>> {
@@ -89,7 +91,8 @@ impl Host {
         })
     }
 
-    /// Makes a veth pair between this host and another one, both ends up, and does not wait for them.
+    /// Makes a veth pair between this host and another one, both ends up, and does not wait for
+    /// them.
     pub(super) fn veth(
         &self,
         interface: &str,

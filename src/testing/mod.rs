@@ -1,4 +1,5 @@
-//! A sandbox of network namespaces, for tests and examples: hosts, wires and real packets, without touching the machine.
+//! A sandbox of network namespaces, for tests and examples: hosts, wires and real packets, without
+//! touching the machine.
 //!
 //! ```
 //! use oxitables::testing::{self, tcp};
@@ -21,19 +22,22 @@
 //!
 //! * In a `#[test]`: [`isolated`], or [`in_namespace`] when one empty namespace is enough.
 //! * In a program: [`Sandbox::new`], before it starts any thread.
-//! * What happens on a host happens in [`Host::run`]: sockets made and programs started there belong to it.
+//! * What happens on a host happens in [`Host::run`]: sockets made and programs started there
+//!   belong to it.
 //!
 //! # Which user
 //!
-//! Any. Root, or rather CAP_SYS_ADMIN and CAP_NET_ADMIN, makes network namespaces as it is. Anybody else first becomes root
-//! of a user namespace, which most distributions allow and containers mostly do not. Where neither is possible a test is
-//! skipped with a line on standard error that says so; `OXITABLES_REQUIRE_KERNEL=1` in the environment makes it fail
-//! instead, and belongs in every CI.
+//! Any. Root, or rather CAP_SYS_ADMIN and CAP_NET_ADMIN, makes network namespaces as it is. Anybody
+//! else first becomes root of a user namespace, which most distributions allow and containers
+//! mostly do not. Where neither is possible a test is skipped with a line on standard error that
+//! says so; `OXITABLES_REQUIRE_KERNEL=1` in the environment makes it fail instead, and belongs in
+//! every CI.
 //!
 //! # What is left behind
 //!
-//! Nothing. A host is held by a file descriptor, has no name on the machine, and goes when it is dropped, with its
-//! interfaces, rules and connections; at the latest when the process ends, however it ends.
+//! Nothing. A host is held by a file descriptor, has no name on the machine, and goes when it is
+//! dropped, with its interfaces, rules and connections; at the latest when the process ends,
+//! however it ends.
 
 mod error;
 mod harness;

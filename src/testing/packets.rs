@@ -1,6 +1,7 @@
 //! What a host tries, and what comes back; packets with any source, options and routes.
 //!
-//! All of these act in the namespace of the calling thread: call them in [`Host::run`](super::Host::run).
+//! All of these act in the namespace of the calling thread: call them in
+//! [`Host::run`](super::Host::run).
 //!
 //! ```
 //! use oxitables::testing::{self, packets::{self, Answer}, tcp};
@@ -39,7 +40,8 @@ pub enum Answer {
     Answered,
     /// Nothing listens there, or it looks so: a reset, or "port unreachable".
     Refused,
-    /// There is no way there, says a router or this host: "host unreachable", "administratively prohibited".
+    /// There is no way there, says a router or this host: "host unreachable", "administratively
+    /// prohibited".
     Unreachable,
     /// This host does not let it out (EPERM; of TCP one sees [`Silence`](Self::Silence) then).
     Forbidden,
@@ -64,7 +66,8 @@ impl Answer {
     ///
     /// # Errors
     ///
-    /// Errors that say nothing of the other side: `AddrNotAvailable` when the host has no such source address, and the like.
+    /// Errors that say nothing of the other side: `AddrNotAvailable` when the host has no such
+    /// source address, and the like.
     ///
     /// ```
     /// use oxitables::testing::packets::Answer;
@@ -113,7 +116,8 @@ pub fn udp(from: IpAddr, to: SocketAddr, patience: Duration) -> io::Result<Answe
 ///
 /// # Kernel
 ///
-/// Ping sockets (`ping_group_range`, since 3.0 and for IPv6 3.11), which every [`Host`](super::Host) lets root have.
+/// Ping sockets (`ping_group_range`, since 3.0 and for IPv6 3.11), which every
+/// [`Host`](super::Host) lets root have.
 pub fn ping(from: IpAddr, to: IpAddr, patience: Duration) -> io::Result<Answer> {
     let (protocol, kind) = if to.is_ipv4() { (SockProtocol::Icmp, 8) } else { (SockProtocol::IcmpV6, 128) };
     let fd = socket(to, SockType::Datagram, protocol)?;
@@ -169,7 +173,8 @@ pub fn udp_echo(at: SocketAddr) -> io::Result<UdpEcho> {
     let over = ended.clone();
     let serve = move || {
         let mut datagram = [0; 1500];
-        // A socket that was shut down returns empty datagrams from nobody, of which `recv_from` makes a panic.
+        // A socket that was shut down returns empty datagrams from nobody, of which `recv_from`
+        // makes a panic.
         while echo.peek(&mut []).is_ok() && !over.load(Ordering::SeqCst) {
             if let Ok((length, peer)) = echo.recv_from(&mut datagram) {
                 let _ = echo.send_to(&datagram[..length], peer);
@@ -190,7 +195,8 @@ impl Drop for UdpEcho {
     }
 }
 
-/// A packet that is sent as it is: with a source address that is not this host's, with options that no program asks for.
+/// A packet that is sent as it is: with a source address that is not this host's, with options that
+/// no program asks for.
 ///
 /// ```
 /// use oxitables::testing::{self, packets::Packet};
@@ -254,7 +260,8 @@ impl Packet {
         Self::new(from, to, if to.is_ipv4() { 1 } else { 58 }, message, 2)
     }
 
-    /// Goes to `via` first, which is asked to send it on: with a loose source route (RFC 791), or a routing header of type 0 (RFC 2460).
+    /// Goes to `via` first, which is asked to send it on: with a loose source route (RFC 791), or a
+    /// routing header of type 0 (RFC 2460).
     pub fn via(mut self, via: IpAddr) -> Self {
         self.via = Some(via);
         self
@@ -280,7 +287,8 @@ impl Packet {
         self
     }
 
-    /// In fragments with so many bytes each, rounded up to a multiple of eight; not together with [`via`](Self::via).
+    /// In fragments with so many bytes each, rounded up to a multiple of eight; not together with
+    /// [`via`](Self::via).
     pub fn in_pieces_of(mut self, bytes: usize) -> Self {
         self.pieces = bytes.max(1).next_multiple_of(8);
         self

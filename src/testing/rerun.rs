@@ -1,13 +1,16 @@
 //! How an unprivileged test gets into a user namespace although its harness has several threads.
 //!
-//! The kernel lets only a single-threaded process enter one, and nothing safe runs between fork and exec. So the test's
-//! own program is started again for this one test, in such a way that no thread can be started: `RUST_MIN_STACK` asks for
-//! a stack that no address space holds. The standard harness then runs the test on its main thread; it does so since
-//! Rust 1.67, for systems that are short of threads. There the test arrives [on its way](is_on_its_way), enters the
-//! namespace, and replaces its process by the same program once more, now with stacks of the usual size. It [has
-//! arrived](has_arrived): the harness may have as many threads as it likes, all of them are in the namespace and privileged.
+//! The kernel lets only a single-threaded process enter one, and nothing safe runs between fork and
+//! exec. So the test's own program is started again for this one test, in such a way that no thread
+//! can be started: `RUST_MIN_STACK` asks for a stack that no address space holds. The standard
+//! harness then runs the test on its main thread; it does so since Rust 1.67, for systems that are
+//! short of threads. There the test arrives [on its way](is_on_its_way), enters the namespace, and
+//! replaces its process by the same program once more, now with stacks of the usual size. It
+//! [has arrived](has_arrived): the harness may have as many threads as it likes, all of them are in
+//! the namespace and privileged.
 //!
-//! Should a harness behave otherwise, no harm is done: the test finds that it cannot enter, and is skipped loudly.
+//! Should a harness behave otherwise, no harm is done: the test finds that it cannot enter, and is
+//! skipped loudly.
 
 use std::{
     env,
@@ -26,8 +29,8 @@ const MIN_STACK: &str = "RUST_MIN_STACK";
 /// More than any address space has. musl refuses to even remember anything greater.
 const IMPOSSIBLE_STACK: usize = usize::MAX / 4 + 1;
 
-/// What a test that was run again writes to standard error before and after its body, as proof that it ran: a harness which
-/// found no test to run would succeed, too.
+/// What a test that was run again writes to standard error before and after its body, as proof that
+/// it ran: a harness which found no test to run would succeed, too.
 const BEGIN: &str = "oxitables sandbox: begin";
 const END: &str = "oxitables sandbox: end";
 
@@ -60,7 +63,8 @@ fn mark(line: &str) {
     }
 }
 
-/// Runs the calling test again, in a process of its own and a user namespace; panics if it fails there.
+/// Runs the calling test again, in a process of its own and a user namespace; panics if it fails
+/// there.
 #[track_caller]
 pub(super) fn start(test: &str) -> Result<(), SandboxError> {
     let output = env::current_exe()

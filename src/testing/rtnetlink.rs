@@ -40,7 +40,8 @@ impl Rtnetlink {
 
     /// Creates a veth pair: one end here, up, the other in the namespace `elsewhere`, down.
     pub(super) fn veth(&mut self, name: &str, peer: &str, elsewhere: BorrowedFd<'_>) -> Result<(), Refusal> {
-        // Asking for it to be up would fail with ENOTCONN: the kernel opens this end before it joins the two.
+        // Asking for it to be up would fail with ENOTCONN: the kernel opens this end before it
+        // joins the two.
         let mut other = LinkMessage::default();
         other.attributes.push(LinkAttribute::IfName(peer.into()));
         other.attributes.push(LinkAttribute::NetNsFd(elsewhere.as_raw_fd()));
@@ -84,8 +85,9 @@ impl Rtnetlink {
         self.change(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL)
     }
 
-    /// Whether packets to an address are for this host. The kernel makes the route to a new IPv6 address in a work queue
-    /// (`addrconf_dad_work`), whatever is said of duplicates; until then such packets are refused, though sockets may be bound to it.
+    /// Whether packets to an address are for this host. The kernel makes the route to a new IPv6
+    /// address in a work queue (`addrconf_dad_work`), whatever is said of duplicates; until then
+    /// such packets are refused, though sockets may be bound to it.
     pub(super) fn is_local(&mut self, address: Ipv6Addr) -> Result<bool, Refusal> {
         let mut message = RouteMessage::default();
         message.header.address_family = AddressFamily::Inet6;
@@ -112,8 +114,8 @@ impl Rtnetlink {
     }
 }
 
-/// Whether a link passes traffic of both families. "Up" is not enough: the kernel settles the carrier in a work queue,
-/// and until then IPv6 ignores the interface.
+/// Whether a link passes traffic of both families. "Up" is not enough: the kernel settles the
+/// carrier in a work queue, and until then IPv6 ignores the interface.
 pub(super) fn is_ready(link: &LinkMessage) -> bool {
     link.attributes.iter().all(|attribute| match attribute {
         LinkAttribute::OperState(state) => *state == State::Up,

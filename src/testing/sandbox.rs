@@ -35,15 +35,16 @@ use super::{Host, SandboxError, enter_user_namespace};
 pub struct Sandbox(());
 
 impl Sandbox {
-    /// Prepares the process for making hosts, and makes sure, once in a process, that hosts and links can be made here.
+    /// Prepares the process for making hosts, and makes sure, once in a process, that hosts and
+    /// links can be made here.
     ///
-    /// Calls [`enter_user_namespace`], which matters to an unprivileged process with several threads: a `#[test]` uses
-    /// [`isolated`](super::isolated) instead, which gets round that.
+    /// Calls [`enter_user_namespace`], which matters to an unprivileged process with several
+    /// threads: a `#[test]` uses [`isolated`](super::isolated) instead, which gets round that.
     ///
     /// # Errors
     ///
-    /// Those of [`enter_user_namespace`]; [`Forbidden`](SandboxError::Forbidden) when no network namespace can be made;
-    /// [`Network`](SandboxError::Network) when the kernel has no veth.
+    /// Those of [`enter_user_namespace`]; [`Forbidden`](SandboxError::Forbidden) when no network
+    /// namespace can be made; [`Network`](SandboxError::Network) when the kernel has no veth.
     ///
     /// ```
     /// use oxitables::testing::Sandbox;
@@ -66,7 +67,8 @@ impl Sandbox {
 
     /// Adds a host: a network namespace of its own with nothing in it but loopback.
     ///
-    /// The name appears in error messages and as the name of the host's threads, nothing else depends on it.
+    /// The name appears in error messages and as the name of the host's threads, nothing else
+    /// depends on it.
     ///
     /// # Errors
     ///
@@ -82,13 +84,16 @@ impl Sandbox {
         Host::new(name)
     }
 
-    /// Joins two hosts by a wire: an interface on each, both up, and traffic of both families passes on return.
+    /// Joins two hosts by a wire: an interface on each, both up, and traffic of both families
+    /// passes on return.
     ///
-    /// Each end has a link-local IPv6 address from the start; give it others with [`Host::address`].
+    /// Each end has a link-local IPv6 address from the start; give it others with
+    /// [`Host::address`].
     ///
     /// # Errors
     ///
-    /// [`Network`](SandboxError::Network): EEXIST there is an interface of this name, ERANGE or EINVAL the name is none.
+    /// [`Network`](SandboxError::Network): EEXIST there is an interface of this name, ERANGE or
+    /// EINVAL the name is none.
     ///
     /// ```
     /// # oxitables::testing::isolated(|lab| -> Result<(), Box<dyn std::error::Error>> {

@@ -1,8 +1,10 @@
 //! Real TCP for a lab: a server that echoes, a client with a chosen source address.
 //!
-//! The selectors of a rule are another `tcp`, [`oxitables::tcp`](crate::tcp): beside `use oxitables::*`, write `testing::tcp`.
+//! The selectors of a rule are another `tcp`, [`oxitables::tcp`](crate::tcp): beside
+//! `use oxitables::*`, write `testing::tcp`.
 //!
-//! All of these act in the namespace of the calling thread: call them in [`Host::run`](super::Host::run).
+//! All of these act in the namespace of the calling thread: call them in
+//! [`Host::run`](super::Host::run).
 
 use std::{
     collections::HashMap,
@@ -37,7 +39,8 @@ pub struct EchoServer {
 #[derive(Debug)]
 struct Connections(Mutex<Option<HashMap<u64, TcpStream>>>);
 
-/// Starts a server that echoes on every connection to an address of the host; port 0 takes a free one.
+/// Starts a server that echoes on every connection to an address of the host; port 0 takes a free
+/// one.
 ///
 /// # Errors
 ///
@@ -91,7 +94,8 @@ impl EchoServer {
 
 impl Drop for EchoServer {
     fn drop(&mut self) {
-        // Wakes the thread that waits in accept, which then lets go of the socket and of the namespace.
+        // Wakes the thread that waits in accept, which then lets go of the socket and of the
+        // namespace.
         let _ = socket::shutdown(self.listener.as_raw_fd(), socket::Shutdown::Both);
         for stream in self.connections.lock().take().into_iter().flat_map(HashMap::into_values) {
             let _ = stream.shutdown(Shutdown::Both);
@@ -126,13 +130,14 @@ impl Connections {
 
 /// Connects from a chosen source address, and gives up after `timeout`.
 ///
-/// The stream that it returns has the same timeout on each read and write, so that a firewall which swallows packets
-/// shows as an error and never as a test that hangs.
+/// The stream that it returns has the same timeout on each read and write, so that a firewall which
+/// swallows packets shows as an error and never as a test that hangs.
 ///
 /// # Errors
 ///
-/// `ConnectionRefused` when the other side answers with a reset, `TimedOut` when nobody answers (packets dropped),
-/// `HostUnreachable` and the like when a router says so, `AddrNotAvailable` when the host has no address `from`.
+/// `ConnectionRefused` when the other side answers with a reset, `TimedOut` when nobody answers
+/// (packets dropped), `HostUnreachable` and the like when a router says so, `AddrNotAvailable` when
+/// the host has no address `from`.
 ///
 /// ```
 /// use oxitables::testing::{self, tcp};
@@ -163,12 +168,13 @@ pub fn connect(from: IpAddr, to: SocketAddr, timeout: Duration) -> io::Result<Tc
     Ok(stream)
 }
 
-/// Sends one byte and waits for the same byte: whether an established connection to an [`echo_server`] still works.
+/// Sends one byte and waits for the same byte: whether an established connection to an
+/// [`echo_server`] still works.
 ///
 /// # Errors
 ///
-/// `WouldBlock` when the answer does not come within the stream's read timeout, `UnexpectedEof` when the other side
-/// closed the connection, `ConnectionReset` when something reset it.
+/// `WouldBlock` when the answer does not come within the stream's read timeout, `UnexpectedEof`
+/// when the other side closed the connection, `ConnectionReset` when something reset it.
 ///
 /// ```
 /// use oxitables::testing::{self, tcp};

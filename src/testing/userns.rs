@@ -15,17 +15,19 @@ const CAP_SYS_ADMIN: u64 = 1 << 21;
 
 /// Makes an unprivileged process root over the namespaces that it makes from now on.
 ///
-/// Does nothing when the process may make network namespaces already, hence also when called again. Otherwise the
-/// process enters a new user namespace in which its user and group are 0: files keep their owners and the process gains
-/// no right over them, but a network namespace made afterwards is its own.
+/// Does nothing when the process may make network namespaces already, hence also when called again.
+/// Otherwise the process enters a new user namespace in which its user and group are 0: files keep
+/// their owners and the process gains no right over them, but a network namespace made afterwards
+/// is its own.
 ///
-/// [`Sandbox::new`](super::Sandbox::new) calls this itself; a program that starts threads before it makes its sandbox
-/// calls it first thing in `main`.
+/// [`Sandbox::new`](super::Sandbox::new) calls this itself; a program that starts threads before it
+/// makes its sandbox calls it first thing in `main`.
 ///
 /// # Errors
 ///
-/// [`ManyThreads`](SandboxError::ManyThreads) when other threads run already, [`Forbidden`](SandboxError::Forbidden) when
-/// this system does not let ordinary users make user namespaces.
+/// [`ManyThreads`](SandboxError::ManyThreads) when other threads run already,
+/// [`Forbidden`](SandboxError::Forbidden) when this system does not let ordinary users make user
+/// namespaces.
 ///
 /// ```
 /// use oxitables::testing::{self, Sandbox};
@@ -38,15 +40,16 @@ pub fn enter_user_namespace() -> Result<(), SandboxError> {
     if privileged()? {
         return Ok(());
     }
-    // Asked for before the move: afterwards both read as the overflow id, 65534, until they are mapped.
+    // Asked for before the move: afterwards both read as the overflow id, 65534, until they are
+    // mapped.
     let (user, group) = (geteuid(), getegid());
     match unshare(CloneFlags::CLONE_NEWUSER) {
         Ok(()) => {}
         Err(Errno::EINVAL) if threads() != 1 => return Err(SandboxError::ManyThreads),
         Err(errno) => return Err(SandboxError::forbidden("enter a user namespace", errno)),
     }
-    // An ordinary user may map his group only after giving up setgroups, with which he could shed a group that denies
-    // him something. Kernels before 3.19 have no such file.
+    // An ordinary user may map his group only after giving up setgroups, with which he could shed a
+    // group that denies him something. Kernels before 3.19 have no such file.
     match fs::write("/proc/self/setgroups", "deny") {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(SandboxError::forbidden("give up setgroups in a user namespace", error));

@@ -1,8 +1,8 @@
 //! Text of what the kernel holds: nft's syntax, laid out as `nft list ruleset` lays it out.
 //!
-//! A [`Ruleset`] prints itself; [`Ruleset::text`] has nft's options, and [`Ruleset::text_of`] prints a part of it. What nft has no
-//! words for is printed as registers in brackets, which nft does not read: a listing that is loaded again fails there instead of
-//! losing a condition.
+//! A [`Ruleset`] prints itself; [`Ruleset::text`] has nft's options, and [`Ruleset::text_of`]
+//! prints a part of it. What nft has no words for is printed as registers in brackets, which nft
+//! does not read: a listing that is loaded again fails there instead of losing a condition.
 //!
 //! ```
 //! use oxitables::*;
@@ -169,14 +169,17 @@ impl Ruleset {
         self.text_of(self)
     }
 
-    /// A part of the ruleset as text. Anonymous sets and chains that a rule uses are looked up in the ruleset.
+    /// A part of the ruleset as text. Anonymous sets and chains that a rule uses are looked up in
+    /// the ruleset.
     ///
-    /// Each time that it is printed, the whole ruleset is gone through once: of many rules print the chain, or the table.
+    /// Each time that it is printed, the whole ruleset is gone through once: of many rules print
+    /// the chain, or the table.
     pub fn text_of<'a>(&'a self, part: impl Into<Part<'a>>) -> Text<'a> {
         Text { ruleset: Some(self), part: part.into(), options: Options::default() }
     }
 
-    /// The statements of a rule, each as text. As with [`Ruleset::text_of`], the whole ruleset is gone through once.
+    /// The statements of a rule, each as text. As with [`Ruleset::text_of`], the whole ruleset is
+    /// gone through once.
     ///
     /// ```
     /// use oxitables::{expr::*, data::*, model::*};

@@ -7,8 +7,9 @@ use crate::{
 };
 use std::fmt;
 
-/// A line for each thing that goes (`-`), comes (`+`), or stays and changes (`~`), in nft's syntax and in the order in which it
-/// happens. A new rule says before which one it comes (`position`), unless that is the end; of elements the first eight are shown.
+/// A line for each thing that goes (`-`), comes (`+`), or stays and changes (`~`), in nft's syntax
+/// and in the order in which it happens. A new rule says before which one it comes (`position`),
+/// unless that is the end; of elements the first eight are shown.
 ///
 /// It is read from the batch when it is printed: a plan that nobody looks at does not pay for it.
 impl fmt::Display for Plan {

@@ -21,11 +21,12 @@ pub struct TraceText<'a> {
 }
 
 impl Ruleset {
-    /// A step of a packet in the words of `nft monitor trace`: a line, or several, since the first step at a hook tells of the packet as
-    /// well.
+    /// A step of a packet in the words of `nft monitor trace`: a line, or several, since the first
+    /// step at a hook tells of the packet as well.
     ///
-    /// nft prints nothing for the end of a chain; here it is told. Of ICMP and ICMPv6, the fields are printed that the type has,
-    /// where nft prints the same for all. A rule that came after this ruleset was read is told by its handle alone.
+    /// nft prints nothing for the end of a chain; here it is told. Of ICMP and ICMPv6, the fields
+    /// are printed that the type has, where nft prints the same for all. A rule that came after
+    /// this ruleset was read is told by its handle alone.
     ///
     /// ```
     /// use oxitables::{Family, model::{Ruleset, Trace}};

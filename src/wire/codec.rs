@@ -102,7 +102,8 @@ integers! {
     Ne32: u32, from_ne_bytes, to_ne_bytes;
 }
 
-/// 32 flag bits in network order; the kernel reports "none" as zero, and may refuse to be told zero.
+/// 32 flag bits in network order; the kernel reports "none" as zero, and may refuse to be told
+/// zero.
 #[derive(Debug)]
 pub enum Bits32 {}
 
@@ -269,7 +270,8 @@ impl<T: std::fmt::Debug + 'static, C: Codec<T>> Codec<Vec<T>> for List<C> {
         }
     }
     fn get(payload: &[u8]) -> Result<Vec<T>, DecodeError> {
-        // Counted first: lists of rules are many, and most of their memory would be what a growing `Vec` keeps in hand.
+        // Counted first: lists of rules are many, and most of their memory would be what a growing
+        // `Vec` keeps in hand.
         let mut items = Vec::with_capacity(attrs(payload).count());
         for (i, attr) in attrs(payload).enumerate() {
             match attr.map_err(DecodeError::from).and_then(|a| C::get(a.payload)) {

@@ -13,7 +13,8 @@ pub enum Scope {
     List(&'static Scope),
     /// What another attribute beside it says, given them all.
     Beside(fn(&[u8]) -> Scope),
-    /// A named choice: its name selects the table of one attribute, as `NFTA_EXPR_NAME` does that of `NFTA_EXPR_DATA`.
+    /// A named choice: its name selects the table of one attribute, as `NFTA_EXPR_NAME` does that
+    /// of `NFTA_EXPR_DATA`.
     Choice(&'static Choice),
 }
 

@@ -1,7 +1,7 @@
 //! Netlink messages: headers, acks and extended acks, as nf_tables uses them.
 //!
-//! netlink-packet-core parses messages into owned values one at a time; batches and dumps here hold hundreds of
-//! thousands, so the 20 bytes of header are read and written in place.
+//! netlink-packet-core parses messages into owned values one at a time; batches and dumps here hold
+//! hundreds of thousands, so the 20 bytes of header are read and written in place.
 
 use super::{Malformed, Writer, attrs};
 

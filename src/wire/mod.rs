@@ -123,7 +123,8 @@ impl Writer {
         start
     }
 
-    /// Ends the attribute that was opened at `start`: patches its length in, or takes it back if that overflows.
+    /// Ends the attribute that was opened at `start`: patches its length in, or takes it back if
+    /// that overflows.
     #[inline]
     pub(crate) fn close(&mut self, start: usize) {
         let len = self.buf.len() - start;
@@ -154,7 +155,8 @@ impl Writer {
         }
     }
 
-    /// Writes one attribute whose payload is a number: in one piece, since most attributes are such.
+    /// Writes one attribute whose payload is a number: in one piece, since most attributes are
+    /// such.
     #[inline]
     pub(crate) fn number<const N: usize>(&mut self, kind: u16, payload: [u8; N]) {
         const { assert!(N <= 8) };
@@ -218,7 +220,8 @@ pub struct Attr<'a> {
 /// Attributes start at multiples of four bytes.
 #[inline]
 pub(crate) const fn aligned(len: usize) -> usize {
-    // Lengths here have 16 bits or are those of a buffer: no overflow. `next_multiple_of` would divide.
+    // Lengths here have 16 bits or are those of a buffer: no overflow. `next_multiple_of` would
+    // divide.
     (len + 3) & !3
 }
 

@@ -1,4 +1,5 @@
-//! The tables: one row gives encode, decode, documentation, property test, header check and error path.
+//! The tables: one row gives encode, decode, documentation, property test, header check and error
+//! path.
 
 /// A named number of the kernel's header, for the check against it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -11,10 +12,12 @@ pub struct Constant {
 
 /// Defines a struct whose fields are netlink attributes; see `docs/adding-an-expression.md`.
 ///
-/// A row is `KIND field: Type = NUMBER "UAPI_NAME" as Codec`, in the order the kernel dumps them, where `KIND` is
-/// `req` (always there), `opt` (may be absent) or `out` (reported by the kernel, never sent).
+/// A row is `KIND field: Type = NUMBER "UAPI_NAME" as Codec`, in the order the kernel dumps them,
+/// where `KIND` is `req` (always there), `opt` (may be absent) or `out` (reported by the kernel,
+/// never sent).
 ///
-/// `pad` names alignment filler. `settle` names a method that reads what depends on another attribute, once all are there.
+/// `pad` names alignment filler. `settle` names a method that reads what depends on another
+/// attribute, once all are there.
 macro_rules! attributes {
     (
         $(#[$meta:meta])*
@@ -46,7 +49,8 @@ macro_rules! attributes {
 
             attributes!(@new [$($($own: $oty,)*)?] []; $($kind $field: $ty,)*);
 
-            /// Reads a run of attributes: what follows `struct nfgenmsg` in a message, or what a nest holds.
+            /// Reads a run of attributes: what follows `struct nfgenmsg` in a message, or what a
+            /// nest holds.
             ///
             /// # Errors
             /// When one does not decode or a mandatory one is missing.

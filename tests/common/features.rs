@@ -5,8 +5,9 @@
 use oxitables::{Client, proto::Feature, testing};
 use std::fs;
 
-/// Whether the kernel lacks something, in the namespace of the calling thread: then the test is skipped loudly. Where it is of a
-/// version that has it, that is a failure with OXITABLES_REQUIRE_KERNEL=1.
+/// Whether the kernel lacks something, in the namespace of the calling thread: then the test is
+/// skipped loudly. Where it is of a version that has it, that is a failure with
+/// OXITABLES_REQUIRE_KERNEL=1.
 #[track_caller]
 pub fn lacks(feature: Feature) -> bool {
     let has = Client::open().unwrap().capabilities().unwrap().has(feature);
@@ -21,8 +22,8 @@ pub fn lacks(feature: Feature) -> bool {
     !has
 }
 
-/// Whether the kernel is older than those of which a test expects something that no [`Feature`] tells of: then this is skipped
-/// loudly.
+/// Whether the kernel is older than those of which a test expects something that no [`Feature`]
+/// tells of: then this is skipped loudly.
 #[track_caller]
 pub fn is_before(version: &str, what: &str) -> bool {
     let is_old = !is_at_least(version);

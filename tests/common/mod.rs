@@ -33,8 +33,8 @@ impl Copy {
         let folder = env::temp_dir().join(format!("oxitables-{name}-{}-{n}", std::process::id()));
         fs::create_dir(&folder)?;
         let copy = Self(folder);
-        // By another process: a file that this one has open for writing, another thread's fork would keep open, and what
-        // somebody has open for writing cannot be run (ETXTBSY).
+        // By another process: a file that this one has open for writing, another thread's fork
+        // would keep open, and what somebody has open for writing cannot be run (ETXTBSY).
         if !Command::new("cp").arg(&program).arg(copy.path()).status()?.success() {
             return Err(io::Error::other("cp cannot copy the test program"));
         }

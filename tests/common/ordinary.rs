@@ -3,7 +3,8 @@
 use crate::common::{Copy, is_root};
 use oxitables::testing;
 
-/// Runs tests of this program as an ordinary user and returns what they say, or skips the calling one.
+/// Runs tests of this program as an ordinary user and returns what they say, or skips the calling
+/// one.
 pub fn as_nobody(arguments: &[&str]) -> Option<String> {
     let copy = Copy::new().unwrap();
     match copy.as_nobody().args(arguments).output() {

@@ -8,7 +8,8 @@ fn blocked() -> Set<Ipv4Addr> {
     Set::new(&host(), "blocked")
 }
 
-/// Commit number `n`, which adds things that were not there and deletes what one of those before it added.
+/// Commit number `n`, which adds things that were not there and deletes what one of those before it
+/// added.
 fn change(nft: &mut Client, n: u32) {
     let chain = |n: u32| host().chain(format!("c{n}"));
     let mut batch = Batch::new();
@@ -158,7 +159,8 @@ fn whoever_watches_is_told_that_something_was_missed() {
     });
 }
 
-/// The own change is larger than the receive buffer: its end is lost. Nobody else changed anything, so nothing is told.
+/// The own change is larger than the receive buffer: its end is lost. Nobody else changed anything,
+/// so nothing is told.
 #[test]
 fn the_own_change_is_not_missed_by_who_made_it() {
     testing::in_namespace(|| {

@@ -70,7 +70,8 @@ impl Mirror {
         Self(keys)
     }
 
-    /// What is added was not there, and what is deleted was: else something was told twice, or not at all.
+    /// What is added was not there, and what is deleted was: else something was told twice, or not
+    /// at all.
     pub fn follow(&mut self, commit: &Transaction) {
         for event in &commit.events {
             let key = key(event.item());
@@ -83,7 +84,8 @@ impl Mirror {
     }
 }
 
-/// Follows commits until one of a generation, or a gap up to it; after each gap reads where things stand.
+/// Follows commits until one of a generation, or a gap up to it; after each gap reads where things
+/// stand.
 pub fn follow(monitor: &mut Monitor, from: &mut Mirror, until: Generation) -> (u32, u32) {
     let (mut commits, mut gaps) = (0, 0);
     loop {

@@ -183,7 +183,8 @@ fn compare(rules: &str, packets: &[&dyn Fn()]) -> Vec<String> {
             packet();
             told_us.extend(steps(&mut tracer));
         }
-        // nft 1.1.7 prints headers as told here; 1.0.6 has other words, and knows nothing of conntrack.
+        // nft 1.1.7 prints headers as told here; 1.0.6 has other words, and knows nothing of
+        // conntrack.
         let same = |line: &String| {
             !line.contains("end of chain") && (present || !line.contains(" packet: ") && !line.contains(" conntrack: "))
         };

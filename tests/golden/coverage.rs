@@ -1,4 +1,5 @@
-//! `docs/coverage.md`: what is typed, and what each attribute is proved by. Made from the tables, the goldens and the comments.
+//! `docs/coverage.md`: what is typed, and what each attribute is proved by. Made from the tables,
+//! the goldens and the comments.
 //!
 //! `OXITABLES_BLESS=1 cargo test --test golden coverage` writes it anew.
 
@@ -21,7 +22,8 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).into()
 }
 
-/// The kernel that brought each name, as the comments of the tables say; theirs is the last word before a row.
+/// The kernel that brought each name, as the comments of the tables say; theirs is the last word
+/// before a row.
 fn since() -> BTreeMap<String, String> {
     let mut since = BTreeMap::new();
     let mut folders: Vec<_> = ["data", "expr", "model"].map(|folder| root().join("src").join(folder)).into();

@@ -1,6 +1,7 @@
 //! Expressions, continued: those that few rules have.
 //!
-//! The bytes are the kernel's (6.18, x86_64) after `nft-new add rule FAMILY t CHAIN WORDS`, or `iptables-nft -A INPUT WORDS`.
+//! The bytes are the kernel's (6.18, x86_64) after `nft-new add rule FAMILY t CHAIN WORDS`, or
+//! `iptables-nft -A INPUT WORDS`.
 
 use super::{
     Golden,
@@ -609,7 +610,8 @@ pub(crate) fn all() -> Vec<Golden> {
     ]
 }
 
-/// What nft sends (`nft-new -c --debug=mnl`) and this kernel does not take, or does not keep as it is.
+/// What nft sends (`nft-new -c --debug=mnl`) and this kernel does not take, or does not keep as it
+/// is.
 pub(crate) fn sent() -> Vec<Golden> {
     vec![
         // No CONFIG_NFT_QUEUE.

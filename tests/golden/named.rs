@@ -1,6 +1,8 @@
-//! Named objects, flowtables, and what the kernel tells by itself: what that is on the wire, and here.
+//! Named objects, flowtables, and what the kernel tells by itself: what that is on the wire, and
+//! here.
 //!
-//! The bytes are the kernel's (6.18, x86_64) after the command by nft 1.1.7, unless it says otherwise.
+//! The bytes are the kernel's (6.18, x86_64) after the command by nft 1.1.7, unless it says
+//! otherwise.
 
 use super::{Object as Golden, objects::object, unhex};
 use oxitables::{

@@ -1,7 +1,7 @@
 //! Objects: what nft says, what the kernel then holds, and what that is here.
 //!
-//! The bytes are the kernel's (6.18, x86_64) after the command by nft 1.1.7, in a table `inet gold` with a chain `r` and a
-//! quota `q`.
+//! The bytes are the kernel's (6.18, x86_64) after the command by nft 1.1.7, in a table `inet gold`
+//! with a chain `r` and a quota `q`.
 
 use super::{Object, unhex};
 use oxitables::{

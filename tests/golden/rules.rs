@@ -1,6 +1,7 @@
 //! Expressions: what nft says, what the kernel then holds, and what that is here.
 //!
-//! The bytes are the kernel's (6.18, x86_64) after `nft add rule inet t CHAIN WORDS`; [`LAB`] is the table.
+//! The bytes are the kernel's (6.18, x86_64) after `nft add rule inet t CHAIN WORDS`; [`LAB`] is
+//! the table.
 
 use super::{Golden, unhex};
 use oxitables::{Family, data::*, expr::*};

@@ -96,7 +96,8 @@ fn keys_with_numbers_of_any_width_are_listed() {
                 ],
             ];
             let tunnel = number.get("ipsec").is_some();
-            // A note of `ipsec` is another in each nft: sets that are declared by it are for 1.1 alone.
+            // A note of `ipsec` is another in each nft: sets that are declared by it are for 1.1
+            // alone.
             for case in cases.iter().take(if tunnel { 7 } else { cases.len() }) {
                 nft.apply(oxitables::Batch::new().flush_ruleset(None))?;
                 made(case.clone())?.apply(&mut nft).map_err(|error| format!("{case:?}: {error}"))?;

@@ -229,13 +229,15 @@ fn a_check_agrees_with_the_commit_on_what_suits_which_hook() {
                 for expr in exprs() {
                     let asks_for_nat = matches!(expr, Expr::Masq(_) | Expr::Redir(_) | Expr::Nat(_) | Expr::Log(_));
                     let is_of_one = matches!(expr, Expr::Reject(_) | Expr::Meta(_) | Expr::Osf(_));
-                    // Each takes its time: what depends neither on the type nor much on the family is tried once.
+                    // Each takes its time: what depends neither on the type nor much on the family
+                    // is tried once.
                     if kind != ChainType::Filter && !asks_for_nat
                         || matches!(family, Family::Ip | Family::Ip6 | Family::Arp) && !asks_for_nat && !is_of_one
                     {
                         continue;
                     }
-                    // Each in a table of its own, and dormant: no hooks to take down, for which the kernel would wait.
+                    // Each in a table of its own, and dormant: no hooks to take down, for which the
+                    // kernel would wait.
                     let table = Table::new(family, format!("t{}", fine + refused)).with_flags(TableFlags::DORMANT);
                     let base = base(&table);
                     // 16 bytes of zeros in register 1, for those that read it.
@@ -255,7 +257,8 @@ fn a_check_agrees_with_the_commit_on_what_suits_which_hook() {
                         Ok(()) => fine += 1,
                         Err(error) => {
                             refused += 1;
-                            // The first failure's cause, which is that of the graph if the kernel's check was content.
+                            // The first failure's cause, which is that of the graph if the kernel's
+                            // check was content.
                             let cause = |e: &Error| e.failures()[0].cause.clone();
                             assert_eq!(cause(&checked.unwrap_err()), cause(&error), "{case}");
                         }

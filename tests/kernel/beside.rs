@@ -48,7 +48,8 @@ fn beside<T>(pause: Duration, body: impl FnOnce() -> Result<T>) -> Result<T> {
                 n += 1;
                 let chain = table("foreign").chain(format!("c{}", n % 7));
                 let mut batch = Batch::new();
-                // Rules, chains and objects come and go, of which the kernel lists some for all tables.
+                // Rules, chains and objects come and go, of which the kernel lists some for all
+                // tables.
                 batch.add(&chain).add(chain.rule(Rule::new().then(counter()).accept()));
                 batch.flush(&chain).delete(&chain);
                 other.apply(&batch).unwrap();

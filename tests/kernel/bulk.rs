@@ -11,7 +11,8 @@ fn wmem_max() -> Option<usize> {
     fs::read_to_string("/proc/sys/net/core/wmem_max").ok()?.trim().parse().ok()
 }
 
-/// It went through, or it is larger than an ordinary user's socket may send: then the numbers of the error are right.
+/// It went through, or it is larger than an ordinary user's socket may send: then the numbers of
+/// the error are right.
 fn committed(nft: &mut Client, batch: &Batch, wmem_max: Option<usize>) -> bool {
     match nft.apply(batch) {
         Ok(_) => true,

@@ -1,4 +1,5 @@
-//! Every way to be refused that one meets, and what the message must say: which operation, what of it, why, what to do.
+//! Every way to be refused that one meets, and what the message must say: which operation, what of
+//! it, why, what to do.
 
 use super::lab::*;
 use oxitables::{Batch, Chain, Client, Family, Hook, Policy, Priority, Table, data::*, expr::*, model::*, testing};
@@ -89,7 +90,8 @@ fn with(key: u32, change: impl FnOnce(&mut Element)) -> Element {
     element
 }
 
-/// Applies each batch, which must be refused with these words, and change nothing; a check has to say the same.
+/// Applies each batch, which must be refused with these words, and change nothing; a check has to
+/// say the same.
 fn refused(cases: &[Case]) {
     testing::in_namespace(|| {
         let mut nft = open();
@@ -112,7 +114,8 @@ fn refused(cases: &[Case]) {
                 checked => wrong.push(format!("a check says {checked:?}, and a commit {said}")),
             }
         }
-        // Older kernels check some of it in another order, point at less, and leave some to the packets.
+        // Older kernels check some of it in another order, point at less, and leave some to the
+        // packets.
         if !wrong.is_empty()
             && is_before("6.12", &format!("{} of {} refusals as they are told", wrong.len(), cases.len()))
         {

@@ -26,7 +26,8 @@ fn eight_threads_that_read_change_and_write_lose_nothing() {
                     let (mut turns, mut stale) = (0, 0);
                     while turns < TURNS {
                         let generation = nft.generation().unwrap();
-                        // That somebody else is faster is told either by what is read or by what is written.
+                        // That somebody else is faster is told either by what is read or by what is
+                        // written.
                         let Ok(n) = held(&mut nft, count) else { continue };
                         let mut batch = Batch::new();
                         batch.expect(generation).delete(count.keys([Ipv4Addr::from(n)]));

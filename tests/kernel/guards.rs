@@ -47,8 +47,8 @@ fn a_single_address_never_becomes_all_that_follow_it() {
     });
 }
 
-/// A set that the program declares is another one in the kernel: whatever is done with it, the batch is
-/// refused, whoever applies it and however often.
+/// A set that the program declares is another one in the kernel: whatever is done with it, the
+/// batch is refused, whoever applies it and however often.
 #[test]
 fn a_declared_set_of_another_kind_than_the_kernels_is_refused() {
     use oxitables::client::{ElementChange, Writer};

@@ -1,4 +1,5 @@
-//! Intervals: what overlaps is refused with both named, and a delete takes out what it names and nothing else.
+//! Intervals: what overlaps is refused with both named, and a delete takes out what it names and
+//! nothing else.
 
 use super::lab::{Feature, Outcome, assert_listed, lacks, open};
 use oxitables::*;
@@ -51,7 +52,8 @@ impl Sets {
 #[test]
 fn overlaps_are_refused_before_anything_is_sent() {
     let sets = Sets { nets: Set::new(&table(), "nets").interval(), pairs: Set::new(&table(), "pairs").interval() };
-    // No kernel is asked: the connection has no right to change anything, and the refusal comes first.
+    // No kernel is asked: the connection has no right to change anything, and the refusal comes
+    // first.
     let mut nft = open();
     for (batch, said) in [
         (

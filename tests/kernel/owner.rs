@@ -6,7 +6,8 @@ use oxitables::{
 };
 use std::{process::Command, thread, time::Duration};
 
-/// Soon, though maybe not at once: a program that another test is just starting holds a copy of the socket until it runs.
+/// Soon, though maybe not at once: a program that another test is just starting holds a copy of the
+/// socket until it runs.
 #[track_caller]
 fn eventually(mut it_is: impl FnMut() -> Result<bool, Error>) -> Result<(), Error> {
     for _ in 0..6000 {

@@ -235,7 +235,8 @@ fn listed_are_those_of_one_table_and_counted() {
     });
 }
 
-/// Numbers of which nft knows no width need its notes: without them both versions abort, or show zeros.
+/// Numbers of which nft knows no width need its notes: without them both versions abort, or show
+/// zeros.
 #[test]
 fn typed_maps_by_numbers_of_any_width_are_listed_by_every_nft() {
     use oxitables::{Keyed, Mark, ip, meta, tcp};

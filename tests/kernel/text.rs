@@ -1,4 +1,5 @@
-//! What nft loads, we list as that nft lists it; where an older one has other words, as one that it takes for the same.
+//! What nft loads, we list as that nft lists it; where an older one has other words, as one that it
+//! takes for the same.
 
 use super::lab::{Outcome, every_nft, open};
 use oxitables::testing;

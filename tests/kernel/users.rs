@@ -1,4 +1,5 @@
-//! The same for an ordinary user, who is root in a namespace of his own, and what he is told outside of it.
+//! The same for an ordinary user, who is root in a namespace of his own, and what he is told
+//! outside of it.
 
 use super::lab::*;
 use crate::{

@@ -1,4 +1,5 @@
-//! The writer that gathers changes: what it leaves is what one after the other would have, and nothing holds up the rest.
+//! The writer that gathers changes: what it leaves is what one after the other would have, and
+//! nothing holds up the rest.
 
 use super::lab::{Feature, is_before, lacks, open};
 use oxitables::{

@@ -1,4 +1,5 @@
-//! The guard against guessed passwords beside iptables' usual pair of rules, trace by trace, with real TCP.
+//! The guard against guessed passwords beside iptables' usual pair of rules, trace by trace, with
+//! real TCP.
 
 use crate::{Dice, iptables::Iptables};
 use oxitables::{
@@ -58,7 +59,8 @@ impl Pair {
     }
 }
 
-/// The same connections to both, and the same answers. False if the machine was too busy to keep the beat.
+/// The same connections to both, and the same answers. False if the machine was too busy to keep
+/// the beat.
 fn compare(lab: &Sandbox, v6: bool, seed: u64, check: &str, target: &str, guard: &BruteForceGuard) -> bool {
     let Some(iptables) = Iptables::find(v6) else { return true };
     let (theirs, ours) = (Pair::new(lab, v6), Pair::new(lab, v6));

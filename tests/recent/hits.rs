@@ -157,7 +157,8 @@ fn hit_counts_are_the_same_in_ipv6() {
     guards(true);
 }
 
-/// Every operation, as rules that count and go on; packets to port 10 forget, packets to port 11 ask for the destination.
+/// Every operation, as rules that count and go on; packets to port 10 forget, packets to port 11
+/// ask for the destination.
 fn everything() -> Case {
     let list = list().with_window(SECOND).with_hits(2, SECOND).with_hits_ever(3);
     let pair = |port, words: &str, op| Pair { port, words: words.to_owned(), op, accept: false };

@@ -16,7 +16,8 @@ impl Iptables {
 
     pub fn run(&self, arguments: &str) -> String {
         let mut command = Command::new(&self.0);
-        // Its lock file is root's own; and each namespace has tables of its own, so that there is nothing to lock.
+        // Its lock file is root's own; and each namespace has tables of its own, so that there is
+        // nothing to lock.
         command.env("XTABLES_LOCKFILE", "/dev/null").arg("-w").args(arguments.split_whitespace());
         let output = command.output().unwrap();
         assert!(output.status.success(), "iptables {arguments}: {}", String::from_utf8_lossy(&output.stderr));

@@ -91,7 +91,8 @@ fn a_flood_in_fragments_is_limited_without_conntrack() {
                     Ok(segments(&server)? - before)
                 };
                 let without = flood()?;
-                // The kernel itself wants all of the header in the first fragment, in IPv6 (RFC 7112).
+                // The kernel itself wants all of the header in the first fragment, in IPv6 (RFC
+                // 7112).
                 let expected = if here.is_ipv6() && pieces < 20 { 0 } else { 20 };
                 assert_eq!(without, expected, "{here}, fragments of {pieces}");
                 server.run(Client::open)?.apply(&syn_flood_guard([80]).with_rate(1, 3).batch())?;

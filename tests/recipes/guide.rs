@@ -6,7 +6,8 @@ use std::{fs, process::Command};
 
 const GUIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/guide/recipes.md");
 
-/// The listing of a recipe stands behind `<!-- name -->`, in a block of its own. `OXITABLES_BLESS=1` writes it anew.
+/// The listing of a recipe stands behind `<!-- name -->`, in a block of its own.
+/// `OXITABLES_BLESS=1` writes it anew.
 #[test]
 fn shows_what_is_listed() {
     let mut guide = fs::read_to_string(GUIDE).unwrap();

@@ -313,8 +313,8 @@ fn what_does_not_settle_is_named_and_done_ever_more_seldom() {
     testing::in_namespace(|| -> oxitables::Result<()> {
         let host = model::Table::new(Family::Inet, "host");
         let input = host.chain("input");
-        // An expression with an attribute that no kernel knows, and that each leaves out: it goes into the
-        // nest with the data, which stands last.
+        // An expression with an attribute that no kernel knows, and that each leaves out: it goes
+        // into the nest with the data, which stands last.
         let load = oxitables::expr::Meta::load(oxitables::expr::MetaKey::Mark, oxitables::data::Register::R1);
         let mut bytes = Expr::from(load).to_bytes();
         let data = bytes.iter().position(|byte| *byte == b'm').map(|name| name + 8).unwrap();

@@ -25,7 +25,8 @@ pub struct ChainState {
     pub rules: Vec<RuleState>,
 }
 
-/// What a rule does, and with which numbers; it may name sets, objects and chains that are not there, and is then left out.
+/// What a rule does, and with which numbers; it may name sets, objects and chains that are not
+/// there, and is then left out.
 #[derive(Clone, Debug)]
 pub struct RuleState {
     pub kind: u8,

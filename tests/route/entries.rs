@@ -64,7 +64,8 @@ fn what_is_there_is_not_added_again() {
         let second = net.add(uplink())?;
         assert_eq!(second.added(), 6);
         drop(first);
-        // The rules that the first one made are the second one's by now, but nobody can tell them apart.
+        // The rules that the first one made are the second one's by now, but nobody can tell them
+        // apart.
         assert_eq!(all_there(&net), [false; 8]);
         second.remove()?;
 

@@ -58,7 +58,8 @@ fn a_marked_socket_leaves_by_the_other_router() {
         ask(&marked);
         assert_eq!((one.packets(), two.packets()), (vec![1, 1], vec![1, 1]));
 
-        // Without the rule the mark means nothing; the address is still the second router's, and so is the way back.
+        // Without the rule the mark means nothing; the address is still the second router's, and so
+        // is the way back.
         held.remove()?;
         ask(&marked);
         assert_eq!((one.packets(), two.packets()), (vec![2, 1], vec![1, 2]));
@@ -100,7 +101,8 @@ fn connections_marked_by_a_rule_leave_by_the_other_router() {
     });
 }
 
-/// Who calls from far away by the second router is answered by it, and other bits of both marks stay.
+/// Who calls from far away by the second router is answered by it, and other bits of both marks
+/// stay.
 #[test]
 fn answers_go_back_the_way_the_question_came() {
     in_both_families(|lab| {

@@ -197,7 +197,8 @@ pub fn rules(lab: &Sandbox, nft: &Nft, cases: Vec<Case>) -> Comparison {
     comparison
 }
 
-/// Submits named sets with their elements, and nft's words for them, and compares what the kernel holds.
+/// Submits named sets with their elements, and nft's words for them, and compares what the kernel
+/// holds.
 pub fn sets(lab: &Sandbox, nft: &Nft, cases: Vec<SetCase>) -> Comparison {
     let table = "table inet t {\nchain other { }\n}";
     let (held, listed) = lab.host("ours").unwrap().run(|| {

@@ -14,7 +14,8 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// Rules that nft before 1.1 does not know, makes otherwise, or crashes on when it lists them, whoever made them.
+/// Rules that nft before 1.1 does not know, makes otherwise, or crashes on when it lists them,
+/// whoever made them.
 pub fn newest() -> Vec<Case> {
     let mut cases = tunnels();
     let r = Rule::new;

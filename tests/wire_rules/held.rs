@@ -110,7 +110,8 @@ impl HeldSet {
         }
         elements.sort();
         let mut set = Self { attributes, elements };
-        // Numbers that the kernel hands out, the backend's address in it, and what it counted: not what anybody sent.
+        // Numbers that the kernel hands out, the backend's address in it, and what it counted: not
+        // what anybody sent.
         set.attributes.retain(|(kind, _)| ![SET_HANDLE, SET_BACKEND, SET_COUNT].contains(kind));
         set
     }
@@ -135,7 +136,8 @@ impl HeldSet {
         // Numbered in the order of making; which rule has which set is compared instead.
         let anonymous = self.has(FLAG_ANONYMOUS);
         let set = if anonymous { self.map(SET_NAME, |_| Vec::new()) } else { self };
-        // We never say typeof: nft before 1.1.3 crashes when it lists what a newer nft (or we) wrote there.
+        // We never say typeof: nft before 1.1.3 crashes when it lists what a newer nft (or we)
+        // wrote there.
         let mut set = set.map(SET_USERDATA, |notes| {
             let mut kept = Vec::new();
             let mut rest = notes;
@@ -150,7 +152,8 @@ impl HeldSet {
             kept
         });
         if set.has(FLAG_INTERVAL) && !anonymous {
-            // nft ends nothing at zero, before the first interval; who adds one cannot know whether it is the first.
+            // nft ends nothing at zero, before the first interval; who adds one cannot know whether
+            // it is the first.
             let nothing_ends = |element: &Vec<Attribute>| {
                 let key = attribute(element, ELEMENT_KEY).map(attributes).unwrap_or_default();
                 let is_end = attribute(element, ELEMENT_FLAGS).is_some_and(|flags| flags[3] & ELEMENT_IS_END != 0);
@@ -161,8 +164,8 @@ impl HeldSet {
         if !set.has(FLAG_CONSTANT) {
             return set;
         }
-        // The size of a set that is filled once: nft takes what it counts, whatever it is told: 1.0.6 also the ends of
-        // intervals, 1.1.7 no intervals.
+        // The size of a set that is filled once: nft takes what it counts, whatever it is told:
+        // 1.0.6 also the ends of intervals, 1.1.7 no intervals.
         set.map(SET_DESC, |desc| {
             let kept = attributes(desc).into_iter().filter(|(kind, _)| *kind != DESC_SIZE);
             kept.flat_map(|(kind, payload)| [&kind.to_ne_bytes()[..], &payload].concat()).collect()

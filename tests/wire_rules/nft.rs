@@ -37,7 +37,8 @@ impl Nft {
         if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
     }
 
-    /// Loads those lines of a script that it takes; the others, by number, and what it says to them.
+    /// Loads those lines of a script that it takes; the others, by number, and what it says to
+    /// them.
     pub fn load_most(&self, lines: &[String]) -> BTreeMap<usize, String> {
         let mut refused = BTreeMap::new();
         // An ordinary user's socket does not take all of them at once.

@@ -1,7 +1,7 @@
 //! What some versions of nft make otherwise than we do, and why.
 //!
-//! Measured with 1.0.6 and 1.1.7; what lies between has one or the other behaviour, so there these are allowed but not
-//! expected.
+//! Measured with 1.0.6 and 1.1.7; what lies between has one or the other behaviour, so there these
+//! are allowed but not expected.
 
 use super::held::{Attribute, HeldRule};
 
@@ -89,7 +89,8 @@ const RANGE_TO: u16 = 4;
 const LE: u32 = 3;
 const GE: u32 = 5;
 
-/// The rule as 1.0.6 would make it, which compares twice where we and later versions have one expression for a range.
+/// The rule as 1.0.6 would make it, which compares twice where we and later versions have one
+/// expression for a range.
 pub fn with_two_compares(rule: &HeldRule) -> HeldRule {
     let mut rule = rule.clone();
     rule.exprs = rule
@@ -120,8 +121,8 @@ const PAYLOAD_BASE: u16 = 2;
 const META_SREG: u16 = 3;
 const CT_SREG: u16 = 4;
 
-/// Whether header fields are loaded both before and after a statement: 1.0.6 may join them into one load, so that the
-/// statement acts on other packets than was said.
+/// Whether header fields are loaded both before and after a statement: 1.0.6 may join them into one
+/// load, so that the statement acts on other packets than was said.
 pub fn loads_around_statements(rule: &HeldRule) -> bool {
     let (mut loaded, mut since) = (Vec::new(), Vec::new());
     rule.exprs.iter().any(|(name, attributes)| {

@@ -82,7 +82,8 @@ fn sensible_rule() -> impl Strategy<Value = Rule> {
     })
 }
 
-/// So many rules of a family that do not contradict themselves; works in a namespace where nothing matters.
+/// So many rules of a family that do not contradict themselves; works in a namespace where nothing
+/// matters.
 pub fn cases(family: Family, count: usize) -> Vec<Case> {
     let mut client = Client::open().unwrap();
     let chain = Table::new(family, "scratch").chain("every");

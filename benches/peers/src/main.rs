@@ -6,9 +6,9 @@
 //! … -- --rounds 9 "W1 elements" W4                                              the workloads with such names
 //! ```
 //!
-//! Each run is a process of its own and has a network namespace of its own; listings share one, since what they list must be
-//! the same. Prints the Markdown of `docs/benchmarks.md`. How it measures, what the columns mean and what to install
-//! beforehand is written there.
+//! Each run is a process of its own and has a network namespace of its own; listings share one,
+//! since what they list must be the same. Prints the Markdown of `docs/benchmarks.md`. How it
+//! measures, what the columns mean and what to install beforehand is written there.
 
 #[path = "../../floor/bare.rs"]
 mod bare;
@@ -53,7 +53,8 @@ struct Results {
 
 const CHILD: &str = "--child";
 
-/// Measures one contender in this process, and prints how many changes were made and what they took.
+/// Measures one contender in this process, and prints how many changes were made and what they
+/// took.
 fn child(args: &[String]) -> Result<()> {
     let [task, n, contender] = args else { return Err("not for people".into()) };
     let (task, n) = (Task::from_name(task)?, n.parse()?);
@@ -84,7 +85,8 @@ fn child(args: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Runs [`child`] in the namespace of this thread: how many changes it made and what they took, or why it failed.
+/// Runs [`child`] in the namespace of this thread: how many changes it made and what they took, or
+/// why it failed.
 fn spawn(task: Task, n: usize, contender: &Contender) -> Result<Result<(usize, Sample), String>> {
     let args = [CHILD, task.name(), &n.to_string(), contender.name];
     let Output { status, stdout, stderr } = Command::new(env::current_exe()?).args(args).output()?;

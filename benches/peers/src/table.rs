@@ -48,7 +48,8 @@ fn row<'a>(cells: impl IntoIterator<Item = &'a str>) {
     println!("| {} |", cells.into_iter().collect::<Vec<_>>().join(" | "));
 }
 
-/// A line for each workload, with a cell for each contender made of the floor's samples and its own.
+/// A line for each workload, with a cell for each contender made of the floor's samples and its
+/// own.
 fn table(
     all: &[Results],
     contenders: &[Contender],

@@ -146,7 +146,8 @@ impl Lab {
         Ok(Self { rules, nft })
     }
 
-    /// Whether the work of so many steps is done: as many rules or elements as there should be, and a thousand of them seen.
+    /// Whether the work of so many steps is done: as many rules or elements as there should be, and
+    /// a thousand of them seen.
     pub(crate) fn holds(&mut self, task: Task, n: usize, steps: usize) -> Result<bool> {
         let Self { rules, nft } = self;
         if task == Task::Rules {

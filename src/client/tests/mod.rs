@@ -54,7 +54,8 @@ fn anothers_generation_is_not_taken_for_ones_own() {
     });
 }
 
-/// Linux 6.4 and earlier keep the size of a set that is added again, 6.0 and earlier its timeout, and say that all is well.
+/// Linux 6.4 and earlier keep the size of a set that is added again, 6.0 and earlier its timeout,
+/// and say that all is well.
 #[test]
 fn what_an_old_kernel_would_keep_is_refused() {
     type Fill = fn(&mut Batch, Set);
@@ -122,7 +123,8 @@ fn what_an_old_kernel_would_keep_is_refused() {
     });
 }
 
-/// Kernels before 6.18 take in family bridge whatever meta loads; this one says no only when it commits.
+/// Kernels before 6.18 take in family bridge whatever meta loads; this one says no only when it
+/// commits.
 #[test]
 fn a_check_refuses_in_family_bridge_what_the_kernel_at_hand_does() {
     use crate::{
@@ -150,7 +152,8 @@ fn a_check_refuses_in_family_bridge_what_the_kernel_at_hand_does() {
     });
 }
 
-/// From 6.1 to 6.11 elements of the batch that changes the timeout of their set would get the old one.
+/// From 6.1 to 6.11 elements of the batch that changes the timeout of their set would get the old
+/// one.
 #[test]
 fn a_plan_for_an_old_kernel_makes_a_set_with_another_timeout_anew() {
     testing::in_namespace(|| -> Result<()> {

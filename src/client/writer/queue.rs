@@ -23,7 +23,8 @@ pub struct ElementChange {
     refused: Option<Rejection>,
 }
 
-/// A change in one set: an element of either family has one or the other, the catch-all element of a pair of sets has both.
+/// A change in one set: an element of either family has one or the other, the catch-all element of
+/// a pair of sets has both.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
     set: Place,
@@ -81,7 +82,8 @@ pub(in crate::client) struct Put {
 impl Deed {
     /// What has the effect of both, one after the other.
     ///
-    /// Gives back what the kernel would refuse after the first: to add an element that is there with another value.
+    /// Gives back what the kernel would refuse after the first: to add an element that is there
+    /// with another value.
     fn then(&mut self, next: Self) -> Option<Box<[u8]>> {
         match (&*self, next) {
             (Self::Add(entry) | Self::Put(Put { entry, .. }), Self::Add(next)) if value(entry) != value(&next) => {
@@ -114,8 +116,9 @@ pub(super) fn bytes(elements: &[&model::Element], verb: Verb) -> Box<[u8]> {
 }
 
 impl ElementChange {
-    /// Makes the element; one that is there already stays as it is, but for its time: since 6.12 it starts again if another timeout is
-    /// given than it has, and one for which none is given, in a set without a timeout of its own, stays for ever.
+    /// Makes the element; one that is there already stays as it is, but for its time: since 6.12 it
+    /// starts again if another timeout is given than it has, and one for which none is given, in a
+    /// set without a timeout of its own, stays for ever.
     ///
     /// In a map, an element that is there with another value is refused.
     pub fn add<K: SetKey>(set: &SetRef<K>, element: Element<K>) -> Self {
@@ -124,8 +127,8 @@ impl ElementChange {
 
     /// Makes the element as it is given, whatever was there for its key: its time starts anew.
     ///
-    /// Where only the time is new and the kernel can restart it in place (6.12), what the element counted stays; else it starts at
-    /// zero.
+    /// Where only the time is new and the kernel can restart it in place (6.12), what the element
+    /// counted stays; else it starts at zero.
     pub fn put<K: SetKey>(set: &SetRef<K>, element: Element<K>) -> Self {
         Self::new(set, element, |elements| {
             let bare = |e: &model::Element| {
@@ -144,7 +147,8 @@ impl ElementChange {
         })
     }
 
-    /// Lets a key be in the set for so long from now on: a [`put`](Self::put) of an element with nothing but a timeout.
+    /// Lets a key be in the set for so long from now on: a [`put`](Self::put) of an element with
+    /// nothing but a timeout.
     pub fn refresh<K: SetKey>(set: &SetRef<K>, key: impl Into<Pattern<K>>, timeout: Duration) -> Self {
         Self::put(set, set.element(key).timeout(timeout))
     }

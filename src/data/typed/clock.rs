@@ -1,4 +1,5 @@
-//! Times of the day and of the year where this machine is, as nft shows and reads them: the kernel knows UTC only.
+//! Times of the day and of the year where this machine is, as nft shows and reads them: the kernel
+//! knows UTC only.
 
 use jiff::{
     Timestamp,

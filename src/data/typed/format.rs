@@ -27,7 +27,8 @@ pub(crate) struct Info {
     pub shown: Shown,
 }
 
-/// An address as libc writes it: one that is 32 bits behind zeros, of which not all of the first 16 are zeros, with dots.
+/// An address as libc writes it: one that is 32 bits behind zeros, of which not all of the first 16
+/// are zeros, with dots.
 pub(crate) fn show_address(address: IpAddr) -> String {
     match address {
         IpAddr::V6(v6) => match v6.octets() {
@@ -329,8 +330,8 @@ impl FieldType {
         out
     }
 
-    /// The value that text means: a symbol, a number, an address, whatever nft takes; most significant byte first. Of the
-    /// start of a name (`wg*`) it has only the bytes.
+    /// The value that text means: a symbol, a number, an address, whatever nft takes; most
+    /// significant byte first. Of the start of a name (`wg*`) it has only the bytes.
     #[cfg(feature = "json")]
     pub(crate) fn parse(&self, text: &str) -> Option<Value> {
         self.info.parse(text, self.width())

@@ -10,7 +10,8 @@ use std::{fmt, str::FromStr};
 /// Width of a name in a register.
 const WIDTH: usize = 16;
 
-/// Text of a register: up to 15 bytes and zeros. Longer text is kept as it is, and refused when it is to be sent.
+/// Text of a register: up to 15 bytes and zeros. Longer text is kept as it is, and refused when it
+/// is to be sent.
 fn text_image(text: &[u8]) -> Value {
     let mut bytes = [0; WIDTH];
     match bytes.get_mut(..text.len()) {

@@ -1,7 +1,7 @@
 //! Numbers with a meaning: one row each.
 
-/// Defines newtypes of unsigned numbers: name, width, nft's data type and its name, byte order, how an unnamed number looks,
-/// names, and other names that are read.
+/// Defines newtypes of unsigned numbers: name, width, nft's data type and its name, byte order, how
+/// an unnamed number looks, names, and other names that are read.
 macro_rules! number_types {
     ($(
         $(#[$meta:meta])*

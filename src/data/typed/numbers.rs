@@ -181,8 +181,8 @@ number_types! {
         132 "mld-listener-reduction",
     }
 
-    /// Code of an ICMP message; it means something together with the type only. The names are those of
-    /// [`IcmpType::DESTINATION_UNREACHABLE`].
+    /// Code of an ICMP message; it means something together with the type only. The names are those
+    /// of [`IcmpType::DESTINATION_UNREACHABLE`].
     IcmpCode(u8) = 32 "icmp_code", Network, Decimal as nameless {
         /// No way to the network.
         NET_UNREACHABLE = 0 "net-unreachable",
@@ -218,7 +218,8 @@ number_types! {
         REJECT_ROUTE = 6 "reject-route",
     }
 
-    /// Why a packet of either family was rejected; the kernel translates it to the code of the packet's family.
+    /// Why a packet of either family was rejected; the kernel translates it to the code of the
+    /// packet's family.
     IcmpxCode(u8) = 34 "icmpx_code", Network, Decimal {
         /// No route.
         NO_ROUTE = 0 "no-route",
@@ -240,7 +241,8 @@ number_types! {
     /// ```
     Mark(u32) = 19 "mark", Host, Hex(8) as quoted, file MARKS {}
 
-    /// Index of an interface, as `ip link` numbers it. It changes when the interface is made anew; its name does not.
+    /// Index of an interface, as `ip link` numbers it. It changes when the interface is made anew;
+    /// its name does not.
     IfIndex(u32) = 20 "iface_index", Host, Interface {}
 
     /// Hardware type of an interface.
@@ -377,7 +379,8 @@ number_types! {
         SATURDAY = 6 "Saturday",
     }
 
-    /// Second of the day, in UTC. nft shows and reads it in local time, but as a plain number it stays what it is.
+    /// Second of the day, in UTC. nft shows and reads it in local time, but as a plain number it
+    /// stays what it is.
     SecondOfDay(u32) = 44 "hour", Host, Hour {}
 
     /// Type of an IGMP message.
@@ -502,7 +505,8 @@ impl IfGroup {
 }
 
 impl Mark {
-    /// Some bits of a mark: those in `mask` have the value `value`, the others do not matter (or stay as they are).
+    /// Some bits of a mark: those in `mask` have the value `value`, the others do not matter (or
+    /// stay as they are).
     pub fn bits(value: u32, mask: u32) -> Masked<Self> {
         Masked::new(Self(value), Self(mask))
     }

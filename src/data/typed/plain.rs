@@ -74,7 +74,8 @@ addresses! {
 impl Sealed for IpAddr {}
 impl Ordered for IpAddr {}
 impl Typed for IpAddr {
-    // Type and width are those of the wider family; whoever lowers it takes those of the family at hand.
+    // Type and width are those of the wider family; whoever lowers it takes those of the family at
+    // hand.
     const FIELD: FieldType = Ipv6Addr::FIELD;
     const DUAL: bool = true;
     fn image(&self) -> Value {

@@ -4,8 +4,9 @@ bitflags::bitflags! {
     /// Which words stand for values.
     #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
     pub(crate) struct Words: u8 {
-        /// As `nft list` does, which asks the system: names of interfaces, of `/etc/protocols` and `/etc/iproute2`, times of
-        /// the day where this machine is. Without it the text depends on nothing but the value.
+        /// As `nft list` does, which asks the system: names of interfaces, of `/etc/protocols` and
+        /// `/etc/iproute2`, times of the day where this machine is. Without it the text depends on
+        /// nothing but the value.
         const LISTED = 1;
         /// Transport protocols as numbers: `nft -p`.
         const NUMERIC_PROTOCOL = 2;

@@ -79,7 +79,8 @@ fn refused_as(bytes: &[u8]) -> String {
 
 #[test]
 fn what_others_write_otherwise_is_understood() {
-    // The name second and without a zero byte, an attribute that nobody knows, the last one without its padding, and answers asked for.
+    // The name second and without a zero byte, an attribute that nobody knows, the last one without
+    // its padding, and answers asked for.
     let chain = attributes(&[(60, b"new"), (3, b"INPUT"), (1, b"filter")]);
     let theirs = foreign(&[(3, F_CREATE | F_ACK | F_ECHO, 2, &chain[..chain.len() - 2])]);
     let batch = Batch::from_bytes(&theirs).unwrap();

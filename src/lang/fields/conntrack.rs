@@ -33,7 +33,8 @@ pub mod ct {
         Selector bytes: u64 = key(CtKey::Bytes), 64, "bytes";
         /// Bytes per packet. Needs `net.netfilter.nf_conntrack_acct`.
         Selector avgpkt: u64 = key(CtKey::Avgpkt), 64, "avgpkt";
-        /// Zone; connections of different zones may have the same addresses. To be set before tracking.
+        /// Zone; connections of different zones may have the same addresses. To be set before
+        /// tracking.
         Settable zone: u16 = key(CtKey::Zone), 16, "zone";
         /// Identifier. Since 5.3.
         Selector id: u32 = key(CtKey::Id), 32, "id";

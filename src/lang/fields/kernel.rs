@@ -1,4 +1,5 @@
-//! What the rest of the kernel knows of a packet: routes, sockets, IPsec, tunnels, the sender's system.
+//! What the rest of the kernel knows of a packet: routes, sockets, IPsec, tunnels, the sender's
+//! system.
 
 use super::*;
 
@@ -12,8 +13,10 @@ use super::*;
 /// assert_eq!(ours.to_string(), "fib daddr type local accept");
 /// ```
 ///
-/// The way to an address can be asked for in prerouting, input and forward; what it is to this host, everywhere. By the incoming interface that is asked for in
-/// prerouting, input and forward, by the outgoing one in forward, output and postrouting; the kernel refuses the rest (`nft_fib_validate`).
+/// The way to an address can be asked for in prerouting, input and forward; what it is to this
+/// host, everywhere. By the incoming interface that is asked for in prerouting, input and forward,
+/// by the outgoing one in forward, output and postrouting; the kernel refuses the rest
+/// (`nft_fib_validate`).
 pub mod fib {
     use super::*;
 
@@ -75,7 +78,8 @@ pub mod fib {
     }
 }
 
-/// The local socket that a packet belongs to; for chains of prerouting, input and output. Without one the rule ends.
+/// The local socket that a packet belongs to; for chains of prerouting, input and output. Without
+/// one the rule ends.
 pub mod socket {
     use super::*;
     const fn key(key: SocketKey) -> Load {
@@ -179,8 +183,8 @@ pub mod ipsec {
     }
 }
 
-/// The operating system of the sender, guessed from the packet that opens a TCP connection. The fingerprints have to be
-/// loaded into the kernel.
+/// The operating system of the sender, guessed from the packet that opens a TCP connection. The
+/// fingerprints have to be loaded into the kernel.
 ///
 /// ```
 /// use oxitables::osf;

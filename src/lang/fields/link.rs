@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// Ethernet header. Outside of bridge tables, the packet must have come from an Ethernet device to match.
+/// Ethernet header. Outside of bridge tables, the packet must have come from an Ethernet device to
+/// match.
 pub mod ether {
     use super::*;
     const fn at(offset: u16) -> Load {
@@ -18,8 +19,9 @@ pub mod ether {
     }
 }
 
-/// VLAN tag. Below it the Ethernet header says that there is one; match [`ether::type_`] for another kind of tag, and
-/// [`type_`](vlan::type_) of 802.1Q for one inside of another: what comes behind speaks of the inner one.
+/// VLAN tag. Below it the Ethernet header says that there is one; match [`ether::type_`] for
+/// another kind of tag, and [`type_`](vlan::type_) of 802.1Q for one inside of another: what comes
+/// behind speaks of the inner one.
 ///
 /// ```
 /// use oxitables::{Rule, ip, vlan};

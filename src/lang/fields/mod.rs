@@ -36,8 +36,8 @@ use super::{
 use crate::{data::*, expr::*};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Rows of fields, in a module of their own: a static for each, and a list of all. The words of a row are its header's and
-/// its own, or those behind `words`.
+/// Rows of fields, in a module of their own: a static for each, and a list of all. The words of a
+/// row are its header's and its own, or those behind `words`.
 macro_rules! rows {
     ($rows:ident $header:literal, $prefix:literal; $(
         $name:ident: $t:ty = $load:expr, $bits:expr, $field:literal

@@ -21,7 +21,8 @@ pub mod ip {
         Settable length: u16 = at(16), 16, "length", pseudo;
         /// Identifier that the fragments of a packet share.
         Settable id: u16 = at(32), 16, "id";
-        /// Fragment offset in words of 8 bytes; bit 13 says that more follow, bit 14 not to fragment.
+        /// Fragment offset in words of 8 bytes; bit 13 says that more follow, bit 14 not to
+        /// fragment.
         Settable frag_off: u16 = at(48), 16, "frag-off" as Hex;
         /// Hops left.
         Settable ttl: u8 = at(64), 8, "ttl";
@@ -69,8 +70,9 @@ pub mod ip6 {
 
 /// Addresses of either IP family.
 ///
-/// A rule that speaks of them becomes two in an inet, bridge or netdev table, one for each family; in an ip or ip6
-/// table it becomes that family's. A rule that can match in one family only becomes only that one.
+/// A rule that speaks of them becomes two in an inet, bridge or netdev table, one for each family;
+/// in an ip or ip6 table it becomes that family's. A rule that can match in one family only becomes
+/// only that one.
 ///
 /// ```
 /// use oxitables::{Rule, addr};

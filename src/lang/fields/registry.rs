@@ -55,15 +55,15 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Spec> {
     those(|_| true)
 }
 
-/// The fields of all headers whose first one is such: the fields of a header are all of one object, and of the packet's all
-/// of that header.
+/// The fields of all headers whose first one is such: the fields of a header are all of one object,
+/// and of the packet's all of that header.
 fn those(first: impl Fn(&Spec) -> bool) -> impl Iterator<Item = &'static Spec> {
     let rows = ALL.iter().chain(options::all()).filter(move |rows| rows.first().is_some_and(|spec| first(spec)));
     rows.flat_map(|rows| rows.iter().copied())
 }
 
-/// The field of such an object in nft's JSON: [`Object::TcpOption`] `maxseg` `size`. Without a field, the existence of an
-/// extension header or an option.
+/// The field of such an object in nft's JSON: [`Object::TcpOption`] `maxseg` `size`. Without a
+/// field, the existence of an extension header or an option.
 #[cfg(feature = "json")]
 pub(crate) fn find_in(object: Object, header: &str, field: &str) -> Option<&'static Spec> {
     those(|first| first.object() == object).find(|spec| spec.header == header && named(spec, field))
@@ -93,7 +93,8 @@ pub(crate) fn numbered(op: ExthdrOp) -> Option<&'static Spec> {
     }
 }
 
-/// The field that is loaded so, of so many bits; for lifting. Fields of packets and options have their own ways: [`of`] and [`option_at`].
+/// The field that is loaded so, of so many bits; for lifting. Fields of packets and options have
+/// their own ways: [`of`] and [`option_at`].
 pub(crate) fn loaded(load: Load) -> Option<&'static Spec> {
     those(|first| first.object() == load.object()).find(|spec| spec.load == load)
 }

@@ -113,7 +113,8 @@ pub mod dccp {
     }
 }
 
-/// Ports of whatever transport the packet has; match [`meta::l4proto`] with it, or any protocol's bytes match.
+/// Ports of whatever transport the packet has; match [`meta::l4proto`] with it, or any protocol's
+/// bytes match.
 pub mod th {
     use super::*;
     const fn at(offset: u16) -> Load {

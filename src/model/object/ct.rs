@@ -11,13 +11,15 @@ use std::time::Duration;
 attributes! {
     /// A helper that follows a protocol with further connections: `ftp`, `sip`, `tftp`, …
     ///
-    /// Kernel: `struct nft_ct_helper_obj` in `nft_ct.c`, since 4.12; the helper's module is loaded when it is made.
+    /// Kernel: `struct nft_ct_helper_obj` in `nft_ct.c`, since 4.12; the helper's module is loaded
+    /// when it is made.
     pub struct CtHelper {
         /// Name of the helper, up to 15 bytes.
         req name: Name = 1 "NFTA_CT_HELPER_NAME" as Text<15>,
         /// Transport protocol: 6 for TCP, 17 for UDP.
         req l4proto: u8 = 3 "NFTA_CT_HELPER_L4PROTO" as U8,
-        /// Family of the connections, as a number: 2 for IPv4, 10 for IPv6, 1 for both; that of the table if `None`.
+        /// Family of the connections, as a number: 2 for IPv4, 10 for IPv6, 1 for both; that of the
+        /// table if `None`.
         opt l3proto: u16 = 2 "NFTA_CT_HELPER_L3PROTO" as Be16,
     }
 }
@@ -36,10 +38,11 @@ attributes! {
     pub struct CtTimeout {
         /// Transport protocol: 6 for TCP, 17 for UDP.
         req l4proto: u8 = 2 "NFTA_CT_TIMEOUT_L4PROTO" as U8,
-        /// Family of the connections, as a number: 2 for IPv4, 10 for IPv6; that of the table if `None`.
+        /// Family of the connections, as a number: 2 for IPv4, 10 for IPv6; that of the table if
+        /// `None`.
         opt l3proto: u16 = 1 "NFTA_CT_TIMEOUT_L3PROTO" as Be16,
-        /// States by their numbers ([`TcpTimeout`], [`UdpTimeout`]), whole seconds on the wire. What is left out is as the kernel's
-        /// settings have it; it reports all.
+        /// States by their numbers ([`TcpTimeout`], [`UdpTimeout`]), whole seconds on the wire.
+        /// What is left out is as the kernel's settings have it; it reports all.
         req timeouts: Vec<(u16, Duration)> = 3 "NFTA_CT_TIMEOUT_DATA" as Timeouts,
     }
 }

@@ -20,12 +20,13 @@ use crate::{
 use proptest::prelude::*;
 
 attributes! {
-    /// A named object: a counter, quota, limit, helper, … that many rules share, and that stays when they go.
+    /// A named object: a counter, quota, limit, helper, … that many rules share, and that stays
+    /// when they go.
     ///
     /// Type and name together identify it: a counter and a quota of a table may have the same name.
     ///
-    /// Adding one that is there already changes nothing, except for quotas and SYN proxies: these take the new values, and a
-    /// quota keeps what was consumed.
+    /// Adding one that is there already changes nothing, except for quotas and SYN proxies: these
+    /// take the new values, and a quota keeps what was consumed.
     ///
     /// ```
     /// use oxitables::{Batch, Family, Table, expr::{Counter, Quota}, model::Object};
@@ -37,7 +38,8 @@ attributes! {
     /// # assert_eq!(batch.len(), 3);
     /// ```
     ///
-    /// Kernel: `nf_tables_newobj`, since 4.10; counters and quotas first, others as [`ObjectType`] says.
+    /// Kernel: `nf_tables_newobj`, since 4.10; counters and quotas first, others as [`ObjectType`]
+    /// says.
     pub struct Object [
         /// Family of its table.
         family: Family
@@ -83,7 +85,8 @@ macro_rules! payloads {
         #[derive(Clone, Debug, Eq, PartialEq)]
         pub enum ObjectData {
             $( $(#[$meta])* $variant($ty), )*
-            /// The attributes of a type that this version does not know, or that do not decode; kept as they came.
+            /// The attributes of a type that this version does not know, or that do not decode;
+            /// kept as they came.
             Unknown(Vec<u8>),
         }
 

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 attributes! {
-    /// The header that a tunnel device (VXLAN, Geneve, ERSPAN in external mode) shall give a packet.
+    /// The header that a tunnel device (VXLAN, Geneve, ERSPAN in external mode) shall give a
+    /// packet.
     ///
     /// Kernel: `struct nft_tunnel_obj` in `nft_tunnel.c`, since 4.19; family `netdev`.
     pub struct TunnelTemplate {
@@ -28,7 +29,8 @@ attributes! {
         opt tos: u8 = 5 "NFTA_TUNNEL_KEY_TOS" as U8,
         /// Time to live; 255 if `None`.
         opt ttl: u8 = 6 "NFTA_TUNNEL_KEY_TTL" as U8,
-        /// Options of the tunnel's protocol. The kernel reports "none" as an empty list, which older ones refuse.
+        /// Options of the tunnel's protocol. The kernel reports "none" as an empty list, which
+        /// older ones refuse.
         opt options: TunnelOptions = 9 "NFTA_TUNNEL_KEY_OPTS" as OptionsCodec,
     }
 }

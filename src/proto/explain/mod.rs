@@ -90,7 +90,8 @@ impl<'w> Witness<'w> {
         self.sets.entry(key).or_insert_with(ask).clone()
     }
 
-    /// What the kernel has in a set that shares keys with an interval of one field, or with the ends of a concatenated one.
+    /// What the kernel has in a set that shares keys with an interval of one field, or with the
+    /// ends of a concatenated one.
     fn overlapped(&mut self, set: &Set, lo: &Value, hi: &Value) -> Option<(Value, Value)> {
         let key = (set.family.into(), set.table.clone(), set.name.clone());
         let ask = || {
@@ -246,7 +247,8 @@ impl Case<'_> {
         format!("table {} {}", self.family(), self.home().name)
     }
 
-    /// What a kernel that finds something invalid may be too old for. It points at nothing then, or at the element.
+    /// What a kernel that finds something invalid may be too old for. It points at nothing then, or
+    /// at the element.
     fn needs(&self) -> Vec<Feature> {
         let mut needs = Vec::new();
         if !matches!(self.errno, Errno::EINVAL | Errno::EOPNOTSUPP) {
@@ -307,8 +309,8 @@ impl Case<'_> {
         why(format!("there is no {named}{within}"), remedy)
     }
 
-    /// The operation of this batch, counted from 1, that last made or removed something before this one, or makes it
-    /// afterwards; whether it makes it, and whether it comes later.
+    /// The operation of this batch, counted from 1, that last made or removed something before this
+    /// one, or makes it afterwards; whether it makes it, and whether it comes later.
     fn fate(&self, kind: Kind, name: &Name, world: &Witness<'_>) -> Option<(usize, bool, bool)> {
         let here = (self.family(), self.change.table());
         let mut fate = None;

@@ -73,7 +73,8 @@ impl Case<'_> {
         Some((self.batch.find(earlier.seq())?.0 + 1, handle))
     }
 
-    /// What is wrong with the jumps among all chains of the table, those that the kernel has and those of the batch.
+    /// What is wrong with the jumps among all chains of the table, those that the kernel has and
+    /// those of the batch.
     pub(super) fn graph(&self, world: &mut Witness<'_>) -> Option<Why> {
         let cause = world.flaw(self.batch, &self.home(), self.errno)?;
         Some(why(cause, if self.errno == Errno::EMLINK { "goto counts like jump" } else { "" }))

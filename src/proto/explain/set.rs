@@ -121,7 +121,8 @@ impl Case<'_> {
 
     /// The element that the kernel points at, and the one after it.
     fn element(&self) -> Option<(Element, Option<Element>)> {
-        // A kernel that does not point at the element (before 6.2) can only mean the one that there is.
+        // A kernel that does not point at the element (before 6.2) can only mean the one that there
+        // is.
         let only = || (self.change.elements().count() == 1 && self.path.is_empty()).then_some(0);
         let index = self.path.index_in("elements").or_else(only)?;
         let entries = |from| self.change.elements().skip(from).map(Result::ok);
@@ -234,7 +235,8 @@ fn ends(element: &Element, next: Option<&Element>) -> Option<(Value, Value)> {
     Some((lo, element.last_before(next).unwrap_or(lo)))
 }
 
-/// An element in the words of its set, or in hexadecimal; the end of an interval is the element after it.
+/// An element in the words of its set, or in hexadecimal; the end of an interval is the element
+/// after it.
 fn show(element: &Element, next: Option<&Element>, set: Option<&Set>) -> String {
     let kind = set.and_then(|s| s.key_type).unwrap_or(DataType::from(0));
     match (&element.key, element.last_before(next)) {

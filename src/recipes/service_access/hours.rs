@@ -5,7 +5,8 @@ use std::{fmt, str::FromStr};
 
 const DAY: u32 = 86_400;
 
-/// Hours of the day in UTC, as the kernel's clock has them, from the first minute up to the second: `08:00-18:00`, also over midnight.
+/// Hours of the day in UTC, as the kernel's clock has them, from the first minute up to the second:
+/// `08:00-18:00`, also over midnight.
 ///
 /// ```
 /// use oxitables::recipes::Hours;
@@ -15,8 +16,9 @@ const DAY: u32 = 86_400;
 /// # Ok::<(), oxitables::recipes::BadHours>(())
 /// ```
 ///
-/// The kernel knows no time zones: what is 08:00 here is another hour in UTC in summer than in winter. nft prints them in local time, 1.0.6 wrongly
-/// where that is behind UTC (`1193044:43:16`); they hold nevertheless.
+/// The kernel knows no time zones: what is 08:00 here is another hour in UTC in summer than in
+/// winter. nft prints them in local time, 1.0.6 wrongly where that is behind UTC (`1193044:43:16`);
+/// they hold nevertheless.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Hours {
     from: u32,

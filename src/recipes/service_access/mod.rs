@@ -34,8 +34,8 @@ impl Service {
         Self { name: name.into(), tcp, udp, allowed: none(), denied: none(), others: true, users, hours, days }
     }
 
-    /// The service at these TCP ports. Its name begins the names of its chains and the lines of its log: a letter, and more letters, digits,
-    /// `_` and `-`.
+    /// The service at these TCP ports. Its name begins the names of its chains and the lines of its
+    /// log: a letter, and more letters, digits, `_` and `-`.
     pub fn tcp(name: &str, ports: impl IntoIterator<Item = u16>) -> Self {
         Self { tcp: Some(ports.into_iter().collect()), ..Self::new(name) }
     }
@@ -63,7 +63,8 @@ impl Service {
         self
     }
 
-    /// With nobody else who may: `ALL` in hosts.deny. Of this host neither, unless 127.0.0.0/8 and ::1 are allowed.
+    /// With nobody else who may: `ALL` in hosts.deny. Of this host neither, unless 127.0.0.0/8 and ::1
+    /// are allowed.
     pub fn with_others_denied(mut self) -> Self {
         self.others = false;
         self
@@ -81,8 +82,9 @@ impl Service {
         self
     }
 
-    /// With users whose programs may use it, here or anywhere, and no other's: the owner of the socket that connects is asked, when it
-    /// does. (To a packet filter there are no other users: tcpd asked the client's host, which could lie.)
+    /// With users whose programs may use it, here or anywhere, and no other's: the owner of the
+    /// socket that connects is asked, when it does. (To a packet filter there are no other users:
+    /// tcpd asked the client's host, which could lie.)
     pub fn with_users(mut self, users: impl IntoIterator<Item = Uid>) -> Self {
         self.users.get_or_insert_default().extend(users);
         self
@@ -143,8 +145,9 @@ pub struct ServiceAccess {
     group: Option<u16>,
 }
 
-/// Who may use which service, and when. For each, the first that says something decides: hours and days, the allowed networks, the denied ones. Who
-/// is named nowhere may, as tcpd has it. It is asked when a connection begins; and of one that nobody tracked so far, in its midst.
+/// Who may use which service, and when. For each, the first that says something decides: hours and
+/// days, the allowed networks, the denied ones. Who is named nowhere may, as tcpd has it. It is
+/// asked when a connection begins; and of one that nobody tracked so far, in its midst.
 ///
 /// ```
 /// use oxitables::{Client, LogLevel, data::Uid, recipes::{Recipe, Service, Touches, service_access}};
@@ -169,14 +172,17 @@ pub struct ServiceAccess {
 ///
 /// # The article
 ///
-/// tcpd and its files hosts.allow and hosts.deny: `sshd: 192.0.2.0/255.255.255.0: severity auth.warn: spawn …`. Better here: any program,
-/// whether it knows of tcpd or not, and UDP; refused before the program hears of it; no name that an attacker gives, and no shell: what
-/// `spawn` did is a closure. Different: networks and no host names; refused is silence, for local users a closed port.
+/// tcpd and its files hosts.allow and hosts.deny:
+/// `sshd: 192.0.2.0/255.255.255.0: severity auth.warn: spawn …`. Better here: any program, whether
+/// it knows of tcpd or not, and UDP; refused before the program hears of it; no name that an
+/// attacker gives, and no shell: what `spawn` did is a closure. Different: networks and no host
+/// names; refused is silence, for local users a closed port.
 ///
 /// # Kernel
 ///
-/// Since 5.4 with hours or days, else 3.18; conntrack; `nf_log_syslog` for the log (in network namespaces of containers only with the sysctl
-/// `net.netfilter.nf_log_all_netns`), `nfnetlink_log` for touches.
+/// Since 5.4 with hours or days, else 3.18; conntrack; `nf_log_syslog` for the log (in network
+/// namespaces of containers only with the sysctl `net.netfilter.nf_log_all_netns`), `nfnetlink_log`
+/// for touches.
 pub fn service_access(services: impl IntoIterator<Item = Service>) -> ServiceAccess {
     let access = ServiceAccess { services: Vec::new(), log: None, group: None };
     services.into_iter().fold(access, ServiceAccess::with_service)
@@ -262,7 +268,8 @@ impl Recipe for ServiceAccess {
             input.extend(service.at_its_ports(&service.chain("in")));
             let Some(users) = &service.users else { continue };
             let chain = self.table().chain(service.chain("users"));
-            // What the kernel answers by itself: nobody outside is to make this host look like a user.
+            // What the kernel answers by itself: nobody outside is to make this host look like a
+            // user.
             let reset = Rule::new().when(tcp::flags().any(TcpFlags::RST)).comment("of nobody").return_();
             let mut rules: Vec<Rule> = vec![reset];
             if !users.is_empty() {

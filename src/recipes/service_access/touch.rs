@@ -8,7 +8,8 @@ use crate::{
 };
 use std::{ops::ControlFlow, time::Duration};
 
-/// Somebody was refused. Who comes in may have forged the address: nothing was sent there yet that would tell.
+/// Somebody was refused. Who comes in may have forged the address: nothing was sent there yet that
+/// would tell.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Touch {
@@ -40,9 +41,11 @@ impl Touches {
         Ok(Self(NflogReader::bind(LogGroup::new(group))?))
     }
 
-    /// Calls `act` for each touch, until it breaks or none comes for `patience`; [`Duration::MAX`] is for ever.
+    /// Calls `act` for each touch, until it breaks or none comes for `patience`; [`Duration::MAX`]
+    /// is for ever.
     ///
-    /// While it acts, touches wait in the socket's buffer. Those that find no room there are lost, which is logged.
+    /// While it acts, touches wait in the socket's buffer. Those that find no room there are lost,
+    /// which is logged.
     ///
     /// # Errors
     /// As of [`Listen::next`].

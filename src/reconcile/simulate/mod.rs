@@ -23,8 +23,9 @@ use std::collections::{BTreeMap, HashMap};
 use things::Content;
 
 impl Ruleset {
-    /// What a batch makes of nothing: the usual way to say a desired state, with everything that can be put into a batch (typed
-    /// rules, sets, elements, recent lists) and in the order in which it could be applied.
+    /// What a batch makes of nothing: the usual way to say a desired state, with everything that
+    /// can be put into a batch (typed rules, sets, elements, recent lists) and in the order in
+    /// which it could be applied.
     ///
     /// ```
     /// use oxitables::{Batch, Family, Rule, Table, model::Ruleset, tcp};
@@ -38,17 +39,20 @@ impl Ruleset {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Rejected`](crate::Error::Rejected) with the operations that have no form, or name what is not there.
+    /// [`Error::Rejected`](crate::Error::Rejected) with the operations that have no form, or name
+    /// what is not there.
     pub fn made_by(batch: &Batch) -> Result<Self> {
         let mut ruleset = Self::new(Generation::from(0));
         ruleset.change(batch)?;
         Ok(ruleset)
     }
 
-    /// Changes it as the kernel would change its own: to see what a batch does, or for tests that have no kernel.
+    /// Changes it as the kernel would change its own: to see what a batch does, or for tests that
+    /// have no kernel.
     ///
-    /// References are checked and handles given out. What only the kernel knows is not: whether hooks suit expressions, whether
-    /// intervals overlap, what it has modules for. The generation is raised.
+    /// References are checked and handles given out. What only the kernel knows is not: whether
+    /// hooks suit expressions, whether intervals overlap, what it has modules for. The generation
+    /// is raised.
     ///
     /// ```
     /// use oxitables::{Batch, Family, Table, model::Ruleset};
@@ -61,7 +65,8 @@ impl Ruleset {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Rejected`](crate::Error::Rejected): nothing was changed; says which operation is wrong first.
+    /// [`Error::Rejected`](crate::Error::Rejected): nothing was changed; says which operation is
+    /// wrong first.
     pub fn change(&mut self, batch: &Batch) -> Result<()> {
         if let Some(rejection) = Rejection::refused(batch) {
             return Err(rejection.into());

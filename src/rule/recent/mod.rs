@@ -1,8 +1,9 @@
 //! iptables' `recent`, exactly: lists of addresses with the times they were seen.
 //!
-//! The translation that suggests itself, one set with a timeout, is wrong: iptables' entries do not go by age, so
-//! `--update` without `--seconds` still knows an address after the window. One list here is a *seen* set, one *window* set
-//! for every window that is asked about, and a *ring* of sets for every number of hits; all for IPv4 and for IPv6.
+//! The translation that suggests itself, one set with a timeout, is wrong: iptables' entries do not
+//! go by age, so `--update` without `--seconds` still knows an address after the window. One list
+//! here is a *seen* set, one *window* set for every window that is asked about, and a *ring* of
+//! sets for every number of hits; all for IPv4 and for IPv6.
 
 mod op;
 
@@ -23,7 +24,8 @@ use std::{
 
 /// A list of recently seen addresses, IPv4 and IPv6, as iptables' `recent` match keeps it.
 ///
-/// Declare every window and every number of hits that rules ask about, add the list to a batch, then use it in rules:
+/// Declare every window and every number of hits that rules ask about, add the list to a batch,
+/// then use it in rules:
 ///
 /// ```
 /// use oxitables::{Batch, Family, Hook, Priority, Recent, Rule, Side, Table, ct, tcp};
@@ -43,9 +45,10 @@ use std::{
 /// batch.add(input.rule(new_ssh().recent(ssh.set(Side::Source)).accept()));
 /// ```
 ///
-/// What differs from iptables: a list that is full (65,535 addresses unless [`with_size`](Self::with_size) says else, for
-/// each family) takes no new address, and a rule that would add one ends there without a match; iptables forgets the
-/// oldest. An address that was not touched for a year is forgotten ([`with_memory`](Self::with_memory)).
+/// What differs from iptables: a list that is full (65,535 addresses unless
+/// [`with_size`](Self::with_size) says else, for each family) takes no new address, and a rule that
+/// would add one ends there without a match; iptables forgets the oldest. An address that was not
+/// touched for a year is forgotten ([`with_memory`](Self::with_memory)).
 ///
 /// Kernel: `dynset` with delete, since 5.4. Source: `net/netfilter/xt_recent.c`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -59,7 +62,8 @@ pub struct Recent {
     memory: Duration,
 }
 
-/// The last `hits` stamps of every address: a timed set for each, and sets that say whose turn is next.
+/// The last `hits` stamps of every address: a timed set for each, and sets that say whose turn is
+/// next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Ring {
     hits: u32,
@@ -75,7 +79,8 @@ pub enum Side {
     Destination,
 }
 
-/// How long an address that nobody touches is known: what "for ever" is here, so that its age can be told.
+/// How long an address that nobody touches is known: what "for ever" is here, so that its age can
+/// be told.
 const MEMORY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 const SIZE: u32 = 65_535;
 
@@ -136,8 +141,8 @@ impl Recent {
 
     /// Declares a number of hits within a time that rules ask about (`--seconds`, `--hitcount`).
     ///
-    /// It is a true sliding window. It costs 2 × `hits` - 1 sets for each family, and a chain of `hits` rules; for large
-    /// numbers [`over_rate`](Self::over_rate) is cheaper.
+    /// It is a true sliding window. It costs 2 × `hits` - 1 sets for each family, and a chain of
+    /// `hits` rules; for large numbers [`over_rate`](Self::over_rate) is cheaper.
     pub fn with_hits(mut self, hits: u32, within: Duration) -> Self {
         if hits < 2 {
             return self.with_window(within);
@@ -146,7 +151,8 @@ impl Recent {
         self
     }
 
-    /// Declares a number of hits of any age that rules ask about (`--hitcount` without `--seconds`).
+    /// Declares a number of hits of any age that rules ask about (`--hitcount` without
+    /// `--seconds`).
     pub fn with_hits_ever(mut self, hits: u32) -> Self {
         if hits >= 2 {
             self.ring(Ring { hits, within: None });
@@ -156,8 +162,8 @@ impl Recent {
 
     /// Declares a rate for [`over_rate`](Self::over_rate): a token bucket for every address.
     ///
-    /// It is nft's own way, and costs one set however large the numbers are. Over a minute it lets up to twice the rate
-    /// pass, where hits are counted exactly.
+    /// It is nft's own way, and costs one set however large the numbers are. Over a minute it lets
+    /// up to twice the rate pass, where hits are counted exactly.
     pub fn with_rate(mut self, limit: Limit) -> Self {
         self.rate = Some(limit.over());
         self
@@ -169,10 +175,11 @@ impl Recent {
         self
     }
 
-    /// Forgets addresses that were not touched for so long, or for its longest window if that is longer; otherwise it is a year.
+    /// Forgets addresses that were not touched for so long, or for its longest window if that is
+    /// longer; otherwise it is a year.
     ///
-    /// A list that only counts hits within a window has no use for older addresses: they fill it, and anybody who sends with many
-    /// source addresses can do that in a second.
+    /// A list that only counts hits within a window has no use for older addresses: they fill it,
+    /// and anybody who sends with many source addresses can do that in a second.
     pub fn with_memory(mut self, memory: Duration) -> Self {
         self.memory = whole(memory);
         self
@@ -210,7 +217,8 @@ impl Recent {
         self.op(Op::Remove, side)
     }
 
-    /// Takes a token of the address and matches if there is none; the rate is that of [`with_rate`](Self::with_rate).
+    /// Takes a token of the address and matches if there is none; the rate is that of
+    /// [`with_rate`](Self::with_rate).
     pub fn over_rate(&self, side: Side) -> RecentOp {
         self.op(Op::OverRate, side)
     }
@@ -296,7 +304,8 @@ impl Recent {
         list.memory = known.timeout.unwrap_or(MEMORY);
         for set in sets {
             let Some(rest) = set.name.as_str().and_then(|s| s.strip_prefix(name)?.strip_prefix('_')) else { continue };
-            // Times are those of the names: the timeouts that the kernel reports it has rounded to its ticks.
+            // Times are those of the names: the timeouts that the kernel reports it has rounded to
+            // its ticks.
             if let Some(ring) = rest.strip_suffix(&format!("{suffix}_stamp0")) {
                 let Some((Ok(hits), within)) = ring.split_once("in").map(|(hits, within)| (hits.parse(), within))
                 else {

@@ -1,5 +1,5 @@
-//! What rules become, register by register. Expected lists: what `nft --debug=netlink` (1.1.7) prints for the same
-//! rule, in shorter words.
+//! What rules become, register by register. Expected lists: what `nft --debug=netlink` (1.1.7)
+//! prints for the same rule, in shorter words.
 
 use crate::{
     Family::{self, *},

@@ -53,7 +53,8 @@ fn notes_are_nfts() {
     assert_eq!(notes(Map::<Ipv4Addr, Mark>::new(&t, "m").model()), "000402000000010401000000060400000000");
 }
 
-/// `192.0.2.7/24` may mean the network or the address: whoever says it is asked, wherever it stands.
+/// `192.0.2.7/24` may mean the network or the address: whoever says it is asked, wherever it
+/// stands.
 #[test]
 fn host_bits_in_a_prefix_are_refused_and_both_are_named() {
     use crate::{Batch, Rule, To, addr, ip, ip6};

@@ -290,12 +290,14 @@ impl Slot {
     }
 }
 
-/// Gives an element all the counters and limits that its set asks for: older listings have one of them only.
+/// Gives an element all the counters and limits that its set asks for: older listings have one of
+/// them only.
 fn complete(element: &mut Element, wanted: &[Expr]) {
     let own: Vec<Expr> =
         element.exprs.take().into_iter().flatten().chain(element.expr.take().map(|one| *one)).collect();
     let find = |all: &[Expr], kind: &Expr| all.iter().find(|one| discriminant(*one) == discriminant(kind)).cloned();
-    // What the set does not ask for the kernel will refuse; what has none gets all of the set's from it.
+    // What the set does not ask for the kernel will refuse; what has none gets all of the set's
+    // from it.
     let mut all = if !own.is_empty() && own.iter().all(|one| find(wanted, one).is_some()) {
         wanted.iter().map(|one| find(&own, one).unwrap_or_else(|| one.clone())).collect()
     } else {

@@ -126,7 +126,8 @@ fn unknown<T>(kind: &str, node: &Node<'_>) -> Result<T> {
     node.fault(format!("`{kind}` is nothing that this can be done with"))
 }
 
-/// What is to be made; a rule behind the one whose handle it has, if that is `told` and not just listed.
+/// What is to be made; a rule behind the one whose handle it has, if that is `told` and not just
+/// listed.
 fn change(verb: Verb, kind: &str, node: &Node<'_>, told: bool) -> Result<Action> {
     let what = match kind {
         "table" => What::Table(declare::table(node, Wanted::Whole)?),

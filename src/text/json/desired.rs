@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
 impl Document {
-    /// What the document makes of nothing: a desired state for [`Client::plan`](crate::Client::plan). A listing is one, and so is a list
-    /// of commands.
+    /// What the document makes of nothing: a desired state for
+    /// [`Client::plan`](crate::Client::plan). A listing is one, and so is a list of commands.
     ///
     /// ```
     /// use oxitables::json::Document;
@@ -50,8 +50,9 @@ impl Serialize for Ruleset {
 
 /// From libnftables JSON: what a document makes of nothing, see [`Document::ruleset`].
 ///
-/// A listing that is read back is what was listed, as far as JSON can say it: times of less than a second are not in it, nor
-/// types of values that were declared by `typeof`; and the chain of a single rule comes back as one with a name.
+/// A listing that is read back is what was listed, as far as JSON can say it: times of less than a
+/// second are not in it, nor types of values that were declared by `typeof`; and the chain of a
+/// single rule comes back as one with a name.
 ///
 /// ```
 /// use oxitables::model::Ruleset;

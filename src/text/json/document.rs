@@ -63,11 +63,13 @@ impl Document {
 
     /// The changes as one batch. Commands that only show something have no part in it.
     ///
-    /// `known` is what the kernel holds, without elements if need be. It tells what sets are that rules and elements name,
-    /// which rule an index means, and which chain is to be renamed; where the document has all of that itself it may be empty.
+    /// `known` is what the kernel holds, without elements if need be. It tells what sets are that
+    /// rules and elements name, which rule an index means, and which chain is to be renamed; where
+    /// the document has all of that itself it may be empty.
     ///
     /// # Errors
-    /// [`Error::Document`] says where and why: values that do not suit what they are compared with, sets that are not there, …
+    /// [`Error::Document`] says where and why: values that do not suit what they are compared with,
+    /// sets that are not there, …
     pub fn batch(&self, known: &Ruleset) -> Result<Batch> {
         Ok(build(&self.commands, known).0?)
     }
@@ -82,8 +84,8 @@ impl Document {
     /// Makes all changes in one transaction, then answers `list` and `reset`: a document for each.
     ///
     /// # Errors
-    /// [`Error::Document`] if something does not make sense, else as [`Client::apply`]. Nothing was changed then, unless it is
-    /// an answer that failed.
+    /// [`Error::Document`] if something does not make sense, else as [`Client::apply`]. Nothing was
+    /// changed then, unless it is an answer that failed.
     pub fn apply(&self, nft: &mut Client) -> Result<Vec<Value>> {
         let batch = self.batch_for(nft)?;
         nft.apply(&batch)?;

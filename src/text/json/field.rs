@@ -82,7 +82,8 @@ fn of_family(object: Object, node: &Node<'_>) -> Result<Field> {
         family @ (Family::Ip | Family::Ip6) => Ok(family),
         _ => node.fault("expected `ip` or `ip6`"),
     })?;
-    // Without a family, and with one that the key does not care for, nft takes the first key of the name.
+    // Without a family, and with one that the key does not care for, nft takes the first key of the
+    // name.
     let named = |family: Family| find_in(object, object.word(), &format!("{family} {field}"));
     let spec = named(family.unwrap_or(Family::Ip)).or_else(|| find_in(object, object.word(), field));
     match spec {
@@ -179,7 +180,8 @@ fn fib(node: &Node<'_>) -> Result<Field> {
     }
 }
 
-/// The field as nft's JSON has it. In a match, nft lists a check of a route as the interface of the route.
+/// The field as nft's JSON has it. In a match, nft lists a check of a route as the interface of the
+/// route.
 pub(super) fn write(field: &Field, in_match: bool) -> Value {
     let Spec { header, .. } = field.spec;
     let object = field.spec.object();

@@ -17,7 +17,8 @@ use crate::{
 use serde_json::{Value, json, ser::Formatter};
 use std::{borrow::Cow, fmt, io};
 
-/// A ruleset as `nft -j list ruleset` lists it. For parts of it, and for nft's options, see [`Text::to_json`].
+/// A ruleset as `nft -j list ruleset` lists it. For parts of it, and for nft's options, see
+/// [`Text::to_json`].
 ///
 /// ```
 /// use oxitables::{Family, Table, json, model::{Generation, Ruleset}};
@@ -30,7 +31,8 @@ pub fn to_value(ruleset: &Ruleset) -> Value {
 }
 
 impl Text<'_> {
-    /// The same as libnftables JSON: `nft -j`. Handles are always there, priorities and times always numbers.
+    /// The same as libnftables JSON: `nft -j`. Handles are always there, priorities and times
+    /// always numbers.
     ///
     /// ```no_run
     /// # fn main() -> oxitables::Result<()> {

@@ -1,7 +1,8 @@
-//! What nft's schema has no words for: expressions byte for byte, so that what was listed can be applied again.
+//! What nft's schema has no words for: expressions byte for byte, so that what was listed can be
+//! applied again.
 //!
-//! `{"registers": [{"name": "bitwise", "data": "0c0001…"}]}` is this crate's own; nft refuses it, and what it would list in its
-//! place it could not read either.
+//! `{"registers": [{"name": "bitwise", "data": "0c0001…"}]}` is this crate's own; nft refuses it,
+//! and what it would list in its place it could not read either.
 
 use super::node::{Node, Result};
 use crate::{

@@ -21,7 +21,8 @@ use tokio::runtime::{Builder, Runtime};
 /// It flushes the rules of chains and tables, and no set.
 pub(super) const CANNOT: &[Task] = &[Task::Rewrite];
 
-/// What it writes into one message: more addresses, and more intervals or timeouts, do not fit an attribute.
+/// What it writes into one message: more addresses, and more intervals or timeouts, do not fit an
+/// attribute.
 const PLAIN: usize = 4095;
 const LARGE: usize = 1500;
 

@@ -1,4 +1,5 @@
-//! A socket that takes what peers encode: none of them makes room for large batches, or for an ack of every message.
+//! A socket that takes what peers encode: none of them makes room for large batches, or for an ack
+//! of every message.
 
 use super::{Result, errno};
 use netlink_sys::{Socket, protocols::NETLINK_NETFILTER};

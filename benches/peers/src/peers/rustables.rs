@@ -66,7 +66,8 @@ fn job(task: Task, mut send: impl FnMut(Batch) -> Result<()> + 'static) -> Job {
     })
 }
 
-/// Without the check of the protocol that `Rule::saddr` adds: in a table of one family it says nothing.
+/// Without the check of the protocol that `Rule::saddr` adds: in a table of one family it says
+/// nothing.
 fn rule(chain: &Chain, i: usize) -> Result<Rule> {
     let source = NetworkHeaderField::IPv4(IPv4HeaderField::Saddr);
     let port_to = TransportHeaderField::Tcp(TCPHeaderField::Dport);

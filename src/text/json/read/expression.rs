@@ -148,7 +148,8 @@ fn item(node: &Node<'_>) -> Result<Item> {
     element(node)
 }
 
-/// A key, with its time, comment and counters where it has the long form, as a rule also updates one.
+/// A key, with its time, comment and counters where it has the long form, as a rule also updates
+/// one.
 pub(super) fn element(node: &Node<'_>) -> Result<Item> {
     if !node.has("elem") {
         return expression(node).map(Item::from);
