@@ -35,14 +35,20 @@ fn since() -> BTreeMap<String, String> {
                 continue;
             }
             let source = fs::read_to_string(path).unwrap();
-            let (mut told, mut kernel) = (None, None);
+            let (mut paragraphs, mut kernel) = (vec![String::new()], None);
             for line in source.lines().map(str::trim) {
-                match line.strip_prefix("///") {
+                match line.strip_prefix("///").map(str::trim) {
+                    Some("") => paragraphs.push(String::new()),
                     Some(comment) => {
-                        told = version(comment).or(told);
-                        kernel = comment.strip_prefix(" Kernel: ").map(str::to_owned).or(kernel);
+                        let last = paragraphs.last_mut().unwrap();
+                        last.push_str(if last.is_empty() { "" } else { " " });
+                        last.push_str(comment);
                     }
                     None => {
+                        let mut told = paragraphs.iter().rev().find_map(|paragraph| version(paragraph));
+                        let said = paragraphs.iter().rev().find_map(|text| text.strip_prefix("Kernel: "));
+                        kernel = said.map(str::to_owned).or(kernel);
+                        paragraphs = vec![String::new()];
                         let name = line.split('"').nth(1);
                         if let (Some(version), Some(name)) = (told.take(), name) {
                             since.insert(name.to_owned(), version);
