@@ -16,7 +16,15 @@ impl Case<'_> {
         let chain = self.change.as_chain().ok();
         match (self.errno, &chain) {
             (Errno::ENOENT, _) if self.path.ends_at("table") => self.general(world),
-            (Errno::ENOENT, Some(chain)) if self.path.ends_at("kind") => {
+            // Kernels before 6.2 do not point at what is missing.
+            (Errno::ENOENT, Some(chain))
+                if self.path.ends_at("kind")
+                    || self.path.is_empty()
+                        && self.makes()
+                        && chain.kind.is_some()
+                        && chain.devices().is_empty()
+                        && self.has_table(world) =>
+            {
                 let kind = text(chain.kind.as_ref());
                 why(
                     format!("this kernel has no chains of type {kind} in family {}", self.family()),

@@ -243,6 +243,11 @@ impl Case<'_> {
         Table::new(self.family(), self.change.table().unwrap_or_else(|| Name::from("")))
     }
 
+    /// Whether the kernel has its table.
+    fn has_table(&self, world: &mut Witness<'_>) -> bool {
+        world.world.table(self.family(), &self.home().name).is_some()
+    }
+
     fn place(&self) -> String {
         format!("table {} {}", self.family(), self.home().name)
     }
@@ -342,14 +347,10 @@ impl Case<'_> {
                 "only its owner may change it; it goes when the owner closes its socket",
             ),
             // Kernels before 6.2 do not always point at what is missing.
-            Errno::ENOENT
-                if !self.path.ends_at("table") && world.world.table(self.family(), &self.home().name).is_some() =>
-            {
-                why(
-                    format!("something that it names is not there in {}", self.place()),
-                    "list it again: it may be gone",
-                )
-            }
+            Errno::ENOENT if !self.path.ends_at("table") && self.has_table(world) => why(
+                format!("something that it names is not there in {}", self.place()),
+                "list it again: it may be gone",
+            ),
             Errno::ENOENT => self.missing("table", Kind::Table, &self.home().name, world),
             Errno::EAFNOSUPPORT => why(
                 format!("this kernel has no nf_tables for family {}", self.family()),

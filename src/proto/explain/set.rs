@@ -36,6 +36,11 @@ impl Case<'_> {
 
     pub(super) fn elements(&self, world: &mut Witness<'_>) -> Why {
         let name = self.name();
+        // Kernels before 6.2 do not point at what is missing.
+        let unsaid = self.errno == Errno::ENOENT && self.path.is_empty();
+        if unsaid && self.has_table(world) && world.set(self.batch, &self.home(), &name).is_none() {
+            return self.missing("set", Kind::Set, &name, world);
+        }
         let Some((element, next)) = self.element() else {
             return match self.errno {
                 Errno::ENOENT if self.path.ends_at("set") => self.missing("set", Kind::Set, &name, world),

@@ -1,7 +1,10 @@
 //! Kernels that lack something, and what is asked of those that answer.
 
 use super::*;
-use crate::{data::DataType, model::SetFlags};
+use crate::{
+    data::{ChainType, DataType, Hook},
+    model::SetFlags,
+};
 
 /// A kernel that can do nothing new.
 #[derive(Default)]
@@ -86,4 +89,28 @@ fn what_failed_has_removed_nothing() {
     };
     assert_eq!(remedy(&[2]).as_deref(), Some("operation 1 removed it"));
     assert_eq!(remedy(&[1, 2]).as_deref(), Some(DESTROY));
+}
+
+#[test]
+fn what_a_kernel_does_not_point_at_is_found_out() {
+    let table = Table::new(Family::Inet, "t");
+    let cause = |fill: Fill<'_>, world: &mut dyn World| {
+        let mut batch = Batch::new();
+        batch.delete(table.chain("other"));
+        fill(&mut batch);
+        refused(&batch, Errno::ENOENT, world).cause
+    };
+    let set = Set::new(&table, "nosuch", DataType::from(7), 4);
+    let element = Element::new(Value::new(&[192, 0, 2, 1]).unwrap());
+    for count in [1, 2] {
+        let elements = vec![element.clone(); count];
+        let said = cause(&|b| b.add(set.elements(&elements)), &mut Old::default());
+        assert_eq!(said, "there is no set nosuch in table inet t");
+    }
+    let odd = Chain {
+        kind: Some(ChainType::Unknown("odd".into())),
+        ..table.chain("c").with_hook(Hook::Input, crate::Priority::FILTER)
+    };
+    let said = cause(&|b| b.add(&odd), &mut Old::default());
+    assert_eq!(said, "this kernel has no chains of type odd in family inet");
 }
