@@ -284,6 +284,11 @@ impl UnknownExpr {
 }
 
 impl Expr {
+    /// The counter, if it is one.
+    pub(crate) fn as_counter(&self) -> Option<&Counter> {
+        if let Self::Counter(counter) = self { Some(counter) } else { None }
+    }
+
     const NAME: u16 = 1;
     const DATA: u16 = 2;
 

@@ -1,6 +1,6 @@
 use crate::{
     data::{Data, Name, Userdata, UserdataCodec, Value},
-    expr::{Expr, ExprList, ExprNest},
+    expr::{Counter, Expr, ExprList, ExprNest},
     wire::{Be32, Codec, DecodeError, Ms64, Nest, Scope, Spec, Text, Writer},
 };
 use std::time::Duration;
@@ -98,6 +98,11 @@ impl Element {
     /// Whether it only marks the end of an interval.
     pub fn is_interval_end(&self) -> bool {
         self.flags.unwrap_or_default().contains(ElementFlags::INTERVAL_END)
+    }
+
+    /// The counter of the element: packets and bytes so far, in an element that was listed.
+    pub fn counter(&self) -> Option<&Counter> {
+        self.exprs.iter().flatten().chain(self.expr.as_deref()).find_map(Expr::as_counter)
     }
 
     /// Whether it stands for every key that has no other.

@@ -1,7 +1,7 @@
 use super::chain::ChainName;
 use crate::{
     data::{Family, Name, Userdata, UserdataCodec},
-    expr::{Expr, ExprList},
+    expr::{Counter, Expr, ExprList},
     wire::{Be32, Be64, Nest, Text},
 };
 
@@ -81,5 +81,17 @@ impl Rule {
     /// What it does.
     pub fn exprs(&self) -> &[Expr] {
         self.exprs.as_deref().unwrap_or_default()
+    }
+
+    /// The first counter of the rule: packets and bytes so far, in a rule that was listed.
+    ///
+    /// ```
+    /// use oxitables::{Family, Table, expr::{Counter, Expr, Notrack}, model::Rule};
+    /// let chain = Table::new(Family::Inet, "host").chain("input");
+    /// let rule = Rule::new(&chain, [Expr::from(Notrack::new()), Counter::new().into()]);
+    /// assert!(rule.counter().is_some());
+    /// ```
+    pub fn counter(&self) -> Option<&Counter> {
+        self.exprs().iter().find_map(Expr::as_counter)
     }
 }

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     compile::{interval_end, mark_open, stretched},
     data::*,
-    expr::Expr,
+    expr::{Counter, Expr},
     lang::{field::IpVersion, refused},
     model,
     model::intervals,
@@ -142,6 +142,19 @@ impl<K: Key> Element<K> {
     /// What is left of its life, if it ends.
     pub fn expires_value(&self) -> Option<Duration> {
         self.expires
+    }
+
+    /// Its counter: packets and bytes so far, in an element that was listed.
+    ///
+    /// ```
+    /// use oxitables::{Family, SetRef, expr::Counter};
+    /// use std::net::Ipv4Addr;
+    /// let seen = SetRef::<Ipv4Addr>::new(Family::Inet, "host", "seen");
+    /// let element = seen.element([192, 0, 2, 1]).with_expr(Counter::new());
+    /// assert!(element.counter().is_some());
+    /// ```
+    pub fn counter(&self) -> Option<&Counter> {
+        self.exprs.iter().find_map(Expr::as_counter)
     }
 
     /// Its stateful expressions.

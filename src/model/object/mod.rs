@@ -191,6 +191,14 @@ impl Object {
         Self { kind: Some(kind), ..Self::required(table.family, table.name.clone(), name.into()) }
     }
 
+    /// What a counter object has counted: packets and bytes so far, in one that was listed.
+    pub fn counter(&self) -> Option<&Counter> {
+        match &self.data {
+            Some(ObjectData::Counter(counter)) => Some(counter),
+            _ => None,
+        }
+    }
+
     /// Reads the data now that the type is known.
     fn settle(mut self) -> Result<Self, DecodeError> {
         match (&self.data, self.kind) {
